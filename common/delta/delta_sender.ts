@@ -1,0 +1,105 @@
+import type { Delta, Refusal } from "../../proto/gen/novaedge/v1/distribution.ts";
+import {
+  inApplyOrder,
+  keyOf,
+  type Kind,
+  type Resource,
+  type ResourceRef,
+  type Version,
+} from "./resources.ts";
+
+/** The sender's complete state. */
+export interface ResourceView {
+  readonly version: Version;
+  get(key: string): Resource | undefined;
+  keys(): Iterable<string>;
+}
+
+/**
+ * Brings one peer from what it holds to what the view holds, by deltas: at most one is unacknowledged,
+ * and what changes meanwhile joins the next. Pure: the caller moves the messages.
+ */
+export class DeltaSender {
+  readonly #view: ResourceView;
+  /** Hash by key: what the peer holds once the delta in flight is acknowledged. */
+  readonly #held = new Map<string, ResourceRef>();
+  readonly #dirty = new Set<string>();
+  /** Hashes the peer refused, by key: not sent again. */
+  readonly #refused = new Map<string, string>();
+  #nonce = 0;
+  #inFlight = 0;
+  #acknowledged: Version | null = null;
+
+  constructor(view: ResourceView, held: readonly ResourceRef[]) {
+    this.#view = view;
+    for (const ref of held) this.#held.set(keyOf(ref), ref);
+    for (const key of view.keys()) this.#dirty.add(key);
+    for (const key of this.#held.keys()) this.#dirty.add(key);
+  }
+
+  /** Version that the peer last acknowledged; null before the first. */
+  get acknowledged(): Version | null {
+    return this.#acknowledged;
+  }
+
+  get pending(): boolean {
+    return this.#inFlight !== 0;
+  }
+
+  /** These keys changed in the view. */
+  changed(keys: Iterable<string>): void {
+    for (const key of keys) this.#dirty.add(key);
+  }
+
+  /**
+   * The next delta, or null while one is in flight or when the peer is up to date. The first one is sent
+   * even when it is empty: it tells the peer that it is complete.
+   */
+  next(): Delta | null {
+    if (this.#inFlight !== 0) return null;
+    const upserts: Resource[] = [];
+    const removals: ResourceRef[] = [];
+    for (const key of this.#dirty) {
+      const resource = this.#view.get(key);
+      const held = this.#held.get(key);
+      if (resource === undefined) {
+        if (held !== undefined) removals.push(held);
+        this.#held.delete(key);
+        this.#refused.delete(key);
+      } else if (held?.hash !== resource.hash && this.#refused.get(key) !== resource.hash) {
+        upserts.push(resource);
+        this.#held.set(key, { kind: resource.kind, name: resource.name, hash: resource.hash });
+      }
+    }
+    this.#dirty.clear();
+    if (upserts.length + removals.length === 0 && this.#nonce > 0) {
+      // What changed came back to what the peer holds: nothing to send.
+      return null;
+    }
+    this.#inFlight = ++this.#nonce;
+    return {
+      version: this.#view.version,
+      nonce: this.#nonce,
+      upserts: inApplyOrder(upserts),
+      removals: inApplyOrder(removals).reverse(),
+    };
+  }
+
+  /** The peer applied the delta, but for `refusals`. Returns false for an answer that was not awaited. */
+  acknowledge(nonce: number, version: Version, refusals: readonly Refusal[] = []): boolean {
+    if (nonce !== this.#inFlight) return false;
+    this.#inFlight = 0;
+    this.#acknowledged = version;
+    for (const { resource } of refusals) if (resource !== undefined) this.refuse(resource);
+    return true;
+  }
+
+  /** The peer does not hold this version of the resource after all. */
+  refuse(ref: { kind: Kind; name: string; hash: string }): void {
+    const key = keyOf(ref);
+    this.#refused.set(key, ref.hash);
+    const held = this.#held.get(key);
+    // The peer keeps its last accepted version, whose hash is unknown here: an empty one never matches.
+    if (held?.hash === ref.hash) this.#held.set(key, { ...ref, hash: "" });
+  }
+}

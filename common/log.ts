@@ -1,0 +1,49 @@
+import pino, { type Logger as PinoLogger } from "pino";
+
+/** Structured logger of the control programs; `child` adds fields. */
+export type Logger = PinoLogger;
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const LABEL: Readonly<Record<string, string>> = {
+  "10": "trace",
+  "20": "debug",
+  "30": "info",
+  "40": "warn",
+  "50": "error",
+  "60": "fatal",
+};
+const HIDDEN = new Set(["level", "time", "program", "msg"]);
+
+/** One record as a line for people: time, level, program, message, then the other fields. */
+export function humanLine(json: string): string {
+  const record = JSON.parse(json) as Record<string, unknown>;
+  const fields = Object.entries(record)
+    .filter(([name]) => !HIDDEN.has(name))
+    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const time = String(record.time).slice(11, 19);
+  const head = `${time} ${
+    String(LABEL[String(record.level)] ?? record.level).padEnd(5)
+  } ${record.program}`;
+  return [`${head}: ${record.msg}`, ...fields].join(" ") + "\n";
+}
+
+/**
+ * Makes the logger of one program: JSON lines on standard error, or lines for people on a terminal.
+ * @param write receives each finished line; standard error by default
+ */
+export function createLogger(
+  program: string,
+  level: LogLevel,
+  options: { human?: boolean; write?: (line: string) => void } = {},
+): Logger {
+  const human = options.human ?? Deno.stderr.isTerminal();
+  const encoder = new TextEncoder();
+  const write = options.write ??
+    ((line: string) => void Deno.stderr.writeSync(encoder.encode(line)));
+  return pino(
+    { level, base: { program }, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line: string) => write(human ? humanLine(line) : line) },
+  );
+}

@@ -1,0 +1,63 @@
+import { messageOf } from "./errors.ts";
+import { FlagError, type FlagTable, type FlagValues, HelpRequested, parseFlags } from "./flags.ts";
+
+/** Exit code for a wrong flag or an environment the program cannot run in. */
+export const EXIT_USAGE = 2;
+const EXIT_FAILURE = 1;
+/** Interrupts within this time count as one: a terminal and a wrapper may both send it. */
+const INTERRUPT_WINDOW = 500;
+
+/** A program as `main.ts` starts it: runs until the signal is aborted, then ends in order. */
+export type Program<T extends FlagTable> = (
+  flags: FlagValues<T>,
+  signal: AbortSignal,
+) => Promise<void>;
+
+/**
+ * Runs a program as the process: flags, signals, exit codes. SIGINT and SIGTERM end it in order with
+ * exit code 0; a later one ends it at once.
+ */
+export async function runProgram<const T extends FlagTable>(
+  name: string,
+  table: T,
+  program: Program<T>,
+): Promise<never> {
+  const stderr = (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text));
+  let flags: FlagValues<T>;
+  try {
+    flags = parseFlags(name, table, Deno.args, (variable) => Deno.env.get(variable));
+  } catch (error) {
+    if (error instanceof HelpRequested) {
+      Deno.stdout.writeSync(new TextEncoder().encode(error.message));
+      Deno.exit(0);
+    }
+    stderr(`${name}: ${messageOf(error)}\n`);
+    Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);
+  }
+  const abort = new AbortController();
+  let first = -Infinity;
+  const onSignal = () => {
+    const now = performance.now();
+    if (!abort.signal.aborted) {
+      first = now;
+      abort.abort();
+    } else if (now - first > INTERRUPT_WINDOW) Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  try {
+    await program(flags, abort.signal);
+  } catch (error) {
+    stderr(`${name}: ${messageOf(error)}\n`);
+    Deno.exit(EXIT_FAILURE);
+  }
+  Deno.exit(0);
+}
+
+/** Resolves when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}

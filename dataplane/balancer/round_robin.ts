@@ -1,0 +1,60 @@
+import type { Balancer, Candidate } from "./balancer.ts";
+
+/**
+ * Smooth weighted round robin: each pick adds every candidate's weight to its score, takes the highest
+ * and subtracts the total, so that shares are exact over one cycle and spread out within it. Equal
+ * weights take the cheap path of a plain rotation.
+ */
+export class RoundRobin<T extends Candidate> implements Balancer<T> {
+  #candidates: readonly T[] = [];
+  #scores = new Map<T, number>();
+  #equal = true;
+  #total = 0;
+  #next: number;
+
+  /** @param start position of the first pick, so that workers do not all begin with one endpoint */
+  constructor(start = 0) {
+    this.#next = start;
+  }
+
+  update(candidates: readonly T[]): void {
+    const usable = candidates.filter(({ weight }) => weight > 0);
+    const scores = new Map<T, number>();
+    for (const candidate of usable) scores.set(candidate, this.#scores.get(candidate) ?? 0);
+    this.#candidates = usable;
+    this.#scores = scores;
+    this.#total = usable.reduce((sum, { weight }) => sum + weight, 0);
+    this.#equal = usable.every(({ weight }) => weight === usable[0].weight);
+  }
+
+  pick(excluded: T | null): T | null {
+    const { length } = this.#candidates;
+    if (length === 0) return null;
+    const first = this.#equal ? this.#rotate(length) : this.#smooth();
+    if (first !== excluded || length === 1) return first;
+    return this.#equal
+      ? this.#rotate(length)
+      : this.#candidates.find((c) => c !== excluded) ?? first;
+  }
+
+  #rotate(length: number): T {
+    const index = this.#next % length;
+    this.#next = index + 1;
+    return this.#candidates[index];
+  }
+
+  #smooth(): T {
+    let best = this.#candidates[0];
+    let bestScore = -Infinity;
+    for (const candidate of this.#candidates) {
+      const score = this.#scores.get(candidate)! + candidate.weight;
+      this.#scores.set(candidate, score);
+      if (score > bestScore) {
+        best = candidate;
+        bestScore = score;
+      }
+    }
+    this.#scores.set(best, bestScore - this.#total);
+    return best;
+  }
+}

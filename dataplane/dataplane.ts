@@ -1,0 +1,148 @@
+import { cpus } from "node:os";
+import { dirname } from "node:path";
+import { Hono } from "hono";
+import { messageOf, NovaEdgeError } from "../common/errors.ts";
+import type { FlagTable, FlagValues } from "../common/flags.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { aborted } from "../common/program.ts";
+import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
+import { ConfigStore } from "./config/config_store.ts";
+import { ControlServer } from "./config/control_server.ts";
+import { LIMIT } from "./config/defaults.ts";
+import { humanAccessLog } from "./observe/human_access_log.ts";
+import { LogWriter } from "./observe/log_writer.ts";
+import { renderMetrics } from "./observe/prometheus.ts";
+import { Supervisor } from "./worker/supervisor.ts";
+
+export const DATAPLANE_FLAGS = {
+  "socket": {
+    type: "string",
+    default: "/run/novaedge/dataplane.sock",
+    help: "unix socket on which the agent brings configuration",
+  },
+  "admin": { type: "string", default: "", help: "unix socket for /metrics, /ready and /healthz" },
+  "workers": {
+    type: "integer",
+    default: 0,
+    range: [0, 1024],
+    help: "traffic workers, 0 for one per core",
+  },
+  "worker-heap-mb": {
+    type: "integer",
+    default: 512,
+    range: [32, 65_536],
+    help: "JavaScript heap of one traffic worker, in MiB",
+  },
+  "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
+  "fault-injection": {
+    type: "boolean",
+    default: false,
+    help: "let tests break a traffic worker on purpose",
+  },
+} as const satisfies FlagTable;
+
+export type DataplaneFlags = FlagValues<typeof DATAPLANE_FLAGS>;
+
+/** Runs the dataplane until the signal is aborted, then drains. */
+export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): Promise<void> {
+  const log = createLogger("dataplane", flags["log-level"] as LogLevel);
+  const { socket } = flags;
+  await clearSocket(socket);
+  const human = Deno.stdout.isTerminal();
+  const writer = new LogWriter(Deno.stdout);
+  const config: ConfigStore = new ConfigStore(() => supervisor);
+  const supervisor: Supervisor = new Supervisor({
+    workers: flags.workers || cpus().length,
+    log,
+    faultInjection: flags["fault-injection"],
+    heapMb: flags["worker-heap-mb"],
+    resources: () => config.resources(),
+    onAccessLog: (batch, lines) => writer.add(human ? humanAccessLog(batch) : batch, lines),
+    onListeners: () => listenersChanged(),
+  });
+  const metrics = () =>
+    renderMetrics(supervisor.regions(), supervisor.slots, {
+      workers: supervisor.workers,
+      workerDeaths: supervisor.deaths,
+      logLinesDropped: writer.dropped,
+      resources: config.store.size,
+    });
+  const server = new ControlServer({
+    config,
+    log,
+    stats: async (): Promise<StatsReply> => ({
+      version: config.store.version,
+      ready: config.ready,
+      metrics: metrics(),
+      endpoints: (await supervisor.endpoints()).map((report) => ({
+        ...report,
+        active: report.connections - report.idle,
+      })),
+      listeners: supervisor.listeners(),
+      workers: supervisor.workers,
+    }),
+    explain: (method, url, headers) => supervisor.explain(method, url, headers),
+    listeners: () => supervisor.listeners(),
+    setLogLevel: (level) => void (log.level = level),
+    injectFault: (worker, fault) => {
+      if (!flags["fault-injection"]) throw new Error("started without --fault-injection");
+      supervisor.fault(worker, fault);
+    },
+  });
+  let problems = "";
+  function listenersChanged(): void {
+    const failed = supervisor.listeners().filter(({ problem }) => problem !== "");
+    const now = JSON.stringify(failed);
+    if (now === problems) return;
+    problems = now;
+    for (const { listener, port, problem } of failed) {
+      log.error({ listener, port, problem }, "listener is down");
+    }
+    server.listenersChanged();
+  }
+  await server.listen(socket);
+  const admin = flags.admin === "" ? null : await serveAdmin(flags.admin, config, metrics);
+  log.info({ socket, workers: supervisor.workers }, "dataplane started; waiting for configuration");
+
+  await aborted(signal);
+  log.info("draining");
+  await supervisor.stop(LIMIT.drain);
+  await writer.flush();
+  server.stop();
+  await admin?.shutdown();
+  await Deno.remove(socket).catch(() => {});
+  log.info("dataplane ended");
+}
+
+/** Removes the socket that a killed dataplane left; refuses when a living one answers on it. */
+async function clearSocket(path: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o750 });
+  try {
+    const connection = await Deno.connect({ transport: "unix", path });
+    connection.close();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (error instanceof Deno.errors.ConnectionRefused) {
+      await Deno.remove(path);
+      return;
+    }
+    throw new NovaEdgeError("SOCKET", `${path}: ${messageOf(error)}`, { cause: error });
+  }
+  throw new NovaEdgeError("SOCKET", `${path}: another dataplane is running on this socket`);
+}
+
+async function serveAdmin(
+  path: string,
+  config: ConfigStore,
+  metrics: () => string,
+): Promise<Deno.HttpServer> {
+  await Deno.remove(path).catch(() => {});
+  const app = new Hono();
+  app.get("/healthz", (c) => c.text("ok\n"));
+  app.get(
+    "/ready",
+    (c) => config.ready ? c.text("ready\n") : c.text("no configuration yet\n", 503),
+  );
+  app.get("/metrics", (c) => c.text(metrics()));
+  return Deno.serve({ path, onListen() {} }, app.fetch);
+}

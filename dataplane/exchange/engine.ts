@@ -1,0 +1,58 @@
+import type { HostDecision, PortTable } from "../router/port_table.ts";
+import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
+import type { AccessLog } from "../observe/access_log.ts";
+import type { BackendRuntime } from "../upstream/backend_runtime.ts";
+import type { Ticker } from "../worker/ticker.ts";
+
+/** What the exchanges of one worker share. */
+export interface Engine {
+  readonly ticker: Ticker;
+  readonly counters: Float64Array;
+  readonly accessLog: AccessLog;
+  readonly backends: ReadonlyMap<string, BackendRuntime>;
+  /** Milliseconds since 1970 at `performance.now() === 0`. */
+  readonly timeOrigin: number;
+  /** Random prefix of this worker's request ids. */
+  readonly requestIdPrefix: string;
+  /** Set while the dataplane ends: every answer closes its connection. */
+  draining: boolean;
+}
+
+/** One bound port as exchanges see it. */
+export interface PortRuntime {
+  readonly table: PortTable;
+  readonly scheme: "http" | "https";
+  /** Counter slot of a listener, by its key; the port's own slot for no listener. */
+  slotOf(listener: string | null): number;
+  /** Whether requests of this listener are logged. */
+  logs(decision: HostDecision): boolean;
+}
+
+const cursors = new WeakMap<CompiledRule, number>();
+
+/** The next backend of a rule: shares are exact over one cycle of the total weight. */
+export function nextRef(rule: CompiledRule): WeightedRef | null {
+  const { refs, totalWeight } = rule;
+  if (totalWeight === 0) return null;
+  if (refs.length === 1) return refs[0];
+  const cursor = cursors.get(rule) ?? 0;
+  cursors.set(rule, (cursor + 1) % totalWeight);
+  // A stride coprime to the total spreads each share over the cycle.
+  let point = (cursor * strideOf(totalWeight)) % totalWeight;
+  for (const ref of refs) {
+    if (point < ref.weight) return ref;
+    point -= ref.weight;
+  }
+  return null;
+}
+
+function strideOf(total: number): number {
+  let stride = Math.max(1, Math.round(total * 0.618));
+  while (gcd(stride, total) !== 1) stride++;
+  return stride;
+}
+
+function gcd(a: number, b: number): number {
+  while (b !== 0) [a, b] = [b, a % b];
+  return a;
+}

@@ -1,0 +1,446 @@
+import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import { CR, LF } from "../http1/bytes.ts";
+import { ChunkedDecoder } from "../http1/chunked.ts";
+import { REFUSAL_STATUS, RequestHead } from "../http1/request_head.ts";
+import { BodyKind, type ResponseHead } from "../http1/response_head.ts";
+import { writeChunk } from "../http1/write_request.ts";
+import {
+  type AfterResponse,
+  COALESCE_LIMIT,
+  writeLocal,
+  writeResponse,
+} from "../http1/write_response.ts";
+import type { Connection, ConnectionEvents } from "../net/transport.ts";
+import type { Reason } from "../observe/reasons.ts";
+import type { Deadlined } from "../worker/ticker.ts";
+import type { Downstream } from "./downstream.ts";
+import type { Engine, PortRuntime } from "./engine.ts";
+import { Exchange } from "./exchange.ts";
+
+const enum State {
+  /** Between requests, or within a head. */
+  Head,
+  /** Receiving a request body. */
+  Body,
+  /** Request complete, answer not. */
+  Answer,
+  /** Answered, but the client still sends: its bytes are thrown away until it stops. */
+  Lingering,
+  Closed,
+}
+
+/** Parser shared by all connections of a worker: a head is consumed in the turn it is parsed. */
+const head = new RequestHead(LIMIT.fields);
+
+/** One HTTP/1 connection of a client. */
+export class ServerConnection implements ConnectionEvents, Downstream, Deadlined {
+  deadline: number;
+  tickerSlot = -1;
+  readonly client: string;
+  readonly peerFields: Uint8Array;
+  readonly tlsListener: string | null;
+  readonly #engine: Engine;
+  readonly #connection: Connection;
+  readonly #exchange: Exchange;
+  readonly #onClosed: (connection: ServerConnection) => void;
+  readonly #chunked = new ChunkedDecoder();
+  #state = State.Head;
+  /** Bytes received but not yet used: a partial head, or what follows the request in progress. */
+  #stash: Buffer | null = null;
+  #reading = false;
+  #requestPaused = false;
+  #stashPaused = false;
+  #left = 0;
+  #isChunked = false;
+  #minor = 1;
+  #closeAfter = false;
+  #keepAlive10 = false;
+  #headRequest = false;
+  #chunkedAnswer = false;
+  #answerStarted = false;
+  #held: Buffer | null = null;
+  #peerEnded = false;
+  /** The client does not take bytes at the moment. */
+  #blocked = false;
+  #served = 0;
+
+  constructor(
+    engine: Engine,
+    port: PortRuntime,
+    connection: Connection,
+    peerFields: Uint8Array,
+    onClosed: (connection: ServerConnection) => void,
+  ) {
+    this.#engine = engine;
+    this.#connection = connection;
+    this.#onClosed = onClosed;
+    this.peerFields = peerFields;
+    this.tlsListener = connection.tls === null ? null : connection.tls.listener;
+    this.client = `${connection.remoteAddress}:${connection.remotePort}`;
+    this.#exchange = new Exchange(engine, port, this);
+    this.deadline = engine.ticker.now + LIMIT.requestHead;
+    engine.ticker.add(this);
+  }
+
+  onData(view: Buffer): void {
+    const { now } = this.#engine.ticker;
+    if (this.#state === State.Body) this.deadline = now + LIMIT.bodyProgress;
+    else if (this.#state === State.Head && this.#stash === null) {
+      this.deadline = now + LIMIT.requestHead;
+    }
+    if (this.#stash === null) this.#consume(view);
+    else {
+      const bytes = Buffer.concat([this.#stash, view]);
+      this.#stash = null;
+      if (this.#state === State.Head && !view.includes(LF) && bytes.length <= LIMIT.headBytes) {
+        // No line was completed: parsing again could find nothing new.
+        this.#stash = bytes;
+      } else this.#consume(bytes);
+    }
+  }
+
+  onDrain(): void {
+    this.#blocked = false;
+    if (this.#state === State.Lingering) {
+      this.deadline = this.#engine.ticker.now + LIMIT.lingering;
+    } else this.#exchange.downstreamDrained();
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+    if (this.#state === State.Answer || this.#state === State.Lingering) return;
+    if (this.#state === State.Body) this.#exchange.abort("client_gone");
+    this.#end();
+  }
+
+  onClose(): void {
+    if (this.#state === State.Closed) return;
+    this.#leave();
+    this.#exchange.abort("client_gone");
+  }
+
+  onDeadline(): void {
+    switch (this.#state) {
+      case State.Head:
+        if (this.#stash !== null) this.#refuse(408, "head_timeout");
+        else this.#end();
+        break;
+      case State.Body:
+        if (this.#answerStarted) this.#exchange.abort("body_timeout");
+        else this.#exchange.fail(408, "body_timeout");
+        this.#end();
+        break;
+      case State.Answer:
+        this.#exchange.abort("client_gone");
+        this.#connection.reset();
+        break;
+      case State.Lingering:
+        this.#connection.close();
+        break;
+      case State.Closed:
+        break;
+    }
+  }
+
+  /** Ends after the request in progress; at once when there is none. */
+  drain(): void {
+    this.#closeAfter = true;
+    if (this.#state === State.Head && this.#stash === null) this.#end();
+  }
+
+  sendInterim(interim: ResponseHead): void {
+    if (this.#minor === 1) this.#connection.write(writeResponse(interim, false, "keep", null));
+  }
+
+  sendHead(answer: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): boolean {
+    this.#answerStarted = true;
+    const unsized = answer.body === BodyKind.Chunked || answer.body === BodyKind.UntilClose;
+    this.#chunkedAnswer = unsized && this.#minor === 1;
+    if (unsized && this.#minor === 0) this.#closeAfter = true;
+    // A request that is still arriving cannot be followed by another.
+    if (ended && this.#state === State.Body) this.#closeAfter = true;
+    const first = this.#chunkedAnswer && (body !== null || ended) ? writeChunk(body, ended) : body;
+    const after = this.#after();
+    if (first === null || first.length <= COALESCE_LIMIT) {
+      return this.#write(writeResponse(answer, this.#chunkedAnswer, after, first), more);
+    }
+    this.#write(writeResponse(answer, this.#chunkedAnswer, after, null), true);
+    return this.#write(first, more);
+  }
+
+  sendBody(body: Buffer | null, ended: boolean, more: boolean): boolean {
+    if (this.#chunkedAnswer && (body !== null || ended)) {
+      return this.#write(writeChunk(body, ended), more);
+    }
+    return body === null && this.#held === null ? true : this.#write(body, more);
+  }
+
+  sendLocal(status: number, reason: string): number {
+    if (this.#state === State.Body) this.#closeAfter = true;
+    const { timeOrigin } = this.#engine;
+    const date = httpDate(timeOrigin + performance.now());
+    const bytes = writeLocal(status, reason, date, this.#after() === "close", this.#headRequest);
+    this.#answerStarted = true;
+    this.#write(bytes, false);
+    return bytes.length;
+  }
+
+  cut(): void {
+    this.#held = null;
+    if (this.#minor === 1) this.#end();
+    else this.#connection.reset();
+  }
+
+  pauseRequest(): void {
+    if (this.#requestPaused) return;
+    this.#requestPaused = true;
+    this.deadline = Infinity;
+    this.#connection.pause();
+  }
+
+  resumeRequest(): void {
+    if (!this.#requestPaused) return;
+    this.#requestPaused = false;
+    this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
+    if (!this.#reading && this.#stash !== null) this.#consumeStash();
+    if (!this.#requestPaused) this.#connection.resume();
+  }
+
+  exchangeDone(): void {
+    if (this.#state === State.Closed || this.#state === State.Lingering) return;
+    if (this.#state === State.Body) {
+      this.#end();
+      return;
+    }
+    if (this.#closeAfter || this.#peerEnded) {
+      this.#end();
+      return;
+    }
+    this.#state = State.Head;
+    this.#answerStarted = false;
+    this.deadline = this.#engine.ticker.now + LIMIT.idle;
+    if (this.#stashPaused) {
+      this.#stashPaused = false;
+      this.#connection.resume();
+    }
+    if (!this.#reading && this.#stash !== null) this.#consumeStash();
+  }
+
+  #consumeStash(): void {
+    const bytes = this.#stash!;
+    this.#stash = null;
+    if (this.#state === State.Head) this.deadline = this.#engine.ticker.now + LIMIT.requestHead;
+    this.#consume(bytes);
+  }
+
+  /** Uses bytes until they end or the state says to wait. */
+  #consume(view: Buffer): void {
+    this.#reading = true;
+    let at = 0;
+    while (at >= 0 && at < view.length) {
+      if (this.#state === State.Head) at = this.#readHead(view, at);
+      else if (this.#state === State.Body && !this.#requestPaused) at = this.#readBody(view, at);
+      else {
+        this.#keep(view, at);
+        break;
+      }
+    }
+    this.#reading = false;
+  }
+
+  /** Reads one head and starts its exchange; returns the position after it, -1 to stop. */
+  #readHead(view: Buffer, start: number): number {
+    let at = start;
+    // One empty line before a request line is skipped (RFC 9112 section 2.2).
+    if (view[at] === CR && this.#served > 0) {
+      if (at + 1 === view.length) return this.#stashFrom(view, at);
+      if (view[at + 1] === LF) at += 2;
+      if (at === view.length) return at;
+    }
+    const bodyStart = head.parse(view, at, view.length);
+    if (bodyStart === -1) {
+      if (view.length - at > LIMIT.headBytes) return this.#refuse(431, "head_too_large");
+      return this.#stashFrom(view, at);
+    }
+    this.#minor = head.minor;
+    if (bodyStart < 0) return this.#refuse(REFUSAL_STATUS[head.refusal!], head.refusal!);
+    if (bodyStart - at > LIMIT.headBytes) return this.#refuse(431, "head_too_large");
+    if (head.targetEnd - head.targetStart > LIMIT.targetBytes) {
+      return this.#refuse(414, "target_too_long");
+    }
+    this.#served++;
+    this.#headRequest = head.method === "HEAD";
+    this.#keepAlive10 = head.minor === 0 && head.framing.keepAlive;
+    this.#closeAfter ||= head.framing.close || (head.minor === 0 && !this.#keepAlive10) ||
+      this.#engine.draining;
+    return this.#startExchange(view, bodyStart);
+  }
+
+  #startExchange(view: Buffer, bodyStart: number): number {
+    const { framing } = head;
+    this.deadline = Infinity;
+    this.#isChunked = framing.chunked;
+    if (framing.chunked) {
+      this.#state = State.Body;
+      this.#chunked.reset();
+      this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
+      let at = bodyStart;
+      let first: Buffer | null = null;
+      while (at < view.length && first === null && !this.#chunked.done) {
+        at = this.#chunked.read(view, at);
+        if (at < 0) return this.#refuse(400, "bad_chunk");
+        first = this.#chunkData(view);
+      }
+      if (this.#chunked.done) this.#requestComplete();
+      this.#exchange.start(head, first, this.#chunked.done);
+      return at;
+    }
+    if (framing.contentLength <= 0) {
+      this.#state = State.Answer;
+      this.#exchange.start(head, null, true);
+      return bodyStart;
+    }
+    const end = Math.min(view.length, bodyStart + framing.contentLength);
+    this.#left = framing.contentLength - (end - bodyStart);
+    this.#state = State.Body;
+    if (this.#left === 0) this.#requestComplete();
+    else this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
+    this.#exchange.start(
+      head,
+      end > bodyStart ? view.subarray(bodyStart, end) : null,
+      this.#left === 0,
+    );
+    return end;
+  }
+
+  #chunkData(view: Buffer): Buffer | null {
+    const { dataStart, dataEnd } = this.#chunked;
+    return dataEnd > dataStart ? view.subarray(dataStart, dataEnd) : null;
+  }
+
+  #requestComplete(): void {
+    this.#state = State.Answer;
+    this.deadline = Infinity;
+  }
+
+  #readBody(view: Buffer, at: number): number {
+    if (!this.#isChunked) {
+      const end = Math.min(view.length, at + this.#left);
+      this.#left -= end - at;
+      if (this.#left === 0) this.#requestComplete();
+      this.#exchange.requestBody(view.subarray(at, end), this.#left === 0);
+      return end;
+    }
+    const next = this.#chunked.read(view, at);
+    if (next < 0) {
+      if (this.#answerStarted) {
+        this.#exchange.abort("bad_chunk");
+        this.#end();
+      } else this.#exchange.fail(400, "bad_chunk");
+      return -1;
+    }
+    const data = this.#chunkData(view);
+    if (this.#chunked.done) this.#requestComplete();
+    if (data !== null || this.#chunked.done) this.#exchange.requestBody(data, this.#chunked.done);
+    return next;
+  }
+
+  /** Keeps the rest of the bytes for later; reading pauses when they are many. */
+  #keep(view: Buffer, at: number): void {
+    if (this.#state === State.Lingering || this.#state === State.Closed) return;
+    this.#stashFrom(view, at);
+    if (
+      this.#stash!.length > LIMIT.pipelined && this.#state === State.Answer && !this.#stashPaused
+    ) {
+      this.#stashPaused = true;
+      this.#connection.pause();
+    }
+  }
+
+  #stashFrom(view: Buffer, at: number): number {
+    this.#stash = Buffer.from(view.subarray(at));
+    return -1;
+  }
+
+  /** Refuses a head: nothing after it can be trusted, so the connection ends. */
+  #refuse(status: number, reason: Reason): number {
+    this.#closeAfter = true;
+    this.#headRequest = false;
+    this.#state = State.Body;
+    const bytes = this.sendLocal(status, reason);
+    this.#exchange.refused(head.method, "", status, reason, bytes);
+    this.#end();
+    return -1;
+  }
+
+  #after(): AfterResponse {
+    if (this.#closeAfter || this.#engine.draining) {
+      this.#closeAfter = true;
+      return "close";
+    }
+    return this.#keepAlive10 ? "keep_1_0" : "keep";
+  }
+
+  /** Writes bytes, or holds them for the next call of the same turn. */
+  #write(bytes: Buffer | null, more: boolean): boolean {
+    let out = bytes;
+    if (this.#held !== null) {
+      const held = this.#held;
+      this.#held = null;
+      if (out === null) out = held;
+      else if (held.length + out.length <= COALESCE_LIMIT) out = Buffer.concat([held, out]);
+      else this.#connection.write(held);
+    }
+    if (out === null) return true;
+    if (more && out.length <= COALESCE_LIMIT) {
+      this.#held = out;
+      return true;
+    }
+    const flowing = this.#connection.write(out);
+    this.#blocked = !flowing;
+    if (this.#state === State.Answer) {
+      this.deadline = flowing ? Infinity : this.#engine.ticker.now + LIMIT.bodyProgress;
+    }
+    return flowing;
+  }
+
+  #flushHeld(): void {
+    if (this.#held !== null) this.#write(null, false);
+  }
+
+  /**
+   * Ends the connection after what is queued. Bytes that still arrive are read and thrown away for a
+   * while: closing with unread bytes would reset the connection and could destroy the answer.
+   */
+  #end(): void {
+    if (this.#state === State.Closed || this.#state === State.Lingering) return;
+    this.#flushHeld();
+    this.#state = State.Lingering;
+    this.#stash = null;
+    this.#connection.end();
+    this.#connection.resume();
+    this.deadline = this.#engine.ticker.now +
+      (this.#blocked ? LIMIT.bodyProgress : LIMIT.lingering);
+  }
+
+  #leave(): void {
+    this.#state = State.Closed;
+    this.deadline = Infinity;
+    this.#engine.ticker.remove(this);
+    this.#onClosed(this);
+  }
+}
+
+let dateSecond = 0;
+let dateText = "";
+
+/** The time as RFC 9110 section 5.6.7 has it, built once a second. */
+function httpDate(now: number): string {
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

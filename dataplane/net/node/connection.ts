@@ -1,0 +1,75 @@
+import type { Buffer } from "node:buffer";
+import type { Socket } from "node:net";
+import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
+
+/** Events receiver of a connection that nobody listens to any more. */
+const NOBODY: ConnectionEvents = {
+  onData() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+};
+
+/** A connection over a node:net or node:tls socket. */
+export class NodeConnection implements Connection {
+  events: ConnectionEvents = NOBODY;
+  readonly tls: TlsFacts | null;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly #socket: Socket;
+  #error: Error | null = null;
+  #closed = false;
+
+  constructor(socket: Socket, tls: TlsFacts | null) {
+    this.#socket = socket;
+    this.tls = tls;
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remotePort = socket.remotePort ?? 0;
+    socket.on("data", (view: Buffer) => {
+      if (!this.#closed) this.events.onData(view);
+    });
+    socket.on("drain", () => {
+      if (!this.#closed) this.events.onDrain();
+    });
+    socket.on("end", () => {
+      if (!this.#closed) this.events.onEnd();
+    });
+    socket.on("error", (error: Error) => {
+      this.#error ??= error;
+    });
+    socket.on("close", () => this.#onClose());
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#closed) return true;
+    return this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    if (!this.#closed) this.#socket.end();
+  }
+
+  reset(): void {
+    if (!this.#closed) this.#socket.resetAndDestroy();
+  }
+
+  close(): void {
+    if (!this.#closed) this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const events = this.events;
+    this.events = NOBODY;
+    events.onClose(this.#error);
+  }
+}

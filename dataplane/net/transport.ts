@@ -1,0 +1,94 @@
+/**
+ * The byte-pipe interface under the protocol engine. An engine is fed with bytes and hands out
+ * bytes; it never sees a socket. One page in docs/architecture.md describes the contract.
+ */
+import type { Buffer } from "node:buffer";
+
+/** What the TLS layer learned about a connection. */
+export interface TlsFacts {
+  /** Server name the client asked for, lower case, "" without SNI. */
+  readonly serverName: string;
+  /** Negotiated ALPN protocol, "" when none. */
+  readonly alpn: string;
+  /** Key of the listener whose certificate was served. */
+  readonly listener: string;
+}
+
+/** Receives what happens on a connection. Calls never overlap; `onClose` is the last, exactly once. */
+export interface ConnectionEvents {
+  /** Bytes from the peer; `view` belongs to the transport and is valid only during the call,
+   * except that it may be passed to `write` of any connection before returning. */
+  onData(view: Buffer): void;
+  /** After `write` returned false: everything queued has been handed to the kernel. */
+  onDrain(): void;
+  /** The peer finished sending (FIN). The other direction stays usable. */
+  onEnd(): void;
+  /** The connection is gone; `error` is null after an orderly end. */
+  onClose(error: Error | null): void;
+}
+
+/** One established or connecting byte stream. */
+export interface Connection {
+  events: ConnectionEvents;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly tls: TlsFacts | null;
+  /** Queues bytes; the caller must not change them afterwards. False asks to wait for `onDrain`. */
+  write(bytes: Uint8Array): boolean;
+  /** Stops `onData` until `resume`; the kernel's window then pushes back on the peer. */
+  pause(): void;
+  resume(): void;
+  /** Sends FIN after what is queued. */
+  end(): void;
+  /** Drops the connection at once with RST: the peer can tell that the message was cut. */
+  reset(): void;
+  /** Closes without waiting for the peer. */
+  close(): void;
+}
+
+/** A bound address. */
+export interface BoundListener {
+  readonly address: string;
+  readonly port: number;
+  /** Stops accepting; accepted connections stay. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** How a listener terminates TLS: asked anew for each handshake, so reload touches no connection. */
+export interface TlsServerOptions {
+  /** Gives the context for a server name, or null to fail the handshake. */
+  contextFor(serverName: string): unknown | null;
+  /** Key of the listener that `serverName` selects. */
+  listenerFor(serverName: string): string;
+  /** Oldest protocol version accepted on this port. */
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** Milliseconds until an unfinished handshake is dropped. */
+  readonly handshakeTimeout: number;
+  /** Called for each handshake that failed; never with key material. */
+  onHandshakeError(reason: string): void;
+}
+
+export interface ListenOptions {
+  /** Address to bind, "" for every address. */
+  readonly address: string;
+  readonly port: number;
+  readonly tls: TlsServerOptions | null;
+  /** Gives the receiver of a new connection's events. */
+  accept(connection: Connection): ConnectionEvents;
+  /** The listener failed after it was bound. */
+  onError(error: Error): void;
+}
+
+export interface ConnectOptions {
+  /** IP address or DNS name. */
+  readonly host: string;
+  readonly port: number;
+  readonly events: ConnectionEvents;
+  onConnect(): void;
+}
+
+/** One implementation of byte streams. */
+export interface Transport {
+  listen(options: ListenOptions): Promise<BoundListener>;
+  connect(options: ConnectOptions): Connection;
+}

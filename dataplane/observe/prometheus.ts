@@ -1,0 +1,160 @@
+import { GLOBAL, LATENCY_BOUNDS, SLOT } from "./counters.ts";
+import { REASONS } from "./reasons.ts";
+
+/** Figures that the main thread knows itself. */
+export interface ProcessFigures {
+  readonly workers: number;
+  readonly workerDeaths: number;
+  readonly logLinesDropped: number;
+  readonly resources: number;
+}
+
+const CLASS_NAMES = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/** Renders the shared counters in the Prometheus text format; a fixed number of series per listener. */
+export function renderMetrics(
+  regions: readonly Float64Array[],
+  slots: ReadonlyMap<string, number>,
+  figures: ProcessFigures,
+): string {
+  const sum = (offset: number) => regions.reduce((total, region) => total + region[offset], 0);
+  const lines: string[] = [];
+  const family = (name: string, type: string, help: string) =>
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+  const names = slotNames(slots);
+
+  family(
+    "novaedge_http_requests_total",
+    "counter",
+    "Requests by listener and class of the answer.",
+  );
+  for (const [slot, listener] of names) {
+    CLASS_NAMES.forEach((name, i) => {
+      const value = sum(slot * SLOT.size + SLOT.classes + i);
+      if (value > 0 || i > 1) {
+        lines.push(`novaedge_http_requests_total{listener="${listener}",code="${name}"} ${value}`);
+      }
+    });
+  }
+  family(
+    "novaedge_http_request_reasons_total",
+    "counter",
+    "Requests by why they were answered so.",
+  );
+  for (const [slot, listener] of names) {
+    REASONS.forEach((reason, i) => {
+      const value = sum(slot * SLOT.size + SLOT.reasons + i);
+      if (value === 0) return;
+      lines.push(
+        `novaedge_http_request_reasons_total{listener="${listener}",reason="${reason}"} ${value}`,
+      );
+    });
+  }
+  family(
+    "novaedge_http_request_duration_seconds",
+    "histogram",
+    "Time from request head to last byte.",
+  );
+  for (const [slot, listener] of names) {
+    const base = slot * SLOT.size;
+    let count = 0;
+    LATENCY_BOUNDS.forEach((bound, i) => {
+      count += sum(base + SLOT.latency + i);
+      lines.push(
+        `novaedge_http_request_duration_seconds_bucket{listener="${listener}",le="${
+          bound / 1000
+        }"} ${count}`,
+      );
+    });
+    count += sum(base + SLOT.latency + LATENCY_BOUNDS.length);
+    const label = `{listener="${listener}"}`;
+    lines.push(
+      `novaedge_http_request_duration_seconds_bucket{listener="${listener}",le="+Inf"} ${count}`,
+      `novaedge_http_request_duration_seconds_sum${label} ${sum(base + SLOT.latencySum) / 1000}`,
+      `novaedge_http_request_duration_seconds_count${label} ${count}`,
+    );
+  }
+  const perListener: [string, string, string, number][] = [
+    ["novaedge_http_request_bytes_total", "counter", "Request body bytes.", SLOT.bytesIn],
+    ["novaedge_http_response_bytes_total", "counter", "Response body bytes.", SLOT.bytesOut],
+    ["novaedge_connections_total", "counter", "Accepted connections.", SLOT.accepted],
+    ["novaedge_connections_open", "gauge", "Open client connections.", SLOT.open],
+    [
+      "novaedge_tls_handshake_errors_total",
+      "counter",
+      "Failed TLS handshakes.",
+      SLOT.handshakeErrors,
+    ],
+  ];
+  for (const [name, type, help, offset] of perListener) {
+    family(name, type, help);
+    for (const [slot, listener] of names) {
+      lines.push(`${name}{listener="${listener}"} ${sum(slot * SLOT.size + offset)}`);
+    }
+  }
+  const single: [string, string, string, number][] = [
+    [
+      "novaedge_upstream_connects_total",
+      "counter",
+      "Connections opened to backends.",
+      sum(GLOBAL.upstreamConnects),
+    ],
+    [
+      "novaedge_upstream_connect_failures_total",
+      "counter",
+      "Connections that failed to open.",
+      sum(GLOBAL.upstreamConnectFailures),
+    ],
+    [
+      "novaedge_upstream_connections_open",
+      "gauge",
+      "Open connections to backends.",
+      sum(GLOBAL.upstreamOpen),
+    ],
+    [
+      "novaedge_upstream_reused_total",
+      "counter",
+      "Exchanges on a pooled connection.",
+      sum(GLOBAL.upstreamReused),
+    ],
+    [
+      "novaedge_upstream_resent_total",
+      "counter",
+      "Requests sent again on a fresh connection.",
+      sum(GLOBAL.resent),
+    ],
+    [
+      "novaedge_connections_refused_total",
+      "counter",
+      "Connections over the limit.",
+      sum(GLOBAL.refusedConnections),
+    ],
+    [
+      "novaedge_worker_heap_bytes",
+      "gauge",
+      "JavaScript heap of all workers.",
+      sum(GLOBAL.heapUsed),
+    ],
+    ["novaedge_workers", "gauge", "Traffic workers.", figures.workers],
+    ["novaedge_worker_deaths_total", "counter", "Traffic workers that died.", figures.workerDeaths],
+    [
+      "novaedge_access_log_dropped_total",
+      "counter",
+      "Log lines a slow sink cost.",
+      figures.logLinesDropped,
+    ],
+    ["novaedge_dataplane_resources", "gauge", "Configured resources.", figures.resources],
+  ];
+  for (const [name, type, help, value] of single) {
+    family(name, type, help);
+    lines.push(`${name} ${value}`);
+  }
+  return lines.join("\n") + "\n";
+}
+
+/** One label per slot: its listener, or "other" for the shared ones. */
+function slotNames(slots: ReadonlyMap<string, number>): [number, string][] {
+  const names = new Map<number, string>();
+  for (const [listener, slot] of slots) names.set(slot, names.has(slot) ? "other" : listener);
+  return [...names];
+}

@@ -1,0 +1,66 @@
+/** Why a request path is refused. */
+export type PathRefusal = "bad_escape" | "nul" | "backslash" | "hidden_dot_segment";
+
+/** The path that router, policies and backend see, or why there is none. */
+export type CanonicalPath =
+  | { readonly path: string; readonly refusal: null }
+  | { readonly path: null; readonly refusal: PathRefusal };
+
+/** Anything that makes a path differ from its canonical form. */
+const NEEDS_WORK = /[%\\]|\/\.|\/\/|;/;
+const UNRESERVED = /^[A-Za-z0-9\-._~]$/;
+const ESCAPE = /%([0-9A-Fa-f]{2})?/g;
+const SEPARATORS = /%2[fF]|%5[cC]|\\/;
+
+const refuse = (refusal: PathRefusal): CanonicalPath => ({ path: null, refusal });
+
+/** Whether `path` may be used as it is. */
+export function isCanonical(path: string): boolean {
+  return !NEEDS_WORK.test(path);
+}
+
+/**
+ * One canonical form of an absolute path: unreserved characters decoded, dot segments removed; `%2F`,
+ * `%5C` and `;` stay and never separate. Refused: `%00`, bad escapes, a raw backslash, and a segment
+ * that turns into a dot segment once `%2F`, `%5C` or `;params` are interpreted (RFC 3986 section 6.2.2).
+ * `//` is kept: see `mergeSlashes`.
+ */
+export function canonicalPath(raw: string): CanonicalPath {
+  if (isCanonical(raw)) return { path: raw, refusal: null };
+  if (raw.includes("\\")) return refuse("backslash");
+  let problem: PathRefusal | null = null;
+  const decoded = raw.replace(ESCAPE, (whole, hex: string | undefined) => {
+    if (hex === undefined) {
+      problem = "bad_escape";
+      return whole;
+    }
+    const code = parseInt(hex, 16);
+    if (code === 0) problem ??= "nul";
+    const character = String.fromCharCode(code);
+    return UNRESERVED.test(character) ? character : whole;
+  });
+  if (problem !== null) return refuse(problem);
+  const out: string[] = [];
+  const segments = decoded.split("/");
+  for (let i = 1; i < segments.length; i++) {
+    const segment = segments[i];
+    const last = i === segments.length - 1;
+    if (segment === "." || segment === "..") {
+      if (segment === "..") out.pop();
+      if (last) out.push("");
+      continue;
+    }
+    for (const part of segment.split(SEPARATORS)) {
+      const bare = part.split(";", 1)[0];
+      const hidden = (bare === "." || bare === "..") && bare !== segment;
+      if (hidden) return refuse("hidden_dot_segment");
+    }
+    out.push(segment);
+  }
+  return { path: `/${out.join("/")}`, refusal: null };
+}
+
+/** The form used for matching only: runs of `/` count as one. */
+export function mergeSlashes(path: string): string {
+  return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
+}

@@ -1,0 +1,105 @@
+import { compareEntries, type RouteEntry, type RouteRequest } from "./compiled.ts";
+import { entryMatches } from "./predicates.ts";
+
+/**
+ * The entries of one hostname: exact path, then the longest prefix by whole segments, then regular
+ * expressions. Cost of a lookup grows with the depth of the path and the number of expressions.
+ */
+export class PathTable {
+  readonly #exact = new Map<string, RouteEntry[]>();
+  readonly #prefix = new Map<string, RouteEntry[]>();
+  #regex: RouteEntry[] = [];
+  #longestPrefix = 0;
+  size = 0;
+
+  add(entry: RouteEntry): void {
+    this.size++;
+    if (entry.pathKind === "regex") {
+      this.#regex = sortedWith(this.#regex, entry, compareRegex);
+      return;
+    }
+    const [table, key] = this.#place(entry);
+    table.set(key, sortedWith(table.get(key) ?? [], entry, compareEntries));
+    if (entry.pathKind === "prefix" && key.length > this.#longestPrefix) {
+      this.#longestPrefix = key.length;
+    }
+  }
+
+  remove(entry: RouteEntry): void {
+    this.size--;
+    if (entry.pathKind === "regex") {
+      this.#regex = this.#regex.filter((other) => other !== entry);
+      return;
+    }
+    const [table, key] = this.#place(entry);
+    const rest = (table.get(key) ?? []).filter((other) => other !== entry);
+    if (rest.length === 0) table.delete(key);
+    else table.set(key, rest);
+  }
+
+  #place(entry: RouteEntry): [Map<string, RouteEntry[]>, string] {
+    return entry.pathKind === "exact"
+      ? [this.#exact, entry.path]
+      : [this.#prefix, prefixKey(entry.path)];
+  }
+
+  /** The first entry that matches, or null. */
+  match(request: RouteRequest): RouteEntry | null {
+    const { path } = request;
+    const exact = this.#exact.get(path);
+    if (exact !== undefined) {
+      const entry = firstOf(exact, request);
+      if (entry !== null) return entry;
+    }
+    if (this.#prefix.size > 0) {
+      let end = path.length;
+      while (end > 1 && path.charCodeAt(end - 1) === 47) end--;
+      if (end === 1 && path === "/") end = 0;
+      for (;;) {
+        if (end <= this.#longestPrefix) {
+          const entries = this.#prefix.get(end === path.length ? path : path.slice(0, end));
+          if (entries !== undefined) {
+            const entry = firstOf(entries, request);
+            if (entry !== null) return entry;
+          }
+        }
+        if (end === 0) break;
+        end = path.lastIndexOf("/", end - 1);
+      }
+    }
+    return this.#regex.length > 0 ? firstOf(this.#regex, request) : null;
+  }
+
+  /** Every entry in the order `match` would try them; for explanations, not for traffic. */
+  *inOrder(path: string): Generator<RouteEntry> {
+    yield* this.#exact.get(path) ?? [];
+    const prefixes = [...this.#prefix.keys()].sort((a, b) => b.length - a.length);
+    for (const key of prefixes) yield* this.#prefix.get(key)!;
+    yield* this.#regex;
+    for (const [key, entries] of this.#exact) if (key !== path) yield* entries;
+  }
+}
+
+/** Prefixes match whole segments, so a trailing slash says nothing. */
+function prefixKey(path: string): string {
+  return path.replace(/\/+$/, "");
+}
+
+function compareRegex(a: RouteEntry, b: RouteEntry): number {
+  return b.path.length - a.path.length || compareEntries(a, b);
+}
+
+function sortedWith(
+  entries: readonly RouteEntry[],
+  entry: RouteEntry,
+  compare: (a: RouteEntry, b: RouteEntry) => number,
+): RouteEntry[] {
+  return [...entries, entry].sort(compare);
+}
+
+function firstOf(entries: readonly RouteEntry[], request: RouteRequest): RouteEntry | null {
+  for (let i = 0; i < entries.length; i++) {
+    if (entryMatches(entries[i], request)) return entries[i];
+  }
+  return null;
+}

@@ -1,0 +1,82 @@
+import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
+import { HostMap, hostName } from "./host.ts";
+import { PathTable } from "./path_table.ts";
+
+/** Hosts remembered per port; more start over, so a flood of invented names costs no memory. */
+const MEMO_LIMIT = 1024;
+
+/** One listener's routes by hostname. */
+export class ListenerTable {
+  /** Bumped on each change, so that remembered lookups can be dropped. */
+  readonly hosts = new HostMap<PathTable>();
+
+  /** @param key namespace/gateway/listener */
+  constructor(readonly key: string, readonly closedReason: string) {}
+
+  add(route: CompiledRoute): void {
+    for (const hostname of route.hostnames) {
+      let table = this.hosts.get(hostname);
+      if (table === undefined) this.hosts.set(hostname, table = new PathTable());
+      for (const entry of route.entries) table.add(entry);
+    }
+  }
+
+  remove(route: CompiledRoute): void {
+    for (const hostname of route.hostnames) {
+      const table = this.hosts.get(hostname);
+      if (table === undefined) continue;
+      for (const entry of route.entries) table.remove(entry);
+      if (table.size === 0) this.hosts.delete(hostname);
+    }
+  }
+}
+
+/** What a host leads to on one port. */
+export interface HostDecision {
+  /** The most specific listener for the host, null when none serves it. */
+  readonly listener: ListenerTable | null;
+  /** That listener's tables for the host, most specific first. */
+  readonly tables: readonly PathTable[];
+}
+
+/** The listeners that share one port, told apart by hostname. */
+export class PortTable {
+  readonly #listeners = new HostMap<ListenerTable>();
+  readonly #memo = new Map<string, HostDecision>();
+
+  setListener(hostname: string, listener: ListenerTable): void {
+    this.#listeners.set(hostname, listener);
+    this.#memo.clear();
+  }
+
+  /** Must be called after a change of any of the port's listeners. */
+  changed(): void {
+    this.#memo.clear();
+  }
+
+  /** Resolves a Host value as sent. */
+  resolve(host: string): HostDecision {
+    const known = this.#memo.get(host);
+    if (known !== undefined) return known;
+    const decision = this.decide(hostName(host));
+    if (this.#memo.size >= MEMO_LIMIT) this.#memo.clear();
+    this.#memo.set(host, decision);
+    return decision;
+  }
+
+  /** Resolves a canonical host name. */
+  decide(name: string): HostDecision {
+    const listener = this.#listeners.lookup(name)[0] ?? null;
+    return { listener, tables: listener === null ? [] : listener.hosts.lookup(name) };
+  }
+}
+
+/** The entry that serves the request, or null. */
+export function matchRoute(decision: HostDecision, request: RouteRequest): RouteEntry | null {
+  const { tables } = decision;
+  for (let i = 0; i < tables.length; i++) {
+    const entry = tables[i].match(request);
+    if (entry !== null) return entry;
+  }
+  return null;
+}

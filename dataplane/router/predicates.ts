@@ -1,0 +1,54 @@
+import type { RouteEntry, RouteRequest, ValuePredicate } from "./compiled.ts";
+
+/** Which condition of an entry a request fails, or null when it meets all. */
+export type FailedCondition = "path" | "method" | "header" | "query";
+
+/** Whether the request meets the entry's conditions; exact and prefix paths are the tables' business. */
+export function entryMatches(entry: RouteEntry, request: RouteRequest): boolean {
+  return failedCondition(entry, request) === null;
+}
+
+/** The first condition, beside an exact or prefix path, that the request does not meet. */
+export function failedCondition(entry: RouteEntry, request: RouteRequest): FailedCondition | null {
+  if (entry.pattern !== null && !entry.pattern.test(request.path)) return "path";
+  if (entry.method !== "" && entry.method !== request.method) return "method";
+  for (const predicate of entry.headers) {
+    const value = request.header(predicate.name);
+    if (value === null || !holds(predicate, value)) return "header";
+  }
+  for (const predicate of entry.query) {
+    const value = queryValue(request.query, predicate.name);
+    if (value === null || !holds(predicate, value)) return "query";
+  }
+  return null;
+}
+
+/** Whether an exact or prefix path covers `path`. */
+export function pathCovers(entry: RouteEntry, path: string): boolean {
+  if (entry.pathKind === "regex") return entry.pattern!.test(path);
+  if (entry.pathKind === "exact") return entry.path === path;
+  const prefix = entry.path.replace(/\/+$/, "");
+  return path === prefix || path.startsWith(`${prefix}/`);
+}
+
+function holds(predicate: ValuePredicate, value: string): boolean {
+  return predicate.pattern === null ? predicate.value === value : predicate.pattern.test(value);
+}
+
+/** First value of a query parameter, percent-decoded; null when absent. */
+export function queryValue(query: string, name: string): string | null {
+  for (const pair of query.split("&")) {
+    const equals = pair.indexOf("=");
+    const key = equals < 0 ? pair : pair.slice(0, equals);
+    if (decode(key) === name) return equals < 0 ? "" : decode(pair.slice(equals + 1));
+  }
+  return null;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,68 @@
+/** What crosses between the dataplane's main thread and its traffic workers. */
+import type { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
+
+/** One changed resource; `body` null removes it. */
+export interface ResourceChange {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly body: Uint8Array | null;
+}
+
+/** Given to a worker when it starts. */
+export interface WorkerSetup {
+  readonly index: number;
+  readonly counters: SharedArrayBuffer;
+  readonly faultInjection: boolean;
+}
+
+export type ToWorker =
+  | {
+    readonly type: "apply";
+    readonly id: number;
+    readonly changes: readonly ResourceChange[];
+    readonly slots: readonly [string, number][];
+  }
+  | {
+    readonly type: "explain";
+    readonly id: number;
+    readonly method: string;
+    readonly url: string;
+    readonly headers: Record<string, string>;
+  }
+  | { readonly type: "endpoints"; readonly id: number }
+  | { readonly type: "drain"; readonly id: number }
+  | { readonly type: "fault"; readonly fault: string };
+
+/** State of one endpoint in one worker. */
+export interface EndpointReport {
+  readonly backend: string;
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+  readonly idle: number;
+}
+
+/** A listener as one worker bound it. */
+export interface ListenerReport {
+  readonly listener: string;
+  readonly address: string;
+  readonly port: number;
+  /** Empty when it is bound. */
+  readonly problem: string;
+}
+
+export type FromWorker =
+  | {
+    readonly type: "applied";
+    readonly id: number;
+    readonly refusals: readonly {
+      readonly kind: Kind;
+      readonly name: string;
+      readonly reason: string;
+    }[];
+  }
+  | { readonly type: "listeners"; readonly reports: readonly ListenerReport[] }
+  | { readonly type: "explained"; readonly id: number; readonly json: string }
+  | { readonly type: "endpoints"; readonly id: number; readonly reports: readonly EndpointReport[] }
+  | { readonly type: "drained"; readonly id: number }
+  | { readonly type: "log"; readonly batch: Uint8Array; readonly lines: number };

@@ -1,0 +1,229 @@
+import { Worker } from "node:worker_threads";
+import type { Logger } from "../../common/log.ts";
+import { countersOf, countersSize, LISTENER_SLOTS, resetGauges } from "../observe/counters.ts";
+import type {
+  EndpointReport,
+  FromWorker,
+  ListenerReport,
+  ResourceChange,
+  ToWorker,
+  WorkerSetup,
+} from "./messages.ts";
+import type { Refusal } from "./tables.ts";
+
+/** Old-generation heap of one worker, in MiB: a worker above it is replaced, not the process. */
+const DEFAULT_HEAP_MB = 512;
+/** Milliseconds before a worker that died within this time of its start is started again. */
+const CRASH_LOOP = 1_000;
+
+type WithId<T> = T extends { readonly id: number } ? T : never;
+type Reply = WithId<FromWorker>;
+
+interface Slot {
+  readonly index: number;
+  worker: Worker | null;
+  startedAt: number;
+  listeners: readonly ListenerReport[];
+  /** Answers awaited from this worker; null when it dies. */
+  readonly waiting: Map<number, (reply: Reply | null) => void>;
+}
+
+export interface SupervisorOptions {
+  readonly workers: number;
+  readonly log: Logger;
+  readonly faultInjection: boolean;
+  readonly heapMb?: number;
+  /** Everything configured now, for a worker that starts late. */
+  readonly resources: () => ResourceChange[];
+  readonly onAccessLog: (batch: Uint8Array, lines: number) => void;
+  readonly onListeners: () => void;
+}
+
+/** Starts the traffic workers, replaces those that die, and talks to all of them at once. */
+export class Supervisor {
+  readonly counters: SharedArrayBuffer;
+  /** Counter slot by listener key; slot 0 is for what has none. */
+  readonly slots = new Map<string, number>();
+  readonly #options: SupervisorOptions;
+  readonly #workers: Slot[] = [];
+  #nextId = 1;
+  #stopping = false;
+  deaths = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.counters = new SharedArrayBuffer(countersSize(options.workers));
+    for (let index = 0; index < options.workers; index++) {
+      const slot: Slot = { index, worker: null, startedAt: 0, listeners: [], waiting: new Map() };
+      this.#workers.push(slot);
+      this.#start(slot);
+    }
+  }
+
+  get workers(): number {
+    return this.#workers.length;
+  }
+
+  /** Counters of each worker. */
+  regions(): Float64Array[] {
+    return this.#workers.map(({ index }) => countersOf(this.counters, index));
+  }
+
+  /** Applies changes in every worker; the union of what they refused. */
+  async apply(
+    changes: readonly ResourceChange[],
+    listeners: readonly string[],
+  ): Promise<Refusal[]> {
+    for (const key of listeners) {
+      if (!this.slots.has(key)) {
+        this.slots.set(key, Math.min(this.slots.size + 1, LISTENER_SLOTS - 1));
+      }
+    }
+    const replies = await this.#askAll((id) => ({
+      type: "apply",
+      id,
+      changes,
+      slots: [...this.slots],
+    }));
+    const refusals = new Map<string, Refusal>();
+    for (const reply of replies) {
+      if (reply.type !== "applied") continue;
+      for (const refusal of reply.refusals) {
+        refusals.set(`${refusal.kind}|${refusal.name}`, refusal);
+      }
+    }
+    return [...refusals.values()];
+  }
+
+  /** The router's decision, by one worker's tables. */
+  async explain(method: string, url: string, headers: Record<string, string>): Promise<string> {
+    for (const slot of this.#workers) {
+      const reply = await this.#ask(slot, {
+        type: "explain",
+        id: this.#nextId++,
+        method,
+        url,
+        headers,
+      });
+      if (reply?.type === "explained") return reply.json;
+    }
+    return JSON.stringify({ reason: "no traffic worker is running" });
+  }
+
+  async endpoints(): Promise<EndpointReport[]> {
+    const replies = await this.#askAll((id) => ({ type: "endpoints", id }));
+    const sums = new Map<string, EndpointReport>();
+    for (const reply of replies) {
+      if (reply.type !== "endpoints") continue;
+      for (const report of reply.reports) {
+        const key = `${report.backend}|${report.address}|${report.port}`;
+        const sum = sums.get(key);
+        sums.set(
+          key,
+          sum === undefined ? report : {
+            ...report,
+            connections: sum.connections + report.connections,
+            idle: sum.idle + report.idle,
+          },
+        );
+      }
+    }
+    return [...sums.values()];
+  }
+
+  /** Every listener, with a problem if any worker has one. */
+  listeners(): ListenerReport[] {
+    const all = new Map<string, ListenerReport>();
+    for (const { listeners } of this.#workers) {
+      for (const report of listeners) {
+        const known = all.get(report.listener);
+        if (known === undefined || known.problem === "") all.set(report.listener, report);
+      }
+    }
+    return [...all.values()];
+  }
+
+  fault(worker: number, fault: string): void {
+    this.#workers[worker]?.worker?.postMessage({ type: "fault", fault } satisfies ToWorker);
+  }
+
+  /** Stops accepting, waits for work in flight up to the limit, ends the workers. */
+  async stop(limit: number): Promise<void> {
+    this.#stopping = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, limit));
+    await Promise.race([this.#askAll((id) => ({ type: "drain", id })), timeout]);
+    clearTimeout(timer);
+    await Promise.all(this.#workers.map(({ worker }) => worker?.terminate()));
+  }
+
+  #start(slot: Slot): void {
+    const setup: WorkerSetup = {
+      index: slot.index,
+      counters: this.counters,
+      faultInjection: this.#options.faultInjection,
+    };
+    const worker = new Worker(new URL("./traffic_worker.ts", import.meta.url), {
+      workerData: setup,
+      resourceLimits: { maxOldGenerationSizeMb: this.#options.heapMb ?? DEFAULT_HEAP_MB },
+    });
+    slot.worker = worker;
+    slot.startedAt = performance.now();
+    worker.on("message", (message: FromWorker) => this.#onMessage(slot, message));
+    worker.on("error", (error: Error) => this.#onDeath(slot, worker, error.message));
+    worker.on("exit", () => this.#onDeath(slot, worker, "exited"));
+    const changes = this.#options.resources();
+    if (changes.length > 0) {
+      void this.#ask(slot, { type: "apply", id: this.#nextId++, changes, slots: [...this.slots] });
+    }
+  }
+
+  #onDeath(slot: Slot, worker: Worker, reason: string): void {
+    if (slot.worker !== worker) return;
+    slot.worker = null;
+    slot.listeners = [];
+    for (const resolve of slot.waiting.values()) resolve(null);
+    slot.waiting.clear();
+    resetGauges(countersOf(this.counters, slot.index));
+    if (this.#stopping) return;
+    this.deaths++;
+    this.#options.log.error(
+      { worker: slot.index, reason },
+      "traffic worker died; starting another",
+    );
+    void worker.terminate();
+    const wait = performance.now() - slot.startedAt < CRASH_LOOP ? CRASH_LOOP / 2 : 0;
+    setTimeout(() => {
+      if (!this.#stopping) this.#start(slot);
+    }, wait);
+  }
+
+  #onMessage(slot: Slot, message: FromWorker): void {
+    if (message.type === "log") this.#options.onAccessLog(message.batch, message.lines);
+    else if (message.type === "listeners") {
+      slot.listeners = message.reports;
+      this.#options.onListeners();
+    } else {
+      const resolve = slot.waiting.get(message.id);
+      slot.waiting.delete(message.id);
+      resolve?.(message);
+    }
+  }
+
+  #ask(slot: Slot, message: ToWorker & { id: number }): Promise<Reply | null> {
+    const { worker } = slot;
+    if (worker === null) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      slot.waiting.set(message.id, resolve);
+      worker.postMessage(message);
+    });
+  }
+
+  /** Asks every living worker; the replies of those that lived to give one. */
+  async #askAll(message: (id: number) => ToWorker & { id: number }): Promise<Reply[]> {
+    const replies = await Promise.all(
+      this.#workers.map((slot) => this.#ask(slot, message(this.#nextId++))),
+    );
+    return replies.filter((reply) => reply !== null);
+  }
+}

@@ -1,0 +1,133 @@
+/** Entry of one traffic worker (node:worker_threads): owns its sockets, tables, pools and counters. */
+import { parentPort, workerData } from "node:worker_threads";
+import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { Engine } from "../exchange/engine.ts";
+import { NodeTransport } from "../net/node/node_transport.ts";
+import { AccessLog } from "../observe/access_log.ts";
+import { countersOf, GLOBAL } from "../observe/counters.ts";
+import { explain } from "../router/explain.ts";
+import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
+import { Ports } from "./ports.ts";
+import { Tables } from "./tables.ts";
+import { TICK, Ticker } from "./ticker.ts";
+
+/** Ticks between two looks at slow-moving figures. */
+const SLOW_TICKS = 20;
+
+const setup = workerData as WorkerSetup;
+const port = parentPort!;
+const send = (message: FromWorker) => port.postMessage(message);
+
+const counters = countersOf(setup.counters, setup.index);
+const ticker = new Ticker();
+const transport = new NodeTransport();
+const slots = new Map<string, number>();
+const accessLog = new AccessLog((batch, lines) => send({ type: "log", batch, lines }));
+const tables = new Tables({ transport, ticker, counters }, setup.index);
+const random = crypto.getRandomValues(new Uint8Array(8));
+const engine: Engine = {
+  ticker,
+  counters,
+  accessLog,
+  backends: tables.backends,
+  timeOrigin: performance.timeOrigin,
+  requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  draining: false,
+};
+const ports = new Ports(
+  tables,
+  engine,
+  transport,
+  slots,
+  (reports) => send({ type: "listeners", reports }),
+);
+
+let ticks = 0;
+setInterval(() => {
+  ticker.tick(performance.now());
+  ports.tick(ticker.now);
+  accessLog.flush();
+  if (++ticks % SLOW_TICKS === 0) counters[GLOBAL.heapUsed] = Deno.memoryUsage().heapUsed;
+}, TICK);
+
+function endpoints(): EndpointReport[] {
+  const reports: EndpointReport[] = [];
+  for (const backend of tables.backends.values()) {
+    for (const { address, port, pool } of backend.endpoints) {
+      reports.push({
+        backend: backend.name,
+        address,
+        port,
+        connections: pool.connections,
+        idle: pool.idleConnections,
+      });
+    }
+  }
+  return reports;
+}
+
+function explainUrl(method: string, text: string, headers: Record<string, string>): string {
+  const url = new URL(text);
+  const number = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+  const found = ports.find(number);
+  if (found === null) return JSON.stringify({ reason: `no listener on port ${number}` });
+  const lower = new Map(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
+  );
+  // The path as written, not as the URL parser would mend it.
+  const rawPath = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(text)?.[1] || "/";
+  return JSON.stringify(explain(found.table, lower.get("host") ?? url.host, rawPath, {
+    method,
+    query: url.search.slice(1),
+    header: (name) => lower.get(name) ?? null,
+  }));
+}
+
+async function drain(): Promise<void> {
+  engine.draining = true;
+  await ports.drain();
+  while (ports.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, TICK / 2));
+  accessLog.flush();
+}
+
+port.on("message", async (message: ToWorker) => {
+  switch (message.type) {
+    case "apply": {
+      for (const [listener, slot] of message.slots) slots.set(listener, slot);
+      const refusals = tables.apply(message.changes);
+      const gateways = message.changes.some(({ kind }) => kind === Kind.KIND_GATEWAY);
+      if (gateways) await ports.reconcile();
+      else ports.refresh();
+      send({ type: "applied", id: message.id, refusals });
+      break;
+    }
+    case "explain": {
+      let json: string;
+      try {
+        json = explainUrl(message.method, message.url, message.headers);
+      } catch (error) {
+        json = JSON.stringify({ reason: (error as Error).message });
+      }
+      send({ type: "explained", id: message.id, json });
+      break;
+    }
+    case "endpoints":
+      send({ type: "endpoints", id: message.id, reports: endpoints() });
+      break;
+    case "drain":
+      await drain();
+      send({ type: "drained", id: message.id });
+      break;
+    case "fault":
+      breakOnPurpose(message.fault);
+      break;
+  }
+});
+
+/** Lets tests see that a broken worker takes nothing with it but its own connections. */
+function breakOnPurpose(fault: string): void {
+  if (!setup.faultInjection) return;
+  if (fault === "throw") throw new Error("fault injected");
+  const hoard: unknown[] = [];
+  for (;;) hoard.push(new Array(100_000).fill({}));
+}
