@@ -15,7 +15,6 @@ const OPTIONS = [
   "oneof=unions-value",
   "outputJsonMethods=false",
   "useOptionals=none",
-  "env=node",
 ];
 
 const root = import.meta.dirname!;

@@ -186,8 +186,8 @@ export interface Vip {
 export interface Certificate {
   namespace: string;
   name: string;
-  certPem: Buffer;
-  keyPem: Buffer;
+  certPem: Uint8Array;
+  keyPem: Uint8Array;
 }
 
 function createBaseVersion(): Version {
@@ -1714,7 +1714,7 @@ export const Vip: MessageFns<Vip> = {
 };
 
 function createBaseCertificate(): Certificate {
-  return { namespace: "", name: "", certPem: Buffer.alloc(0), keyPem: Buffer.alloc(0) };
+  return { namespace: "", name: "", certPem: new Uint8Array(0), keyPem: new Uint8Array(0) };
 }
 
 export const Certificate: MessageFns<Certificate> = {
@@ -1768,7 +1768,7 @@ export const Certificate: MessageFns<Certificate> = {
               break;
             }
 
-            message.certPem = Buffer.from(reader.bytes());
+            message.certPem = reader.bytes();
             continue;
           }
           case 4: {
@@ -1776,7 +1776,7 @@ export const Certificate: MessageFns<Certificate> = {
               break;
             }
 
-            message.keyPem = Buffer.from(reader.bytes());
+            message.keyPem = reader.bytes();
             continue;
           }
         }
@@ -1798,8 +1798,8 @@ export const Certificate: MessageFns<Certificate> = {
     const message = createBaseCertificate();
     message.namespace = object.namespace ?? "";
     message.name = object.name ?? "";
-    message.certPem = object.certPem ?? Buffer.alloc(0);
-    message.keyPem = object.keyPem ?? Buffer.alloc(0);
+    message.certPem = object.certPem ?? new Uint8Array(0);
+    message.keyPem = object.keyPem ?? new Uint8Array(0);
     return message;
   },
 };

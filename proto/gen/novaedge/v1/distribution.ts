@@ -51,7 +51,7 @@ export interface Resource {
   /** namespace/name, unique within the kind. */
   name: string;
   hash: string;
-  body: Buffer;
+  body: Uint8Array;
 }
 
 export interface ResourceRef {
@@ -218,7 +218,7 @@ export interface FaultReply {
 }
 
 function createBaseResource(): Resource {
-  return { kind: 0, name: "", hash: "", body: Buffer.alloc(0) };
+  return { kind: 0, name: "", hash: "", body: new Uint8Array(0) };
 }
 
 export const Resource: MessageFns<Resource> = {
@@ -280,7 +280,7 @@ export const Resource: MessageFns<Resource> = {
               break;
             }
 
-            message.body = Buffer.from(reader.bytes());
+            message.body = reader.bytes();
             continue;
           }
         }
@@ -303,7 +303,7 @@ export const Resource: MessageFns<Resource> = {
     message.kind = object.kind ?? 0;
     message.name = object.name ?? "";
     message.hash = object.hash ?? "";
-    message.body = object.body ?? Buffer.alloc(0);
+    message.body = object.body ?? new Uint8Array(0);
     return message;
   },
 };

@@ -1,0 +1,238 @@
+import { hostname } from "node:os";
+import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { compareVersions, versionText } from "../common/delta/resources.ts";
+import { messageOf } from "../common/errors.ts";
+import type { FlagTable, FlagValues } from "../common/flags.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { aborted } from "../common/program.ts";
+import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
+import { VERSION } from "../common/version.ts";
+import type { Delta, NodeStatus, Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
+import { adminApp, sourceErrorsOf } from "./admin/admin_app.ts";
+import { ConfigManager } from "./config/config_manager.ts";
+import { ControllerClient } from "./config/controller_client.ts";
+import { NodeView } from "./config/node_view.ts";
+import { DataplaneClient } from "./dataplane/dataplane_client.ts";
+
+const PORTS = [0, 65_535] as const;
+
+export const AGENT_FLAGS = {
+  "controller-addr": {
+    type: "string",
+    default: "localhost:9090",
+    help: "controller, host:port or unix:/path",
+  },
+  "node-name": { type: "string", default: "", help: "name of this node; the host name when empty" },
+  "dataplane-socket": {
+    type: "string",
+    default: "/run/novaedge/dataplane.sock",
+    help: "unix socket of the dataplane",
+  },
+  "state-dir": {
+    type: "string",
+    default: ".novaedge/agent",
+    help: "folder for the last known good configuration",
+  },
+  "http-port": { type: "integer", default: 80, range: PORTS, help: "port for listeners on 80" },
+  "https-port": { type: "integer", default: 443, range: PORTS, help: "port for listeners on 443" },
+  "metrics-port": { type: "integer", default: 9090, range: PORTS, help: "metrics, 0 for none" },
+  "health-port": { type: "integer", default: 8080, range: PORTS, help: "probes, 0 for none" },
+  "admin": { type: "string", default: "127.0.0.1:9901", help: "address of the admin API, empty for none" },
+  "novanet-socket": {
+    type: "string",
+    default: "/var/run/novanet/ebpf-services.sock",
+    help: "unix socket of NovaNet; not used by this version",
+  },
+  "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
+} as const satisfies FlagTable;
+
+export type AgentFlags = FlagValues<typeof AGENT_FLAGS>;
+
+/** Runs the agent until the signal is aborted. */
+export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<void> {
+  const log = createLogger("agent", flags["log-level"] as LogLevel);
+  const node = flags["node-name"] || hostname();
+  const config = await ConfigManager.open(`${flags["state-dir"]}/last_known_good`, log);
+  const view = new NodeView(config.store, { http: flags["http-port"], https: flags["https-port"] });
+  /** The controller's delta that is not answered yet, and what it changed. */
+  let open: { delta: Delta; changed: string[]; refusals: Refusal[] } | null = null;
+
+  const dataplane: DataplaneClient = new DataplaneClient({
+    socket: flags["dataplane-socket"],
+    view,
+    log,
+    complete: () => config.complete,
+    onApplied: (refusals) => settle(refusals),
+    onState: () => controller.send({ $case: "status", value: status() }),
+  });
+  const controller: ControllerClient = new ControllerClient({
+    address: flags["controller-addr"],
+    log,
+    hello: () => ({
+      node,
+      softwareVersion: VERSION,
+      held: compareVersions(dataplane.held, config.version) > 0 ? dataplane.held : config.version,
+      resources: config.refs(),
+    }),
+    onDelta: (delta) => receive(delta),
+    onConnection: (connected) => {
+      if (!connected) open = null;
+      else controller.send({ $case: "status", value: status() });
+    },
+  });
+  const metrics = agentMetrics({
+    novaedge_agent_controller_connected: ["1 while connected to the controller.", () => Number(controller.connected)],
+    novaedge_agent_dataplane_connected: ["1 while connected to the dataplane.", () => Number(dataplane.connected)],
+    novaedge_agent_resources: ["Resources held.", () => config.store.size],
+    novaedge_config_errors: ["Problems of the source.", () => sourceErrorsOf(config.store).length],
+  });
+
+  function status(): NodeStatus {
+    return {
+      dataplaneConnected: dataplane.connected,
+      dataplaneVersion: dataplane.applied ?? undefined,
+      listenerProblems: [...dataplane.problems],
+    };
+  }
+
+  function receive(delta: Delta): void {
+    const applied = config.apply(delta);
+    const { nonce, version } = delta;
+    if (applied === null) {
+      log.warn({ version: versionText(version), held: versionText(config.version) }, "refused an older configuration");
+      const refusals = delta.upserts.map(({ kind, name, hash }) => ({
+        resource: { kind, name, hash },
+        reason: `node ${node} holds a newer version`,
+      }));
+      controller.send({ $case: "nack", value: { nonce, version, refusals } });
+      return;
+    }
+    metrics.deltas.inc();
+    open = { delta, ...applied };
+    if (dataplane.connected) dataplane.changed(applied.changed);
+    else settle([]);
+  }
+
+  /** The dataplane has what we hold, but for refusals: keep it on disk and answer the controller. */
+  function settle(refusals: readonly Refusal[]): void {
+    const originals = refusals.map(({ resource, reason }) => ({
+      resource: resource === undefined ? undefined : view.original(resource),
+      reason,
+    }));
+    if (originals.length > 0) {
+      metrics.refusals.inc(originals.length);
+      config.revert(originals);
+    }
+    if (open === null) {
+      if (originals.length === 0) return;
+      void config.save(originals.map(({ resource }) => `${resource?.kind}|${resource?.name}`));
+      return;
+    }
+    const { delta: { nonce, version }, changed, refusals: ours } = open;
+    open = null;
+    void config.save(changed);
+    const all = [...ours, ...originals];
+    controller.send(
+      all.length === 0
+        ? { $case: "ack", value: { nonce, version } }
+        : { $case: "nack", value: { nonce, version, refusals: all } },
+    );
+  }
+
+  const ready = () => {
+    if (!config.complete) return { ready: false, reason: "no complete configuration yet" };
+    if (!dataplane.connected) return { ready: false, reason: "the dataplane is not connected" };
+    if (dataplane.applied === null) return { ready: false, reason: "the dataplane has not applied a configuration yet" };
+    return { ready: true, reason: "" };
+  };
+  const allMetrics = async () => {
+    const own = await metrics.registry.metrics();
+    const theirs = await dataplane.stats().then(({ metrics }) => metrics, () => "");
+    return `${own}\n${theirs}`;
+  };
+  const app = adminApp({
+    node,
+    store: config.store,
+    ready,
+    state: () => ({
+      controller: { address: flags["controller-addr"], connected: controller.connected },
+      dataplane: {
+        connected: dataplane.connected,
+        version: versionText(dataplane.applied ?? undefined),
+        listenerProblems: dataplane.problems,
+      },
+    }),
+    stats: () => dataplane.stats(),
+    explain: (method, url, headers) => dataplane.explain(method, url, headers),
+    metrics: allMetrics,
+    setLogLevel: async (level) => {
+      log.level = level;
+      await dataplane.setLogLevel(level);
+    },
+  });
+  const servers = listen(flags, app.fetch, allMetrics, ready);
+  log.info({ node }, "agent started");
+  await Promise.all([controller.run(signal), dataplane.run(signal), aborted(signal)]);
+  await Promise.all(servers.map((server) => server.shutdown()));
+  await config.close();
+  log.info("agent ended");
+}
+
+function listen(
+  flags: AgentFlags,
+  admin: (request: Request) => Response | Promise<Response>,
+  metrics: () => Promise<string>,
+  ready: () => { ready: boolean; reason: string },
+): StatusServer[] {
+  const servers: StatusServer[] = [];
+  const readiness = () => {
+    const state = ready();
+    return probe(state.ready, state.reason);
+  };
+  if (flags["health-port"] > 0) {
+    servers.push(serveStatus(flags["health-port"], {
+      "/healthz": () => probe(true, ""),
+      "/ready": readiness,
+      "/readyz": readiness,
+    }));
+  }
+  if (flags["metrics-port"] > 0) {
+    servers.push(serveStatus(flags["metrics-port"], {
+      "/metrics": async () => new Response(await metrics()),
+    }));
+  }
+  if (flags.admin !== "") {
+    const colon = flags.admin.lastIndexOf(":");
+    const hostname = flags.admin.slice(0, colon);
+    try {
+      servers.push(Deno.serve({ hostname, port: Number(flags.admin.slice(colon + 1)), onListen() {} }, admin));
+    } catch (error) {
+      throw new Error(`cannot listen on the admin address ${flags.admin}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  return servers;
+}
+
+function agentMetrics(figures: Readonly<Record<string, [string, () => number]>>) {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const [name, [help, value]] of Object.entries(figures)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+  return {
+    registry,
+    deltas: new Counter({ name: "novaedge_agent_deltas_total", help: "Deltas applied.", registers: [registry] }),
+    refusals: new Counter({
+      name: "novaedge_agent_refusals_total",
+      help: "Resources the dataplane refused.",
+      registers: [registry],
+    }),
+  };
+}

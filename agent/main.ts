@@ -1,0 +1,4 @@
+import { runProgram } from "../common/program.ts";
+import { AGENT_FLAGS, runAgent } from "./agent.ts";
+
+await runProgram("novaedge-agent", AGENT_FLAGS, runAgent);

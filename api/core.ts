@@ -1,0 +1,111 @@
+import { type Static, Type } from "typebox";
+import type { KindDefinition } from "./kind.ts";
+import { bool, choice, integer, list, metadata, optional, port, text } from "./schema.ts";
+
+/** The core kinds that translation reads; fields we do not read may be there. */
+
+const open = Type.Object;
+
+function core<T extends ReturnType<typeof Type.Object>>(
+  group: string,
+  version: string,
+  kind: string,
+  plural: string,
+  schema: T,
+): KindDefinition<T> {
+  return {
+    group,
+    version,
+    kind,
+    plural,
+    shortNames: [],
+    schema,
+    status: null,
+    columns: [],
+    rules: [],
+    unserved: [],
+    strict: false,
+  };
+}
+
+const secret = open({
+  apiVersion: Type.Literal("v1"),
+  kind: Type.Literal("Secret"),
+  metadata: metadata(),
+  type: optional(text()),
+  data: optional(Type.Record(Type.String(), Type.String())),
+  stringData: optional(Type.Record(Type.String(), Type.String())),
+});
+
+export type Secret = Static<typeof secret>;
+export const SECRET = core("", "v1", "Secret", "secrets", secret);
+
+const service = open({
+  apiVersion: Type.Literal("v1"),
+  kind: Type.Literal("Service"),
+  metadata: metadata(),
+  spec: open({
+    type: optional(text()),
+    ports: optional(list(open({
+      name: optional(text()),
+      port: port(),
+      targetPort: optional(Type.Union([Type.Integer(), Type.String()])),
+      protocol: optional(text({ default: "TCP" })),
+      appProtocol: optional(text()),
+    }))),
+  }),
+});
+
+export type Service = Static<typeof service>;
+export const SERVICE = core("", "v1", "Service", "services", service);
+
+const endpointSlice = open({
+  apiVersion: Type.Literal("discovery.k8s.io/v1"),
+  kind: Type.Literal("EndpointSlice"),
+  metadata: metadata(),
+  addressType: choice(["IPv4", "IPv6", "FQDN"]),
+  ports: optional(list(open({
+    name: optional(Type.Union([Type.String(), Type.Null()])),
+    port: optional(Type.Union([Type.Integer(), Type.Null()])),
+    protocol: optional(text({ default: "TCP" })),
+    appProtocol: optional(text()),
+  }))),
+  endpoints: optional(list(open({
+    addresses: list(text(), { minItems: 1 }),
+    conditions: optional(open({
+      ready: optional(Type.Union([bool(), Type.Null()])),
+      serving: optional(Type.Union([bool(), Type.Null()])),
+      terminating: optional(Type.Union([bool(), Type.Null()])),
+    })),
+    zone: optional(text()),
+    weight: optional(integer(0, 1_000_000)),
+  }))),
+});
+
+export type EndpointSlice = Static<typeof endpointSlice>;
+export const ENDPOINT_SLICE = core(
+  "discovery.k8s.io",
+  "v1",
+  "EndpointSlice",
+  "endpointslices",
+  endpointSlice,
+);
+
+const referenceGrant = open({
+  apiVersion: Type.Enum(["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"]),
+  kind: Type.Literal("ReferenceGrant"),
+  metadata: metadata(),
+  spec: open({
+    from: list(open({ group: text(), kind: text(), namespace: text() }), { minItems: 1 }),
+    to: list(open({ group: text(), kind: text(), name: optional(text()) }), { minItems: 1 }),
+  }),
+});
+
+export type ReferenceGrant = Static<typeof referenceGrant>;
+export const REFERENCE_GRANT = core(
+  "gateway.networking.k8s.io",
+  "v1",
+  "ReferenceGrant",
+  "referencegrants",
+  referenceGrant,
+);

@@ -1,0 +1,154 @@
+import { type Static, Type } from "typebox";
+import { type KindDefinition, unserved } from "./kind.ts";
+import {
+  bool,
+  choice,
+  closed,
+  duration,
+  integer,
+  list,
+  metadata,
+  name,
+  namespace,
+  optional,
+  port,
+  text,
+} from "./schema.ts";
+
+const MAX = Number.MAX_SAFE_INTEGER;
+
+const schema = Type.Object({
+  apiVersion: Type.Literal("novaedge.io/v1alpha1"),
+  kind: Type.Literal("ProxyBackend"),
+  metadata: metadata(),
+  spec: closed({
+    serviceRef: optional(closed({ name: name(), namespace: optional(namespace()), port: port() })),
+    endpoints: optional(list(
+      closed({
+        address: text({ minLength: 1, description: "IP address or DNS name." }),
+        port: port(),
+        weight: optional(integer(0, 1_000_000, { default: 1 })),
+        zone: optional(text()),
+      }),
+      { minItems: 1, maxItems: 10_000 },
+    )),
+    lbPolicy: optional(choice(
+      ["RoundRobin", "P2C", "EWMA", "RingHash", "Maglev", "LeastConn", "SourceHash", "Sticky"],
+      { default: "RoundRobin" },
+    )),
+    protocol: optional(choice(["HTTP", "HTTPS", "gRPC", "gRPCS", "HTTP2"], { default: "HTTP" })),
+    connectTimeout: optional(duration({ default: "2s" })),
+    idleTimeout: optional(duration({ default: "60s" })),
+    connectionPool: optional(closed({
+      maxConnsPerHost: optional(integer(0, 10_000, { description: "0 is no limit." })),
+      maxIdleConns: optional(integer(1, 10_000, { default: 100 })),
+      maxIdleConnsPerHost: optional(integer(1, 1000, { default: 256 })),
+      idleConnTimeout: optional(duration({ default: "90s" })),
+    })),
+    circuitBreaker: optional(closed({
+      maxConnections: optional(integer(1, 100_000)),
+      maxPendingRequests: optional(integer(1, 100_000)),
+      maxRequests: optional(integer(1, 100_000)),
+      maxRetries: optional(integer(0, 10)),
+      consecutiveFailures: optional(integer(1, MAX, { default: 5 })),
+      interval: optional(duration({ default: "10s" })),
+      baseEjectionTime: optional(duration({ default: "30s" })),
+    })),
+    healthCheck: optional(closed({
+      httpPath: optional(text()),
+      interval: optional(duration({ default: "10s" })),
+      timeout: optional(duration({ default: "5s" })),
+      healthyThreshold: optional(integer(1, MAX, { default: 2 })),
+      unhealthyThreshold: optional(integer(1, MAX, { default: 3 })),
+    })),
+    outlierDetection: optional(closed({
+      interval: optional(duration({ default: "10s" })),
+      consecutive5xxThreshold: optional(integer(1, MAX, { default: 5 })),
+      baseEjectionDuration: optional(duration({ default: "30s" })),
+      maxEjectionPercent: optional(integer(0, 100, { default: 50 })),
+      successRateMinHosts: optional(integer(0, MAX, { default: 5 })),
+      successRateMinRequests: optional(integer(0, MAX, { default: 100 })),
+      successRateStdevFactor: optional(text({ default: "1.9" })),
+    })),
+    retryPolicy: optional(closed({
+      numRetries: optional(integer(0, 10, { default: 1 })),
+      perTryTimeout: optional(duration({ default: "2s" })),
+      retryOn: optional(text({ default: "5xx,gateway-error,connect-failure" })),
+      retryBackoff: optional(closed({
+        baseInterval: optional(duration({ default: "25ms" })),
+        maxInterval: optional(duration({ default: "250ms" })),
+      })),
+    })),
+    sessionAffinity: optional(closed({
+      type: optional(choice(["Cookie", "Header", "SourceIP"], { default: "Cookie" })),
+      cookieName: optional(text({ default: "NOVAEDGE_AFFINITY" })),
+      cookiePath: optional(text({ default: "/" })),
+      cookieTTL: optional(duration({ default: "0s" })),
+      headerName: optional(text()),
+      sameSite: optional(choice(["Strict", "Lax", "None"])),
+      secure: optional(bool()),
+    })),
+    slowStart: optional(closed({
+      window: duration(),
+      aggression: optional(text({ default: "1.0" })),
+    })),
+    tls: optional(closed({
+      enabled: bool({ default: false }),
+      mode: optional(choice(["verify", "skip-verify", "mtls"], { default: "verify" })),
+      serverName: optional(text()),
+      caCertSecretRef: optional(text({ minLength: 1 })),
+      clientCertSecretRef: optional(text()),
+      insecureSkipVerify: optional(bool()),
+      selfSigned: optional(bool()),
+    })),
+    upstreamProxyProtocol: optional(closed({
+      enabled: optional(bool()),
+      version: optional(integer(1, 2, { default: 1 })),
+    })),
+  }),
+});
+
+export type ProxyBackend = Static<typeof schema>;
+
+/** Where requests are served: endpoints of a Service or listed ones. */
+export const PROXY_BACKEND: KindDefinition<typeof schema> = {
+  group: "novaedge.io",
+  version: "v1alpha1",
+  kind: "ProxyBackend",
+  plural: "proxybackends",
+  shortNames: ["pbe"],
+  schema,
+  status: Type.Object({
+    conditions: optional(list(Type.Any())),
+    endpointCount: optional(integer(0, MAX)),
+    observedGeneration: optional(integer(0, MAX)),
+  }),
+  columns: [
+    { name: "Service", type: "string", jsonPath: ".spec.serviceRef.name" },
+    { name: "LB Policy", type: "string", jsonPath: ".spec.lbPolicy" },
+    { name: "Endpoints", type: "integer", jsonPath: ".status.endpointCount" },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  rules: [{
+    at: "spec",
+    rule: "has(self.serviceRef) != has(self.endpoints)",
+    message: "exactly one of serviceRef and endpoints must be set",
+  }],
+  unserved: [
+    ...unserved("backend", "spec.tls", "spec.upstreamProxyProtocol", "spec.circuitBreaker.maxRequests"),
+    ...unserved(
+      null,
+      "spec.connectionPool.maxIdleConns",
+      "spec.circuitBreaker.maxRetries",
+      "spec.circuitBreaker.consecutiveFailures",
+      "spec.circuitBreaker.interval",
+      "spec.circuitBreaker.baseEjectionTime",
+      "spec.healthCheck",
+      "spec.outlierDetection",
+      "spec.retryPolicy",
+      "spec.sessionAffinity",
+      "spec.slowStart",
+    ),
+  ],
+  strict: true,
+};

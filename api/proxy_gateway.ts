@@ -1,0 +1,232 @@
+import { type Static, Type } from "typebox";
+import { type KindDefinition, unserved } from "./kind.ts";
+import {
+  bool,
+  choice,
+  closed,
+  duration,
+  hostname,
+  integer,
+  list,
+  metadata,
+  name,
+  namespace,
+  optional,
+  port,
+  secretReference,
+  size,
+  text,
+} from "./schema.ts";
+
+const tls = () =>
+  closed({
+    secretRef: optional(secretReference()),
+    minVersion: optional(choice(["TLS1.2", "TLS1.3"])),
+    cipherSuites: optional(list(text())),
+    certificateRef: optional(closed({
+      group: optional(text()),
+      kind: optional(text()),
+      name: name(),
+      namespace: optional(namespace()),
+    })),
+    acme: optional(closed({
+      email: text(),
+      server: optional(text()),
+      challengeType: optional(choice(["http-01", "dns-01", "tls-alpn-01"], { default: "http-01" })),
+      dnsProvider: optional(text()),
+    })),
+    selfSigned: optional(closed({
+      organization: optional(text()),
+      validity: optional(duration({ default: "8760h" })),
+    })),
+    vaultCertRef: optional(closed({
+      path: text(),
+      role: text(),
+      ttl: optional(text()),
+      cacheSecretName: optional(text()),
+    })),
+  });
+
+const listener = closed({
+  name: name(),
+  port: port(),
+  protocol: choice(["HTTP", "HTTPS", "HTTP3", "TCP", "TLS", "UDP"]),
+  hostnames: optional(list(hostname(), { description: "Hosts served; any when empty." })),
+  address: optional(text({ description: "Address to bind; every address when empty." })),
+  allowedRoutes: optional(closed({
+    namespaces: optional(closed({
+      from: optional(choice(["Same", "Selector", "All"], { default: "Same" })),
+      selector: optional(Type.Object({
+        matchLabels: optional(Type.Record(Type.String(), Type.String())),
+      })),
+    })),
+  })),
+  tls: optional(tls()),
+  tlsCertificates: optional(Type.Record(Type.String(), tls())),
+  maxRequestBodySize: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+  allowedSourceRanges: optional(list(text())),
+  clientAuth: optional(closed({
+    mode: optional(choice(["none", "optional", "require"], { default: "none" })),
+    caCertRef: optional(secretReference()),
+    requiredCNPatterns: optional(list(text())),
+    requiredSANs: optional(list(text())),
+  })),
+  ocspStapling: optional(bool()),
+  proxyProtocol: optional(closed({
+    enabled: optional(bool()),
+    version: optional(integer(0, 2, { default: 0 })),
+    trustedCIDRs: optional(list(text())),
+  })),
+  quic: optional(closed({
+    enable0RTT: optional(bool({ default: false })),
+    maxIdleTimeout: optional(duration({ default: "30s" })),
+    maxBiStreams: optional(integer(0, Number.MAX_SAFE_INTEGER, { default: 100 })),
+    maxUniStreams: optional(integer(0, Number.MAX_SAFE_INTEGER, { default: 100 })),
+  })),
+  sslRedirect: optional(bool()),
+});
+
+const schema = Type.Object({
+  apiVersion: Type.Literal("novaedge.io/v1alpha1"),
+  kind: Type.Literal("ProxyGateway"),
+  metadata: metadata(),
+  spec: closed({
+    listeners: list(listener, { minItems: 1 }),
+    accessLog: optional(closed({
+      enabled: optional(bool({ default: true })),
+      format: optional(choice(["json", "clf", "custom"], { default: "json" })),
+      output: optional(choice(["stdout", "file", "both"], { default: "stdout" })),
+      filePath: optional(text()),
+      maxSize: optional(size()),
+      maxBackups: optional(integer(0, 1000)),
+      template: optional(text()),
+      excludePaths: optional(list(text())),
+      includeHeaders: optional(list(text())),
+      filterStatusCodes: optional(list(integer(100, 599))),
+      sampleRate: optional(Type.Number({ minimum: 0, maximum: 1 })),
+    })),
+    ingressClassName: optional(text()),
+    loadBalancerClass: optional(text()),
+    cache: optional(closed({
+      enabled: optional(bool()),
+      maxSize: optional(size()),
+      defaultTTL: optional(duration()),
+      maxTTL: optional(duration()),
+      maxEntrySize: optional(size()),
+    })),
+    compression: optional(closed({
+      enabled: optional(bool({ default: false })),
+      algorithms: optional(list(text(), { default: ["gzip", "br"] })),
+      level: optional(integer(0, 11, { default: 6 })),
+      minSize: optional(size({ default: "1024" })),
+      excludeTypes: optional(list(text())),
+    })),
+    customErrorPages: optional(list(closed({
+      codes: list(integer(100, 599), { minItems: 1 }),
+      path: optional(text()),
+      body: optional(text()),
+      contentType: optional(text({ default: "text/html" })),
+    }))),
+    extProc: optional(closed({
+      address: text(),
+      failOpen: optional(bool({ default: false })),
+      timeout: optional(duration()),
+      processRequestHeaders: optional(bool()),
+      processRequestBody: optional(bool()),
+      processResponseHeaders: optional(bool()),
+      processResponseBody: optional(bool()),
+    })),
+    redirectScheme: optional(closed({
+      enabled: optional(bool()),
+      scheme: optional(text({ default: "https" })),
+      port: optional(integer(1, 65535, { default: 443 })),
+      statusCode: optional(Type.Unsafe<301 | 302>({ type: "integer", enum: [301, 302], default: 301 })),
+      exclusions: optional(list(text())),
+    })),
+    tracing: optional(closed({
+      enabled: optional(bool({ default: false })),
+      samplingRate: optional(integer(0, 100, { default: 1 })),
+      requestIdHeader: optional(text({ default: "X-Request-ID" })),
+      generateRequestId: optional(bool({ default: true })),
+      propagateRequestId: optional(bool({ default: true })),
+    })),
+  }),
+});
+
+export type ProxyGateway = Static<typeof schema>;
+export type ProxyListener = ProxyGateway["spec"]["listeners"][number];
+
+const L = "spec.listeners[]";
+
+/** A set of listeners: where clients connect. */
+export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
+  group: "novaedge.io",
+  version: "v1alpha1",
+  kind: "ProxyGateway",
+  plural: "proxygateways",
+  shortNames: ["pgw"],
+  schema,
+  status: Type.Object({
+    conditions: optional(list(Type.Any())),
+    observedGeneration: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+    listenerStatus: optional(list(Type.Object({
+      name: text(),
+      ready: bool(),
+      reason: optional(text()),
+    }))),
+  }),
+  columns: [
+    { name: "Ingress Class", type: "string", jsonPath: ".spec.ingressClassName" },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  rules: [{
+    at: "spec",
+    rule: "self.listeners.all(l, self.listeners.exists_one(m, m.name == l.name))",
+    message: "listener names must be unique",
+  }],
+  unserved: [
+    ...unserved(
+      "listener",
+      `${L}.tls.cipherSuites`,
+      `${L}.tls.certificateRef`,
+      `${L}.tls.acme`,
+      `${L}.tls.selfSigned`,
+      `${L}.tls.vaultCertRef`,
+      `${L}.tlsCertificates{}.cipherSuites`,
+      `${L}.tlsCertificates{}.certificateRef`,
+      `${L}.tlsCertificates{}.acme`,
+      `${L}.tlsCertificates{}.selfSigned`,
+      `${L}.tlsCertificates{}.vaultCertRef`,
+      `${L}.maxRequestBodySize`,
+      `${L}.allowedSourceRanges`,
+      `${L}.clientAuth`,
+      `${L}.proxyProtocol`,
+      `${L}.sslRedirect`,
+      `${L}.allowedRoutes.namespaces.selector`,
+      "spec.extProc",
+      "spec.redirectScheme",
+    ),
+    ...unserved(
+      null,
+      `${L}.ocspStapling`,
+      `${L}.quic`,
+      "spec.accessLog.format",
+      "spec.accessLog.output",
+      "spec.accessLog.filePath",
+      "spec.accessLog.maxSize",
+      "spec.accessLog.maxBackups",
+      "spec.accessLog.template",
+      "spec.accessLog.excludePaths",
+      "spec.accessLog.includeHeaders",
+      "spec.accessLog.filterStatusCodes",
+      "spec.accessLog.sampleRate",
+      "spec.ingressClassName",
+      "spec.loadBalancerClass",
+      "spec.cache",
+      "spec.compression",
+      "spec.customErrorPages",
+      "spec.tracing",
+    ),
+  ],
+  strict: true,
+};

@@ -1,0 +1,206 @@
+import { type Static, Type } from "typebox";
+import { type KindDefinition, unserved } from "./kind.ts";
+import {
+  bool,
+  choice,
+  closed,
+  duration,
+  hostname,
+  integer,
+  list,
+  metadata,
+  name,
+  namespace,
+  optional,
+  port,
+  size,
+  text,
+} from "./schema.ts";
+
+const MAX = Number.MAX_SAFE_INTEGER;
+
+const valueMatch = () =>
+  closed({
+    type: optional(choice(["Exact", "RegularExpression"], { default: "Exact" })),
+    name: text({ minLength: 1 }),
+    value: text(),
+  });
+
+const backendRef = () =>
+  closed({
+    name: name(),
+    namespace: optional(namespace()),
+    weight: optional(integer(0, 1_000_000, { default: 1 })),
+  });
+
+const headers = () => list(closed({ name: text({ minLength: 1 }), value: text() }));
+
+const operation = () =>
+  closed({
+    op: choice(["add", "remove", "replace", "move", "copy"]),
+    path: text(),
+    from: optional(text()),
+    value: optional(text()),
+  });
+
+const rule = closed({
+  matches: optional(list(
+    closed({
+      path: optional(closed({
+        type: choice(["Exact", "PathPrefix", "RegularExpression"]),
+        value: text({ minLength: 1 }),
+      })),
+      method: optional(
+        choice(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]),
+      ),
+      headers: optional(list(valueMatch(), { maxItems: 16 })),
+      queryParams: optional(list(valueMatch(), { maxItems: 16 })),
+    }),
+    { maxItems: 8 },
+  )),
+  backendRefs: list(backendRef(), { minItems: 1, maxItems: 16 }),
+  timeout: optional(duration({ description: "Total time for one request; 0s is no limit." })),
+  filters: optional(list(
+    closed({
+      type: choice([
+        "AddHeader",
+        "RemoveHeader",
+        "RequestRedirect",
+        "URLRewrite",
+        "RequestMirror",
+        "ResponseAddHeader",
+        "ResponseRemoveHeader",
+        "ResponseSetHeader",
+      ]),
+      add: optional(headers()),
+      remove: optional(list(text())),
+      redirectURL: optional(text()),
+      rewritePath: optional(text()),
+      responseAdd: optional(headers()),
+      responseRemove: optional(list(text())),
+      responseSet: optional(headers()),
+      mirrorBackend: optional(backendRef()),
+      mirrorPercent: optional(integer(0, 100, { default: 100 })),
+    }),
+    { maxItems: 16 },
+  )),
+  limits: optional(closed({
+    requestTimeout: optional(duration()),
+    idleTimeout: optional(duration()),
+    maxRequestBodySize: optional(size()),
+  })),
+  maxRequestBodySize: optional(integer(0, MAX)),
+  mirror: optional(closed({
+    backendRef: backendRef(),
+    percentage: optional(integer(0, 100, { default: 100 })),
+  })),
+  retry: optional(closed({
+    maxRetries: optional(integer(0, 10, { default: 3 })),
+    perTryTimeout: optional(duration()),
+    retryOn: optional(list(text())),
+    retryMethods: optional(list(text())),
+    retryBudget: optional(Type.Number({ minimum: 0, maximum: 1 })),
+    backoffBase: optional(duration()),
+  })),
+  buffering: optional(closed({
+    request: optional(bool()),
+    response: optional(bool()),
+    maxSize: optional(size()),
+  })),
+  bodyTransform: optional(closed({
+    request: optional(list(operation())),
+    response: optional(list(operation())),
+    maxBodySize: optional(integer(0, MAX, { default: 1_048_576 })),
+  })),
+  faultInjection: optional(closed({
+    delayDuration: optional(duration()),
+    delayPercent: optional(integer(0, 100)),
+    abortStatusCode: optional(integer(200, 599)),
+    abortPercent: optional(integer(0, 100)),
+    headerActivation: optional(text()),
+  })),
+});
+
+const schema = Type.Object({
+  apiVersion: Type.Literal("novaedge.io/v1alpha1"),
+  kind: Type.Literal("ProxyRoute"),
+  metadata: metadata(),
+  spec: closed({
+    parentRefs: optional(list(
+      closed({
+        name: name(),
+        namespace: optional(namespace()),
+        sectionName: optional(text({ description: "Listener of the gateway; every one when empty." })),
+        port: optional(port()),
+      }),
+      { maxItems: 32, description: "Gateways; all of the route's namespace when empty." },
+    )),
+    hostnames: optional(list(hostname())),
+    rules: list(rule, { minItems: 1, maxItems: 16 }),
+    expression: optional(text()),
+    accessLog: optional(closed({
+      enabled: optional(bool()),
+      format: optional(choice(["json", "clf", "custom"])),
+      output: optional(choice(["stdout", "file", "both"])),
+      filePath: optional(text()),
+      maxSize: optional(size()),
+      maxBackups: optional(integer(0, 1000)),
+      template: optional(text()),
+      filterStatusCodes: optional(list(integer(100, 599))),
+      sampleRate: optional(integer(0, 100)),
+    })),
+    pipeline: optional(closed({
+      middleware: optional(list(
+        closed({
+          type: choice(["builtin", "wasm"]),
+          name: text(),
+          priority: optional(integer(-MAX, MAX, { default: 100 })),
+          config: optional(Type.Record(Type.String(), Type.String())),
+        }),
+        { maxItems: 32 },
+      )),
+    })),
+  }),
+});
+
+export type ProxyRoute = Static<typeof schema>;
+export type ProxyRouteRule = ProxyRoute["spec"]["rules"][number];
+
+/** Which requests go where. */
+export const PROXY_ROUTE: KindDefinition<typeof schema> = {
+  group: "novaedge.io",
+  version: "v1alpha1",
+  kind: "ProxyRoute",
+  plural: "proxyroutes",
+  shortNames: ["prt"],
+  schema,
+  status: Type.Object({
+    conditions: optional(list(Type.Any())),
+    observedGeneration: optional(integer(0, MAX)),
+  }),
+  columns: [
+    { name: "Hostnames", type: "string", jsonPath: ".spec.hostnames" },
+    { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  ],
+  rules: [],
+  unserved: [
+    ...unserved(
+      "rule",
+      "spec.rules[].filters",
+      "spec.rules[].limits.maxRequestBodySize",
+      "spec.rules[].maxRequestBodySize",
+      "spec.rules[].bodyTransform",
+    ),
+    ...unserved("route", "spec.expression", "spec.pipeline"),
+    ...unserved(
+      null,
+      "spec.accessLog",
+      "spec.rules[].limits.idleTimeout",
+      "spec.rules[].mirror",
+      "spec.rules[].retry",
+      "spec.rules[].buffering",
+      "spec.rules[].faultInjection",
+    ),
+  ],
+  strict: true,
+};

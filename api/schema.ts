@@ -1,0 +1,88 @@
+import { type TSchema, Type } from "typebox";
+
+/** Pieces that the schemas of several kinds share. */
+
+/** Name of a Kubernetes object (RFC 1123 subdomain). */
+export const NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+const LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/** Go's notation for durations: "300ms", "1m30s". */
+const DURATION_PATTERN = "^(0|([0-9]+(\\.[0-9]+)?(ms|s|m|h))+)$";
+const SIZE_PATTERN = "^[0-9]+(\\.[0-9]+)?([KMG]i?B?|B)?$";
+/** Exact name, or a name with "*." in front. */
+const HOSTNAME_PATTERN =
+  "^(\\*\\.)?[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$";
+
+/** A closed object: unknown fields are errors. */
+export function closed<T extends Record<string, TSchema>>(
+  properties: T,
+  options: { description?: string } = {},
+) {
+  return Type.Object(properties, { additionalProperties: false, ...options });
+}
+
+/** One of a few strings. */
+export function choice<const T extends readonly string[]>(
+  values: T,
+  options: { default?: T[number]; description?: string } = {},
+) {
+  return Type.Unsafe<T[number]>({ type: "string", enum: [...values], ...options });
+}
+
+export const optional = Type.Optional;
+
+export const name = (options: { description?: string } = {}) =>
+  Type.String({ minLength: 1, maxLength: 253, pattern: NAME_PATTERN, ...options });
+
+export const namespace = (options: { description?: string } = {}) =>
+  Type.String({ minLength: 1, maxLength: 63, pattern: LABEL_PATTERN, ...options });
+
+export const duration = (options: { default?: string; description?: string } = {}) =>
+  Type.String({ pattern: DURATION_PATTERN, ...options });
+
+export const size = (options: { default?: string; description?: string } = {}) =>
+  Type.String({ pattern: SIZE_PATTERN, ...options });
+
+export const hostname = () => Type.String({ maxLength: 253, pattern: HOSTNAME_PATTERN });
+
+export const port = (options: { description?: string } = {}) =>
+  Type.Integer({ minimum: 1, maximum: 65535, ...options });
+
+export const integer = (
+  minimum: number,
+  maximum: number,
+  options: { default?: number; description?: string } = {},
+) => Type.Integer({ minimum, maximum, ...options });
+
+export const text = (options: { default?: string; minLength?: number; description?: string } = {}) =>
+  Type.String(options);
+
+export const bool = (options: { default?: boolean; description?: string } = {}) =>
+  Type.Boolean(options);
+
+export const list = <T extends TSchema>(
+  items: T,
+  options: { minItems?: number; maxItems?: number; default?: string[]; description?: string } = {},
+) => Type.Array(items, options);
+
+/** {name, namespace}: a Secret. */
+export const secretReference = () => closed({ name: name(), namespace: optional(namespace()) });
+
+/** Identity of an object as people write it; everything else of metadata is passed over. */
+export const metadata = () =>
+  Type.Object({
+    name: name(),
+    namespace: optional(namespace()),
+    labels: optional(Type.Record(Type.String(), Type.String())),
+    annotations: optional(Type.Record(Type.String(), Type.String())),
+  });
+
+const UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of a duration that the schema accepted. */
+export function milliseconds(duration: string): number {
+  let total = 0;
+  for (const [, number, unit] of duration.matchAll(/([0-9.]+)(ms|s|m|h)/g)) {
+    total += Number(number) * UNIT[unit];
+  }
+  return Math.round(total);
+}

@@ -1,0 +1,125 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { isKindName, type KindName, KINDS } from "./kinds.ts";
+
+/** One thing wrong with an object. */
+export interface Problem {
+  /** Path inside the object, "spec.rules[0].matches"; "" for the object itself. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
+const compiled = new Map<KindName, ValidateFunction>();
+
+function validatorOf(kind: KindName): ValidateFunction {
+  let validator = compiled.get(kind);
+  if (validator === undefined) compiled.set(kind, validator = ajv.compile(KINDS[kind].schema));
+  return validator;
+}
+
+/** The kind of a parsed document, or what is wrong with its apiVersion and kind. */
+export function kindOf(document: unknown): { kind: KindName } | { problem: Problem } {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) {
+    return { problem: { path: "", reason: "a document must be an object with apiVersion and kind" } };
+  }
+  const { kind } = document as { kind?: unknown };
+  if (typeof kind !== "string") return { problem: { path: "kind", reason: "missing" } };
+  if (!isKindName(kind)) {
+    const near = nearest(kind, Object.keys(KINDS));
+    return {
+      problem: {
+        path: "kind",
+        reason: `kind ${kind} is not served by this version${near === null ? "" : `; did you mean ${near}?`}`,
+      },
+    };
+  }
+  return { kind };
+}
+
+/** Checks an object against its kind's schema and fills in defaults; an empty list means it is valid. */
+export function validate(kind: KindName, object: unknown): Problem[] {
+  const validator = validatorOf(kind);
+  if (!validator(object)) return describe(validator.errors ?? []);
+  return kind === "ProxyBackend" ? backendProblems(object) : [];
+}
+
+/** What the schema cannot say. */
+function backendProblems(object: unknown): Problem[] {
+  const { spec } = object as { spec: { serviceRef?: unknown; endpoints?: unknown } };
+  return (spec.serviceRef === undefined) === (spec.endpoints === undefined)
+    ? [{ path: "spec", reason: "exactly one of serviceRef and endpoints must be set" }]
+    : [];
+}
+
+function describe(errors: ErrorObject[]): Problem[] {
+  const problems = new Map<string, Problem>();
+  for (const error of errors) {
+    const problem = reasonOf(error, toPath(error.instancePath));
+    if (!problems.has(problem.path)) problems.set(problem.path, problem);
+  }
+  return [...problems.values()];
+}
+
+function reasonOf(error: ErrorObject, path: string): Problem {
+  const params = error.params as Record<string, unknown>;
+  const below = (field: unknown) => path === "" ? String(field) : `${path}.${field}`;
+  switch (error.keyword) {
+    case "additionalProperties": {
+      const field = String(params.additionalProperty);
+      const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+      const near = nearest(field, known);
+      return {
+        path: below(field),
+        reason: near === null ? "unknown field" : `unknown field; did you mean ${near}?`,
+      };
+    }
+    case "required":
+      return { path: below(params.missingProperty), reason: "required field is missing" };
+    case "enum":
+      return { path, reason: `must be one of ${(params.allowedValues as unknown[]).join(", ")}` };
+    case "const":
+      return { path, reason: `must be ${params.allowedValue}` };
+    case "pattern":
+      return { path, reason: `"${error.data}" does not have the form of this field (${params.pattern})` };
+    default:
+      return { path, reason: error.message ?? error.keyword };
+  }
+}
+
+/** "/spec/rules/0/name" as "spec.rules[0].name". */
+function toPath(pointer: string): string {
+  let path = "";
+  for (const raw of pointer.split("/").slice(1)) {
+    const part = raw.replaceAll("~1", "/").replaceAll("~0", "~");
+    path += /^\d+$/.test(part) ? `[${part}]` : path === "" ? part : `.${part}`;
+  }
+  return path;
+}
+
+/** The known word within two edits of `word`, else null. */
+export function nearest(word: string, known: readonly string[]): string | null {
+  let best: string | null = null;
+  let bestDistance = 3;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

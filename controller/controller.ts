@@ -1,0 +1,132 @@
+import { dirname } from "node:path";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { FlagTable, FlagValues } from "../common/flags.ts";
+import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { aborted } from "../common/program.ts";
+import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
+import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
+import { DistributionServer } from "./distribution/distribution_server.ts";
+import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
+import { FileSource } from "./source/files/file_source.ts";
+import { LastGoodFile } from "./source/files/last_good.ts";
+import { Translator } from "./translate/translator.ts";
+
+export const CONTROLLER_FLAGS = {
+  "resources": { type: "string", default: "resources", help: "folder of YAML files to serve" },
+  "state-dir": {
+    type: "string",
+    default: ".novaedge/controller",
+    help: "folder for the last good version of each resource",
+  },
+  "grpc-port": { type: "integer", default: 9090, range: [0, 65_535], help: "port for agents" },
+  "grpc-socket": {
+    type: "string",
+    default: "",
+    help: "unix socket for agents, instead of --grpc-port",
+  },
+  "metrics-port": { type: "integer", default: 8080, range: [0, 65_535], help: "metrics, 0 for none" },
+  "health-port": { type: "integer", default: 8081, range: [0, 65_535], help: "probes, 0 for none" },
+  "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
+  "leader-election": {
+    type: "boolean",
+    default: false,
+    help: "elect one active controller (with Kubernetes as source; a folder has one reader)",
+  },
+} as const satisfies FlagTable;
+
+export type ControllerFlags = FlagValues<typeof CONTROLLER_FLAGS>;
+
+class ControllerMetrics {
+  readonly registry = new Registry();
+  readonly translations = new Histogram({
+    name: "novaedge_snapshot_build_duration_seconds",
+    help: "Time to translate one step of the source.",
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
+    registers: [this.registry],
+  });
+  readonly refusals = new Counter({
+    name: "novaedge_resources_refused_total",
+    help: "Resources that a node refused.",
+    registers: [this.registry],
+  });
+  readonly #gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(value());
+      },
+    });
+
+  constructor(figures: Readonly<Record<string, [string, () => number]>>) {
+    collectDefaultMetrics({ register: this.registry });
+    for (const [name, [help, value]] of Object.entries(figures)) this.#gauge(name, help, value);
+  }
+}
+
+/** Runs the controller until the signal is aborted. */
+export async function runController(flags: ControllerFlags, signal: AbortSignal): Promise<void> {
+  const log = createLogger("controller", flags["log-level"] as LogLevel);
+  // The start time orders the terms of controllers that read a folder; an agent that holds a higher one raises it.
+  const snapshot = new SnapshotManager(Date.now());
+  const translator = new Translator();
+  let problems = 0;
+  const onRefusals = (refusals: readonly Refusal[]) => {
+    for (const { resource, reason } of refusals) {
+      if (resource === undefined) continue;
+      metrics.refusals.inc();
+      log.warn({ kind: resource.kind, resource: resource.name, reason }, "a node refused a resource");
+      server.changed(snapshot.update(translator.quarantine({ ...resource, reason })));
+    }
+  };
+  const server = new DistributionServer(snapshot, log, onRefusals);
+  const metrics = new ControllerMetrics({
+    novaedge_active_config_streams: ["Connected agents.", () => server.sessions().length],
+    novaedge_snapshot_number: ["Number of the published version.", () => snapshot.version.number],
+    novaedge_snapshot_resources: ["Published resources.", () => snapshot.store.size],
+    novaedge_source_errors: ["Problems of the source now.", () => problems],
+  });
+  const lastGood = await LastGoodFile.open(`${flags["state-dir"]}/last_good`);
+  const source = new FileSource(flags.resources, {
+    onChanges(changes, found) {
+      problems = found.length;
+      const end = metrics.translations.startTimer();
+      const keys = [...snapshot.update(translator.update(changes)), ...snapshot.setProblems(found)];
+      end();
+      log.debug({ changes: changes.length, resources: keys.length }, "translated");
+      if (source.synced) server.publish();
+      server.changed(keys);
+    },
+  }, lastGood, log);
+
+  const socket = flags["grpc-socket"];
+  if (socket !== "") {
+    await Deno.mkdir(dirname(socket), { recursive: true, mode: 0o750 });
+    await Deno.remove(socket).catch(() => {});
+  }
+  const address = socket === "" ? `0.0.0.0:${flags["grpc-port"]}` : `unix:${socket}`;
+  await server.listen(address);
+  const status: StatusServer[] = [];
+  if (flags["health-port"] > 0) {
+    status.push(serveStatus(flags["health-port"], {
+      "/healthz": () => probe(true, ""),
+      "/readyz": () => probe(source.synced, "the source has not been read completely"),
+    }));
+  }
+  if (flags["metrics-port"] > 0) {
+    status.push(serveStatus(flags["metrics-port"], {
+      "/metrics": async () => new Response(await metrics.registry.metrics()),
+      "/sessions": () => Response.json(server.sessions()),
+    }));
+  }
+  log.info({ address, resources: flags.resources }, "controller started");
+  if (flags["leader-election"]) log.warn("--leader-election has no effect with a folder as source");
+  await source.start();
+
+  await aborted(signal);
+  await source.stop();
+  server.stop();
+  await Promise.all(status.map((one) => one.shutdown()));
+  log.info("controller ended");
+}

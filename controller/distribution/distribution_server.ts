@@ -1,0 +1,131 @@
+import {
+  type handleBidiStreamingCall,
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { NO_VERSION } from "../../common/delta/resources.ts";
+import { NovaEdgeError } from "../../common/errors.ts";
+import type { Logger } from "../../common/log.ts";
+import {
+  type AgentMessage,
+  ConfigDistributionService,
+  type Delta,
+  type Hello,
+  type Refusal,
+} from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { SnapshotManager } from "../snapshot/snapshot_manager.ts";
+import { Session, type SessionState } from "./session.ts";
+
+/** Largest message, in bytes. */
+const MAX_MESSAGE = 256 * 1024 * 1024;
+type Stream = ServerDuplexStream<AgentMessage, Delta>;
+
+/** Serves agents: one stream each, over TCP or a unix socket. */
+export class DistributionServer {
+  readonly #server = new Server({
+    "grpc.max_receive_message_length": MAX_MESSAGE,
+    "grpc.max_send_message_length": MAX_MESSAGE,
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+  });
+  readonly #snapshot: SnapshotManager;
+  readonly #log: Logger;
+  readonly #sessions = new Map<Stream, Session>();
+  readonly #onRefusals: (refusals: readonly Refusal[]) => void;
+  readonly #waiting = new Map<Stream, Hello>();
+  #published = false;
+
+  constructor(
+    snapshot: SnapshotManager,
+    log: Logger,
+    onRefusals: (refusals: readonly Refusal[]) => void,
+  ) {
+    this.#snapshot = snapshot;
+    this.#log = log;
+    this.#onRefusals = onRefusals;
+    const streamConfig: handleBidiStreamingCall<AgentMessage, Delta> = (call) => this.#onStream(call);
+    this.#server.addService(
+      ConfigDistributionService,
+      { streamConfig } as unknown as UntypedServiceImplementation,
+    );
+  }
+
+  /** @param address "host:port" or "unix:/path" */
+  async listen(address: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
+        if (error === null) resolve();
+        else reject(new NovaEdgeError("BIND", `cannot listen on ${address}: ${error.message}`, { cause: error }));
+      });
+    });
+    if (address.startsWith("unix:")) await Deno.chmod(address.slice("unix:".length), 0o660);
+  }
+
+  /** Every connected agent. */
+  sessions(): SessionState[] {
+    return Array.from(this.#sessions.values(), ({ state }) => state);
+  }
+
+  /** The first complete snapshot is there: agents that wait get it. */
+  publish(): void {
+    this.#published = true;
+    for (const [call, hello] of this.#waiting) this.#open(call, hello);
+    this.#waiting.clear();
+  }
+
+  /** These resources changed. */
+  changed(keys: readonly string[]): void {
+    if (keys.length === 0) return;
+    for (const session of this.#sessions.values()) session.changed(keys);
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+
+  #onStream(call: Stream): void {
+    call.on("data", (message: AgentMessage) => this.#onMessage(call, message));
+    const gone = () => {
+      const session = this.#sessions.get(call);
+      if (session !== undefined) this.#log.info({ node: session.state.node }, "agent disconnected");
+      this.#sessions.delete(call);
+      this.#waiting.delete(call);
+    };
+    call.on("cancelled", gone);
+    call.on("error", gone);
+    call.on("end", () => {
+      gone();
+      call.end();
+    });
+  }
+
+  #onMessage(call: Stream, { message }: AgentMessage): void {
+    if (message === undefined) return;
+    if (message.$case === "hello") {
+      if (this.#published) this.#open(call, message.value);
+      else this.#waiting.set(call, message.value);
+      return;
+    }
+    const session = this.#sessions.get(call);
+    if (session === undefined) return;
+    if (message.$case === "status") {
+      session.status = message.value;
+      return;
+    }
+    const { nonce, version = NO_VERSION } = message.value;
+    const refusals = message.$case === "nack" ? message.value.refusals : [];
+    session.acknowledged(nonce, version, refusals, Date.now());
+    if (refusals.length > 0) this.#onRefusals(refusals);
+    session.pump();
+  }
+
+  #open(call: Stream, hello: Hello): void {
+    this.#snapshot.raiseAbove(hello.held?.term === this.#snapshot.version.term ? 0 : hello.held?.term ?? 0);
+    const session = new Session(hello, this.#snapshot.store, (delta) => void call.write(delta));
+    this.#sessions.set(call, session);
+    this.#log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
+    session.pump();
+  }
+}

@@ -1,0 +1,298 @@
+import { join, relative, sep } from "node:path";
+import { messageOf } from "../../../common/errors.ts";
+import type { Logger } from "../../../common/log.ts";
+import type { SourceChange } from "../../translate/source_object.ts";
+import { FolderState, type SourceProblem } from "./folder_state.ts";
+import type { LastGoodFile } from "./last_good.ts";
+
+/** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
+const SETTLE = 100;
+/** Milliseconds between two comparisons of the folder with what is known, for changes without events. */
+const RESCAN = 10_000;
+/** Milliseconds between two tries while the folder cannot be read or is empty. */
+const RETRY = 1_000;
+const MAX_FILE = 64 * 1024 * 1024;
+const YAML = /\.ya?ml$/i;
+
+/** Receives what a source found. */
+export interface SourceListener {
+  /** Objects changed; called once with everything before the source counts as synced. */
+  onChanges(changes: SourceChange[], problems: SourceProblem[]): void;
+}
+
+/** Identity and age of a file's content as far as the file system tells. */
+type Stamp = string;
+
+/**
+ * Watches a folder of YAML files, subfolders too. A rename counts at once; a write in place counts when
+ * the writer closes the file. Names that begin with a dot are passed over, so that each file of a mounted
+ * ConfigMap counts once; its `..data` swap is followed. A folder that vanishes or empties is an error and
+ * removes nothing.
+ */
+export class FileSource {
+  readonly #directory: string;
+  readonly #listener: SourceListener;
+  readonly #lastGood: LastGoodFile | null;
+  readonly #log: Logger;
+  readonly #state: FolderState;
+  readonly #stamps = new Map<string, Stamp>();
+  /** Files to look at, with the time before which a shortened text or a removal waits. */
+  readonly #due = new Map<string, number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #rescanTimer: ReturnType<typeof setTimeout> | undefined;
+  #watcher: Deno.FsWatcher | null = null;
+  #folderProblem = "";
+  #reported = "";
+  #synced = false;
+  #stopped = false;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(directory: string, listener: SourceListener, lastGood: LastGoodFile | null, log: Logger) {
+    this.#directory = directory;
+    this.#listener = listener;
+    this.#lastGood = lastGood;
+    this.#log = log;
+    this.#state = new FolderState(lastGood?.values());
+  }
+
+  /** Whether the folder was read completely at least once. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Reads the folder and starts watching; returns after the first look, synced or not. */
+  async start(): Promise<void> {
+    this.#watch();
+    await this.#run(() => this.#rescan());
+    this.#scheduleRescan();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#rescanTimer);
+    this.#watcher?.close();
+    await this.#turn;
+    await this.#lastGood?.close();
+  }
+
+  #run(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(work).catch((error) => {
+      this.#log.error({ error: messageOf(error) }, "reading the resources failed");
+    });
+    return this.#turn;
+  }
+
+  #watch(): void {
+    try {
+      this.#watcher = Deno.watchFs(this.#directory, { recursive: true });
+    } catch {
+      // The rescan reports the folder; watching starts when it is there.
+      return;
+    }
+    void this.#follow(this.#watcher);
+  }
+
+  async #follow(watcher: Deno.FsWatcher): Promise<void> {
+    try {
+      for await (const event of watcher) this.#onEvent(event);
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, "watching the resources failed; polling instead");
+    }
+    if (this.#watcher === watcher) this.#watcher = null;
+  }
+
+  #onEvent(event: Deno.FsEvent): void {
+    if (event.flag === "rescan") {
+      void this.#run(() => this.#rescan());
+      return;
+    }
+    for (const path of event.paths) {
+      const file = relative(this.#directory, path);
+      const hidden = file.split(sep).some((part) => part.startsWith("."));
+      if (hidden) {
+        // The swap of a mounted ConfigMap; everything else hidden is an editor's own business.
+        if (event.kind === "rename" && file.endsWith("..data")) void this.#run(() => this.#rescan());
+      } else if (!YAML.test(file)) void this.#run(() => this.#rescan());
+      else if (event.kind === "rename") this.#look(file, 0);
+      else if (event.kind === "access") this.#look(file, SETTLE);
+      else this.#due.set(file, performance.now() + SETTLE);
+    }
+    this.#schedule();
+  }
+
+  /** Looks at a file now; what it would remove waits until it has been quiet for `settle`. */
+  #look(file: string, settle: number): void {
+    this.#due.set(file, performance.now() + settle);
+    void this.#run(() => this.#read([file], settle === 0));
+  }
+
+  /** Looks again at files that have been quiet long enough. */
+  #schedule(): void {
+    if (this.#due.size === 0 || this.#stopped) return;
+    const next = Math.min(...this.#due.values());
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const now = performance.now();
+      const ready = [...this.#due].filter(([, time]) => time <= now).map(([file]) => file);
+      for (const file of ready) this.#due.delete(file);
+      if (ready.length > 0) void this.#run(() => this.#read(ready, true));
+      this.#schedule();
+    }, Math.max(0, next - performance.now()) + 1);
+  }
+
+  #scheduleRescan(): void {
+    if (this.#stopped) return;
+    const wait = this.#folderProblem === "" && this.#synced ? RESCAN : RETRY;
+    this.#rescanTimer = setTimeout(async () => {
+      if (this.#watcher === null) this.#watch();
+      await this.#run(() => this.#rescan());
+      this.#scheduleRescan();
+    }, wait);
+  }
+
+  /** Reads files and hands on what changed. `final`: the files have settled. */
+  async #read(files: readonly string[], final: boolean): Promise<void> {
+    const texts: [string, string | null][] = [];
+    for (const file of files) {
+      const text = await this.#text(file);
+      if (text === undefined) continue;
+      if (!final && (text === null || this.#state.removals(file, text))) continue;
+      if (final) this.#due.delete(file);
+      texts.push([file, text]);
+    }
+    await this.#apply(texts);
+  }
+
+  /** A file's text; null when it is gone, undefined when it cannot be read. */
+  async #text(file: string): Promise<string | null | undefined> {
+    const path = join(this.#directory, file);
+    try {
+      const info = await Deno.stat(path);
+      if (!info.isFile) return undefined;
+      if (info.size > MAX_FILE) {
+        this.#state.unreadable(file, `larger than ${MAX_FILE} bytes`);
+        return undefined;
+      }
+      this.#stamps.set(file, stampOf(info));
+      return await Deno.readTextFile(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) {
+        this.#stamps.delete(file);
+        return null;
+      }
+      this.#state.unreadable(file, messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** Compares the whole folder with what is known. */
+  async #rescan(): Promise<void> {
+    const found = new Map<string, Stamp>();
+    try {
+      await this.#list("", found);
+      this.#folderProblem = found.size === 0
+        ? "holds no YAML file; nothing is removed"
+        : "";
+    } catch (error) {
+      this.#folderProblem = `cannot be read, nothing is removed: ${messageOf(error)}`;
+    }
+    if (this.#folderProblem !== "") {
+      this.#report();
+      return;
+    }
+    const texts: [string, string | null][] = [];
+    for (const [file, stamp] of found) {
+      if (this.#stamps.get(file) === stamp) continue;
+      const text = await this.#text(file);
+      if (text !== undefined) texts.push([file, text]);
+    }
+    for (const file of this.#state.files) {
+      if (found.has(file) || this.#due.has(file)) continue;
+      this.#stamps.delete(file);
+      texts.push([file, null]);
+    }
+    const first = !this.#synced;
+    this.#synced = true;
+    await this.#apply(texts, first);
+  }
+
+  async #list(folder: string, found: Map<string, Stamp>): Promise<void> {
+    for await (const entry of Deno.readDir(join(this.#directory, folder))) {
+      if (entry.name.startsWith(".")) continue;
+      const file = folder === "" ? entry.name : join(folder, entry.name);
+      const isYaml = YAML.test(entry.name);
+      if (!isYaml && entry.isFile) continue;
+      let info: Deno.FileInfo;
+      try {
+        info = await Deno.stat(join(this.#directory, file));
+      } catch (error) {
+        // A dangling link, or gone since the folder was listed.
+        if (error instanceof Deno.errors.NotFound) continue;
+        throw error;
+      }
+      if (info.isDirectory && !entry.isSymlink) await this.#list(file, found);
+      else if (info.isFile && isYaml) found.set(file, stampOf(info));
+    }
+  }
+
+  async #apply(texts: [string, string | null][], first = false): Promise<void> {
+    if (!first && !this.#synced) return;
+    const gone = new Set(texts.filter(([, text]) => text === null).map(([file]) => file));
+    const remaining = new Set([...this.#state.files].filter((file) => !gone.has(file)));
+    for (const [file, text] of texts) if (text !== null) remaining.add(file);
+    if (gone.size > 0 && remaining.size === 0) {
+      this.#folderProblem = "holds no YAML file any more; nothing is removed";
+      this.#report();
+      return;
+    }
+    if (gone.size === 0 || remaining.size > 0) this.#folderProblem = "";
+    const step = this.#state.apply(texts);
+    if (first) step.forgotten.push(...this.#state.forgetUnclaimed());
+    if (step.changes.length > 0 || first) this.#listener.onChanges(step.changes, this.#problems());
+    else this.#report();
+    this.#logProblems();
+    await this.#lastGood?.record(step);
+  }
+
+  #problems(): SourceProblem[] {
+    const problems = this.#state.problems();
+    if (this.#folderProblem !== "") {
+      problems.unshift({
+        file: this.#directory,
+        line: 0,
+        path: "",
+        object: "",
+        reason: this.#folderProblem,
+        lastGoodServing: this.#synced,
+      });
+    }
+    return problems;
+  }
+
+  /** Hands on the problems when nothing else changed. */
+  #report(): void {
+    if (this.#synced) this.#listener.onChanges([], this.#problems());
+    this.#logProblems();
+  }
+
+  #logProblems(): void {
+    const problems = this.#problems();
+    const now = JSON.stringify(problems);
+    if (now === this.#reported) return;
+    const before = new Set(this.#reported === "" ? [] : (JSON.parse(this.#reported) as unknown[]).map((p) => JSON.stringify(p)));
+    this.#reported = now;
+    for (const problem of problems) {
+      if (before.has(JSON.stringify(problem))) continue;
+      const { file, line, path, object, reason, lastGoodServing } = problem;
+      this.#log.error(
+        { file, line, path, object, lastGoodServing },
+        `${file}${line > 0 ? `:${line}` : ""}: ${path === "" ? "" : `${path}: `}${reason}`,
+      );
+    }
+  }
+}
+
+function stampOf(info: Deno.FileInfo): Stamp {
+  return `${info.dev}:${info.ino}:${info.size}:${info.mtime?.getTime()}`;
+}

@@ -1,0 +1,69 @@
+import { isNode, LineCounter, parseDocument } from "yaml";
+import type { KindTypes } from "../../../api/kinds.ts";
+import { kindOf, type Problem, validate } from "../../../api/validate.ts";
+import type { ObjectKey } from "../../translate/source_object.ts";
+import type { TextDocument } from "./documents.ts";
+
+/** Something wrong with a document, with its place in the file. */
+export interface DocumentProblem extends Problem {
+  readonly line: number;
+}
+
+/** What a document holds. */
+export interface ParsedDocument {
+  /** Identity, where it can be read, even of an invalid object. */
+  readonly key: ObjectKey | null;
+  /** The valid object with defaults, or null. */
+  readonly body: KindTypes[keyof KindTypes] | null;
+  readonly problems: readonly DocumentProblem[];
+}
+
+const DEFAULT_NAMESPACE = "default";
+
+/** Parses and checks one document. */
+export function parseObject({ text, line }: TextDocument): ParsedDocument {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter });
+  const lineOf = (offset: number) => line + counter.linePos(offset).line - 1;
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({
+      path: "",
+      reason: error.message.split("\n", 1)[0].replace(/ at line \d+, column \d+:?$/, ""),
+      line: lineOf(error.pos[0]),
+    }));
+    return { key: null, body: null, problems: problems.slice(0, 1) };
+  }
+  const firstLine = lineOf(text.search(/^[ \t]*[^#\s]/m));
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    return { key: null, body: null, problems: [{ path: "", reason: (error as Error).message, line: firstLine }] };
+  }
+  const found = kindOf(value);
+  if ("problem" in found) {
+    return { key: null, body: null, problems: [{ ...found.problem, line: firstLine }] };
+  }
+  const { kind } = found;
+  const metadata = (value as { metadata?: { name?: unknown; namespace?: unknown } }).metadata;
+  const problems = validate(kind, value).map((problem): DocumentProblem => {
+    const node = document.getIn(toSteps(problem.path), true);
+    const parent = document.getIn(toSteps(problem.path).slice(0, -1), true);
+    const place = [node, parent].find((candidate) => isNode(candidate));
+    const offset = isNode(place) ? place.range?.[0] : undefined;
+    return { ...problem, line: offset === undefined ? firstLine : lineOf(offset) };
+  });
+  const { name, namespace = DEFAULT_NAMESPACE } = metadata ?? {};
+  const key = typeof name === "string" && typeof namespace === "string"
+    ? { kind, namespace, name }
+    : null;
+  return { key, body: problems.length === 0 ? value as KindTypes[typeof kind] : null, problems };
+}
+
+/** "spec.rules[0].name" as keys. */
+function toSteps(path: string): (string | number)[] {
+  return Array.from(
+    path.matchAll(/\[(\d+)\]|([^.[\]]+)/g),
+    ([, index, key]) => index === undefined ? key : Number(index),
+  );
+}

@@ -1,0 +1,103 @@
+import { Kind } from "../../common/delta/resources.ts";
+import { milliseconds } from "../../api/schema.ts";
+import { Backend, type Endpoint, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import { Conditions } from "./conditions.ts";
+import type { Derived } from "./derived.ts";
+import { noteUnserved } from "./gateway.ts";
+import { GROUP, mayRefer } from "./grants.ts";
+import { fullName, type SourceObject } from "./source_object.ts";
+import { unservedUses } from "./unserved.ts";
+import type { View } from "./view.ts";
+
+/** Translates a ProxyBackend with the endpoints of its Service or its own. */
+export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View): Derived {
+  const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
+  const { spec } = backend.body;
+  const uses = unservedUses(backend);
+  const paths = uses.map(({ path }) => path);
+  let closedReason = "";
+  const restricting = uses.find(({ restricts }) => restricts !== null);
+  if (restricting !== undefined) closedReason = `${restricting.path} is not served yet`;
+  if (spec.protocol !== undefined && spec.protocol !== "HTTP") {
+    closedReason = `protocol ${spec.protocol} is not served yet`;
+    paths.push("spec.protocol");
+  }
+  if (spec.lbPolicy !== undefined && spec.lbPolicy !== "RoundRobin") paths.push("spec.lbPolicy");
+  noteUnserved(conditions, paths);
+  const message = Backend.create({
+    namespace: backend.namespace,
+    name: backend.name,
+    lbPolicy: LbPolicy.LB_POLICY_ROUND_ROBIN,
+    connectTimeoutMs: milliseconds(spec.connectTimeout ?? "0"),
+    idleTimeoutMs: milliseconds(spec.connectionPool?.idleConnTimeout ?? spec.idleTimeout ?? "0"),
+    maxConnectionsPerEndpoint: spec.circuitBreaker?.maxConnections ??
+      spec.connectionPool?.maxConnsPerHost ?? 0,
+    maxIdlePerEndpoint: spec.connectionPool?.maxIdleConnsPerHost ?? 0,
+    maxPendingRequests: spec.circuitBreaker?.maxPendingRequests ?? 0,
+    endpoints: spec.endpoints === undefined
+      ? serviceEndpoints(backend, view, conditions)
+      : spec.endpoints.map(({ address, port, weight = 1, zone = "" }) => ({
+        address,
+        port,
+        weight,
+        zone,
+      })),
+    closedReason,
+  });
+  return {
+    outcome: conditions.outcome(backend),
+    resource: { kind: Kind.KIND_BACKEND, body: Backend.encode(message).finish() },
+  };
+}
+
+function serviceEndpoints(
+  backend: SourceObject<"ProxyBackend">,
+  view: View,
+  conditions: Conditions,
+): Endpoint[] {
+  const { namespace = backend.namespace, name, port } = backend.body.spec.serviceRef!;
+  const label = `${namespace}/${name}`;
+  const from = { group: GROUP, kind: "ProxyBackend", namespace: backend.namespace };
+  if (!mayRefer(view, from, { group: "", kind: "Service", namespace, name })) {
+    conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for Service ${label}`);
+    return [];
+  }
+  const service = view.get("Service", namespace, name);
+  if (service === null) {
+    conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} not found`);
+    return [];
+  }
+  const servicePort = service.body.spec.ports?.find((candidate) => candidate.port === port);
+  if (servicePort === undefined) {
+    conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} has no port ${port}`);
+    return [];
+  }
+  return sliceEndpoints(view.select("EndpointSlice", "slice-service", fullName(service)), servicePort);
+}
+
+/**
+ * Endpoints of a Service: those that are ready, else those that serve while they terminate. Slices are
+ * united by address and port; of a dual-stack Service the IPv4 addresses are used.
+ */
+function sliceEndpoints(
+  slices: SourceObject<"EndpointSlice">[],
+  servicePort: { name?: string; port: number },
+): Endpoint[] {
+  const families = new Set(slices.map(({ body }) => body.addressType));
+  const family = families.has("IPv4") ? "IPv4" : families.has("IPv6") ? "IPv6" : "FQDN";
+  const ready = new Map<string, Endpoint>();
+  const leaving = new Map<string, Endpoint>();
+  for (const { body } of slices) {
+    if (body.addressType !== family) continue;
+    const port = body.ports?.find((candidate) => (candidate.name ?? "") === (servicePort.name ?? ""));
+    if (port === undefined || typeof port.port !== "number") continue;
+    for (const { addresses, conditions, zone = "", weight = 1 } of body.endpoints ?? []) {
+      const endpoint: Endpoint = { address: addresses[0], port: port.port, weight, zone };
+      const key = `${endpoint.address}|${endpoint.port}`;
+      if (conditions?.ready !== false) ready.set(key, endpoint);
+      else if (conditions.serving === true && conditions.terminating === true) leaving.set(key, endpoint);
+    }
+  }
+  const chosen = ready.size > 0 ? ready : leaving;
+  return [...chosen].sort(([a], [b]) => a < b ? -1 : 1).map(([, endpoint]) => endpoint);
+}

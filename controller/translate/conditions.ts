@@ -1,0 +1,43 @@
+import { type Condition, Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { SourceObject } from "./source_object.ts";
+
+/** Collects the conditions of one object; the first reason against a condition is the one shown. */
+export class Conditions {
+  readonly #conditions = new Map<string, Condition>();
+
+  /** The condition holds unless something says otherwise. */
+  expect(type: string): this {
+    if (!this.#conditions.has(type)) {
+      this.#conditions.set(type, { type, status: true, reason: type, message: "" });
+    }
+    return this;
+  }
+
+  /** The condition does not hold. */
+  fail(type: string, reason: string, message: string): this {
+    const known = this.#conditions.get(type);
+    if (known === undefined || known.status) {
+      this.#conditions.set(type, { type, status: false, reason, message });
+    } else if (!known.message.includes(message)) {
+      this.#conditions.set(type, { ...known, message: `${known.message}; ${message}` });
+    }
+    return this;
+  }
+
+  /** A condition that is true when there is something to say. */
+  note(type: string, reason: string, message: string): this {
+    this.#conditions.set(type, { type, status: true, reason, message });
+    return this;
+  }
+
+  outcome(object: SourceObject): Outcome {
+    if (object.heldBecause !== "") this.fail("Accepted", "Invalid", object.heldBecause);
+    return Outcome.create({
+      kind: object.kind,
+      namespace: object.namespace,
+      name: object.name,
+      conditions: [...this.#conditions.values()],
+      source: object.origin,
+    });
+  }
+}

@@ -1,0 +1,203 @@
+import type { ProxyListener } from "../../api/proxy_gateway.ts";
+import type { ProxyRouteRule } from "../../api/proxy_route.ts";
+import { milliseconds } from "../../api/schema.ts";
+import { Kind } from "../../common/delta/resources.ts";
+import {
+  type BackendRef,
+  PathMatchType,
+  Route,
+  type RouteMatch,
+  type RouteRule,
+  type ValueMatch,
+  ValueMatchType,
+} from "../../proto/gen/novaedge/v1/config.ts";
+import { Conditions } from "./conditions.ts";
+import type { Derived } from "./derived.ts";
+import { noteUnserved } from "./gateway.ts";
+import { GROUP, mayRefer } from "./grants.ts";
+import type { SourceObject } from "./source_object.ts";
+import { unservedUses } from "./unserved.ts";
+import type { View } from "./view.ts";
+
+type RouteObject = SourceObject<"ProxyRoute">;
+
+const PATH_TYPES: Readonly<Record<string, PathMatchType>> = {
+  Exact: PathMatchType.PATH_MATCH_TYPE_EXACT,
+  PathPrefix: PathMatchType.PATH_MATCH_TYPE_PREFIX,
+  RegularExpression: PathMatchType.PATH_MATCH_TYPE_REGEX,
+};
+
+/** Translates a ProxyRoute: which listeners it belongs to and where its rules lead. */
+export function deriveRoute(route: RouteObject, view: View): Derived {
+  const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
+  const listeners = attachedListeners(route, view, conditions);
+  const closed = closedRules(route, conditions);
+  const { spec } = route.body;
+  const message = Route.create({
+    namespace: route.namespace,
+    name: route.name,
+    listeners,
+    hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
+    rules: spec.rules.map((rule, index): RouteRule => ({
+      matches: matchesOf(rule, index, conditions),
+      backendRefs: rule.backendRefs.map((ref) => backendRef(route, ref, view, conditions)),
+      requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
+      closedReason: closed.get(index) ?? closed.get(-1) ?? "",
+    })),
+  });
+  const outcome = conditions.outcome(route);
+  if (listeners.length === 0) return { outcome, resource: null };
+  return { outcome, resource: { kind: Kind.KIND_ROUTE, body: Route.encode(message).finish() } };
+}
+
+/** Why rules must answer 500, by position; -1 stands for all of them. */
+function closedRules(route: RouteObject, conditions: Conditions): Map<number, string> {
+  const closed = new Map<number, string>();
+  const uses = unservedUses(route);
+  for (const { path, restricts } of uses) {
+    if (restricts === null) continue;
+    const position = /^spec\.rules\[(\d+)\]/.exec(path);
+    const index = restricts === "rule" && position !== null ? Number(position[1]) : -1;
+    closed.set(index, `${path} is not served yet`);
+  }
+  noteUnserved(conditions, uses.map(({ path }) => path));
+  return closed;
+}
+
+interface ParentRef {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly sectionName?: string;
+  readonly port?: number;
+}
+
+/** Keys of the listeners that the route names and that admit it. */
+function attachedListeners(route: RouteObject, view: View, conditions: Conditions): string[] {
+  const attached = new Set<string>();
+  const refs: readonly ParentRef[] | undefined = route.body.spec.parentRefs;
+  if (refs === undefined || refs.length === 0) {
+    const gateways = view.select("ProxyGateway", "namespace", route.namespace);
+    for (const gateway of gateways) attach(route, gateway, {}, attached);
+    if (gateways.length === 0) {
+      conditions.fail("Accepted", "NoMatchingParent", `no ProxyGateway in namespace ${route.namespace}`);
+    } else if (attached.size === 0) {
+      conditions.fail("Accepted", "NotAllowedByListeners", "no listener takes this route");
+    }
+    return [...attached].sort();
+  }
+  for (const ref of refs) {
+    const namespace = ref.namespace ?? route.namespace;
+    const label = `${namespace}/${ref.name}`;
+    const gateway = view.get("ProxyGateway", namespace, ref.name);
+    if (gateway === null) {
+      conditions.fail("Accepted", "NoMatchingParent", `ProxyGateway ${label} not found`);
+      continue;
+    }
+    const reason = attach(route, gateway, ref, attached);
+    if (reason !== null) conditions.fail("Accepted", reason, `ProxyGateway ${label}: ${MESSAGES[reason]}`);
+  }
+  return [...attached].sort();
+}
+
+const MESSAGES = {
+  NoMatchingParent: "no listener has this name or port",
+  NotAllowedByListeners: "allowedRoutes does not admit this namespace",
+  NoMatchingListenerHostname: "no hostname of the route is served by the listener",
+} as const;
+
+/** Attaches to the gateway's listeners that fit; otherwise the reason why none does. */
+function attach(
+  route: RouteObject,
+  gateway: SourceObject<"ProxyGateway">,
+  ref: Partial<ParentRef>,
+  attached: Set<string>,
+): keyof typeof MESSAGES | null {
+  let reason: keyof typeof MESSAGES | null = "NoMatchingParent";
+  let found = false;
+  for (const listener of gateway.body.spec.listeners) {
+    if (ref.sectionName !== undefined && ref.sectionName !== listener.name) continue;
+    if (ref.port !== undefined && ref.port !== listener.port) continue;
+    if (!admits(listener, gateway.namespace, route.namespace)) reason = "NotAllowedByListeners";
+    else if (!hostnamesMeet(route.body.spec.hostnames ?? [], listener.hostnames ?? [])) {
+      reason = "NoMatchingListenerHostname";
+    } else {
+      attached.add(`${gateway.namespace}/${gateway.name}/${listener.name}`);
+      found = true;
+    }
+  }
+  return found ? null : reason;
+}
+
+/** `Selector` is not served yet and admits nothing (its listener is closed besides). */
+function admits(listener: ProxyListener, gatewayNamespace: string, routeNamespace: string): boolean {
+  const from = listener.allowedRoutes?.namespaces?.from ?? "Same";
+  return from === "All" || (from === "Same" && gatewayNamespace === routeNamespace);
+}
+
+/** Whether a request exists that both sets of hostnames cover; an empty set covers all. */
+export function hostnamesMeet(a: readonly string[], b: readonly string[]): boolean {
+  if (a.length === 0 || b.length === 0) return true;
+  return a.some((x) => b.some((y) => meet(x.toLowerCase(), y.toLowerCase())));
+}
+
+function meet(a: string, b: string): boolean {
+  if (a === b) return true;
+  const wildA = a.startsWith("*.");
+  const wildB = b.startsWith("*.");
+  if (wildA && wildB) return a.endsWith(b.slice(1)) || b.endsWith(a.slice(1));
+  if (wildA) return b.endsWith(a.slice(1));
+  return wildB && a.endsWith(b.slice(1));
+}
+
+/** A rule without matches matches every path, as Gateway API has it. */
+function matchesOf(rule: ProxyRouteRule, index: number, conditions: Conditions): RouteMatch[] {
+  const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
+  return matches.map((match: NonNullable<ProxyRouteRule["matches"]>[number], position): RouteMatch => {
+    const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
+    if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
+      conditions.fail(
+        "Accepted",
+        "InvalidPath",
+        `spec.rules[${index}].matches[${position}].path.value must begin with /`,
+      );
+    }
+    return {
+      path: { type: PATH_TYPES[path.type], value: path.value },
+      method: match.method ?? "",
+      headers: (match.headers ?? []).map(valueMatch),
+      queryParams: (match.queryParams ?? []).map(valueMatch),
+    };
+  });
+}
+
+function valueMatch(match: { type?: string; name: string; value: string }): ValueMatch {
+  return {
+    type: match.type === "RegularExpression"
+      ? ValueMatchType.VALUE_MATCH_TYPE_REGEX
+      : ValueMatchType.VALUE_MATCH_TYPE_EXACT,
+    name: match.name,
+    value: match.value,
+  };
+}
+
+function backendRef(
+  route: RouteObject,
+  ref: { name: string; namespace?: string; weight?: number },
+  view: View,
+  conditions: Conditions,
+): BackendRef {
+  const namespace = ref.namespace ?? route.namespace;
+  const backend = `${namespace}/${ref.name}`;
+  const weight = ref.weight ?? 1;
+  const from = { group: GROUP, kind: "ProxyRoute", namespace: route.namespace };
+  const to = { group: GROUP, kind: "ProxyBackend", namespace, name: ref.name };
+  if (!mayRefer(view, from, to)) {
+    conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for ProxyBackend ${backend}`);
+    return { backend, weight, invalidReason: "RefNotPermitted" };
+  }
+  if (view.get("ProxyBackend", namespace, ref.name) === null) {
+    conditions.fail("ResolvedRefs", "BackendNotFound", `ProxyBackend ${backend} not found`);
+    return { backend, weight, invalidReason: "BackendNotFound" };
+  }
+  return { backend, weight, invalidReason: "" };
+}

@@ -1,0 +1,35 @@
+import type { KindName, KindTypes } from "../../api/kinds.ts";
+
+/** Identity of a source object. */
+export interface ObjectKey {
+  readonly kind: KindName;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** One valid object as a source gives it. */
+export interface SourceObject<K extends KindName = KindName> extends ObjectKey {
+  readonly kind: K;
+  readonly body: KindTypes[K];
+  /** Where it was read: "file:line", or a resourceVersion. */
+  readonly origin: string;
+  /** Why a newer version of the object was refused while this one keeps serving; "" otherwise. */
+  readonly heldBecause: string;
+}
+
+/** One step of a source. */
+export interface SourceChange {
+  readonly key: ObjectKey;
+  /** Null when the object is gone. */
+  readonly object: SourceObject | null;
+}
+
+/** Key text of an object, "Kind/namespace/name". */
+export function objectKey({ kind, namespace, name }: ObjectKey): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+/** "namespace/name" */
+export function fullName({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}

@@ -1,0 +1,163 @@
+import { Kind, type Resource } from "../../common/delta/resources.ts";
+import { sha256 } from "../../common/hash.ts";
+import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { deriveBackend } from "./backend.ts";
+import { deriveSecret } from "./certificate.ts";
+import { Conditions } from "./conditions.ts";
+import type { Derived } from "./derived.ts";
+import { deriveGateway } from "./gateway.ts";
+import { deriveRoute } from "./route.ts";
+import { fullName, objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+import { ObjectStore, RecordingView, type View } from "./view.ts";
+
+/** One change of the translated configuration. */
+export interface ResourceUpdate {
+  readonly kind: Kind;
+  readonly name: string;
+  /** Null when the resource is gone. */
+  readonly resource: Resource | null;
+}
+
+interface Entry {
+  readonly reads: ReadonlySet<string>;
+  /** Resources of this object, by kind. */
+  readonly resources: ReadonlyMap<Kind, Resource>;
+}
+
+/** A node refused a resource: the object it came from is not served as it stands. */
+export interface Quarantine {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly hash: string;
+  readonly reason: string;
+}
+
+/**
+ * Turns source objects into resources, incrementally: every derivation's reads are remembered, and a
+ * change recomputes only the derivations that read what changed. Pure: no clock, no I/O.
+ */
+export class Translator {
+  readonly #store = new ObjectStore();
+  readonly #entries = new Map<string, Entry>();
+  /** Derivations by what they read. */
+  readonly #readers = new Map<string, Set<string>>();
+  readonly #quarantine = new Map<string, Quarantine>();
+  /** Derivations computed since the start; tests compare it. */
+  derivations = 0;
+
+  /** Applies source changes; returns what changed in the configuration. */
+  update(changes: readonly SourceChange[]): ResourceUpdate[] {
+    const dirty = new Set<string>();
+    for (const change of changes) {
+      dirty.add(objectKey(change.key));
+      for (const touched of this.#store.apply(change)) {
+        for (const reader of this.#readers.get(touched) ?? []) dirty.add(reader);
+      }
+    }
+    return this.#recompute(dirty);
+  }
+
+  /** Takes in a node's refusal; returns what changed (the object's outcome). */
+  quarantine(refusal: Quarantine): ResourceUpdate[] {
+    this.#quarantine.set(`${refusal.kind}|${refusal.name}`, refusal);
+    const dirty = new Set<string>();
+    for (const object of this.#store.values()) {
+      const key = objectKey(object);
+      const resource = this.#entries.get(key)?.resources.get(refusal.kind);
+      if (resource?.name === refusal.name) dirty.add(key);
+    }
+    return this.#recompute(dirty);
+  }
+
+  #recompute(dirty: ReadonlySet<string>): ResourceUpdate[] {
+    const updates: ResourceUpdate[] = [];
+    for (const key of dirty) {
+      const old = this.#entries.get(key);
+      const next = this.#derive(key);
+      this.#replace(key, old, next);
+      for (const [kind, resource] of old?.resources ?? []) {
+        if (next?.resources.has(kind) !== true) updates.push({ kind, name: resource.name, resource: null });
+      }
+      for (const [kind, resource] of next?.resources ?? []) {
+        if (old?.resources.get(kind)?.hash !== resource.hash) {
+          updates.push({ kind, name: resource.name, resource });
+        }
+      }
+    }
+    return updates;
+  }
+
+  #replace(key: string, old: Entry | undefined, next: Entry | null): void {
+    for (const read of old?.reads ?? []) {
+      if (next?.reads.has(read) === true) continue;
+      const readers = this.#readers.get(read);
+      readers?.delete(key);
+      if (readers?.size === 0) this.#readers.delete(read);
+    }
+    if (next === null) {
+      this.#entries.delete(key);
+      return;
+    }
+    this.#entries.set(key, next);
+    for (const read of next.reads) {
+      let readers = this.#readers.get(read);
+      if (readers === undefined) this.#readers.set(read, readers = new Set());
+      readers.add(key);
+    }
+  }
+
+  #derive(key: string): Entry | null {
+    const object = this.#store.get(key);
+    if (object === undefined) return null;
+    this.derivations++;
+    const view = new RecordingView(this.#store);
+    const derived = derive(object, view);
+    const resources = new Map<Kind, Resource>();
+    let { outcome } = derived;
+    if (derived.resource !== null) {
+      const { kind, body } = derived.resource;
+      const resource = { kind, name: fullName(object), hash: sha256(body), body };
+      resources.set(kind, resource);
+      outcome = this.#withQuarantine(resource, outcome);
+    }
+    const body = Outcome.encode(outcome).finish();
+    resources.set(Kind.KIND_OUTCOME, { kind: Kind.KIND_OUTCOME, name: key, hash: sha256(body), body });
+    return { reads: view.reads, resources };
+  }
+
+  /** A refused resource shows in its object's outcome until the object changes. */
+  #withQuarantine(resource: Resource, outcome: Outcome): Outcome {
+    const key = `${resource.kind}|${resource.name}`;
+    const refusal = this.#quarantine.get(key);
+    if (refusal === undefined) return outcome;
+    if (refusal.hash !== resource.hash) {
+      this.#quarantine.delete(key);
+      return outcome;
+    }
+    const condition = {
+      type: "Accepted",
+      status: false,
+      reason: "RefusedByDataplane",
+      message: refusal.reason,
+    };
+    const others = outcome.conditions.filter(({ type }) => type !== "Accepted");
+    return { ...outcome, conditions: [condition, ...others] };
+  }
+}
+
+function derive(object: SourceObject, view: View): Derived {
+  switch (object.kind) {
+    case "ProxyGateway":
+      return deriveGateway(object as SourceObject<"ProxyGateway">, view);
+    case "ProxyRoute":
+      return deriveRoute(object as SourceObject<"ProxyRoute">, view);
+    case "ProxyBackend":
+      return deriveBackend(object as SourceObject<"ProxyBackend">, view);
+    case "Secret":
+      return deriveSecret(object as SourceObject<"Secret">, view);
+    case "Service":
+    case "EndpointSlice":
+    case "ReferenceGrant":
+      return { outcome: new Conditions().expect("Accepted").outcome(object), resource: null };
+  }
+}

@@ -1,0 +1,122 @@
+import type { KindName } from "../../api/kinds.ts";
+import { fullName, objectKey, type ObjectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+
+/** Groups of objects that translation looks up together. */
+export type Index =
+  /** All objects of a kind in a namespace: "Kind/namespace". */
+  | "namespace"
+  /** ProxyGateways with a listener on a port: "8080". */
+  | "gateway-port"
+  /** ProxyGateways that refer to a Secret: "namespace/name". */
+  | "gateway-secret"
+  /** EndpointSlices of a Service: "namespace/name". */
+  | "slice-service";
+
+/** What a derivation may read; each read is remembered as a dependency. */
+export interface View {
+  get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null;
+  /** Objects of an index entry, in key order. */
+  select<K extends KindName>(kind: K, index: Index, key: string): SourceObject<K>[];
+}
+
+const SERVICE_LABEL = "kubernetes.io/service-name";
+
+/** Secrets a gateway's listeners name. */
+export function secretsOf(gateway: SourceObject<"ProxyGateway">): string[] {
+  const names = new Set<string>();
+  for (const listener of gateway.body.spec.listeners) {
+    const configs = [listener.tls, ...Object.values(listener.tlsCertificates ?? {})];
+    for (const config of configs) {
+      if (config?.secretRef === undefined) continue;
+      const { namespace = gateway.namespace, name } = config.secretRef;
+      names.add(`${namespace}/${name}`);
+    }
+  }
+  return [...names];
+}
+
+/** Index entries an object belongs to. */
+export function indexKeysOf(object: SourceObject): string[] {
+  const keys = [`namespace:${object.kind}/${object.namespace}`];
+  if (object.kind === "ProxyGateway") {
+    const gateway = object as SourceObject<"ProxyGateway">;
+    for (const { port } of gateway.body.spec.listeners) keys.push(`gateway-port:${port}`);
+    for (const secret of secretsOf(gateway)) keys.push(`gateway-secret:${secret}`);
+  } else if (object.kind === "EndpointSlice") {
+    const service = object.body.metadata.labels?.[SERVICE_LABEL];
+    if (service !== undefined) {
+      keys.push(`slice-service:${fullName({ namespace: object.namespace, name: service })}`);
+    }
+  }
+  return keys;
+}
+
+/** The objects of a source with their indexes. */
+export class ObjectStore {
+  readonly #objects = new Map<string, SourceObject>();
+  readonly #indexes = new Map<string, Map<string, SourceObject>>();
+
+  get(key: string): SourceObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  values(): Iterable<SourceObject> {
+    return this.#objects.values();
+  }
+
+  indexed(index: string): SourceObject[] {
+    const entry = this.#indexes.get(index);
+    if (entry === undefined) return [];
+    return [...entry].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, object]) => object);
+  }
+
+  /** Applies one change; returns the lookups whose result may differ now. */
+  apply({ key, object }: SourceChange): Set<string> {
+    const text = objectKey(key);
+    const old = this.#objects.get(text);
+    const touched = new Set([`object:${text}`]);
+    if (old !== undefined) {
+      for (const index of indexKeysOf(old)) {
+        touched.add(index);
+        const entry = this.#indexes.get(index)!;
+        entry.delete(text);
+        if (entry.size === 0) this.#indexes.delete(index);
+      }
+      this.#objects.delete(text);
+    }
+    if (object !== null) {
+      this.#objects.set(text, object);
+      for (const index of indexKeysOf(object)) {
+        touched.add(index);
+        let entry = this.#indexes.get(index);
+        if (entry === undefined) this.#indexes.set(index, entry = new Map());
+        entry.set(text, object);
+      }
+    }
+    return touched;
+  }
+}
+
+/** A view over a store that records what was read. */
+export class RecordingView implements View {
+  readonly #store: ObjectStore;
+  readonly reads = new Set<string>();
+
+  constructor(store: ObjectStore) {
+    this.#store = store;
+  }
+
+  get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null {
+    const key = objectKey({ kind, namespace, name });
+    this.reads.add(`object:${key}`);
+    return (this.#store.get(key) as SourceObject<K> | undefined) ?? null;
+  }
+
+  select<K extends KindName>(kind: K, index: Index, key: string): SourceObject<K>[] {
+    const entry = index === "namespace" ? `namespace:${kind}/${key}` : `${index}:${key}`;
+    this.reads.add(entry);
+    return this.#store.indexed(entry).filter((object) => object.kind === kind) as SourceObject<K>[];
+  }
+}
+
+export type { ObjectKey };
