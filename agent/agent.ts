@@ -1,9 +1,10 @@
 import { hostname } from "node:os";
-import { collectDefaultMetrics, Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, Registry } from "prom-client";
 import { compareVersions, versionText } from "../common/delta/resources.ts";
 import { messageOf } from "../common/errors.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { collectProcessMetrics } from "../common/process_metrics.ts";
 import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import { VERSION } from "../common/version.ts";
@@ -37,7 +38,11 @@ export const AGENT_FLAGS = {
   "https-port": { type: "integer", default: 443, range: PORTS, help: "port for listeners on 443" },
   "metrics-port": { type: "integer", default: 9090, range: PORTS, help: "metrics, 0 for none" },
   "health-port": { type: "integer", default: 8080, range: PORTS, help: "probes, 0 for none" },
-  "admin": { type: "string", default: "127.0.0.1:9901", help: "address of the admin API, empty for none" },
+  "admin": {
+    type: "string",
+    default: "127.0.0.1:9901",
+    help: "address of the admin API, empty for none",
+  },
   "novanet-socket": {
     type: "string",
     default: "/var/run/novanet/ebpf-services.sock",
@@ -81,8 +86,14 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     },
   });
   const metrics = agentMetrics({
-    novaedge_agent_controller_connected: ["1 while connected to the controller.", () => Number(controller.connected)],
-    novaedge_agent_dataplane_connected: ["1 while connected to the dataplane.", () => Number(dataplane.connected)],
+    novaedge_agent_controller_connected: [
+      "1 while connected to the controller.",
+      () => Number(controller.connected),
+    ],
+    novaedge_agent_dataplane_connected: [
+      "1 while connected to the dataplane.",
+      () => Number(dataplane.connected),
+    ],
     novaedge_agent_resources: ["Resources held.", () => config.store.size],
     novaedge_config_errors: ["Problems of the source.", () => sourceErrorsOf(config.store).length],
   });
@@ -99,7 +110,10 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     const applied = config.apply(delta);
     const { nonce, version } = delta;
     if (applied === null) {
-      log.warn({ version: versionText(version), held: versionText(config.version) }, "refused an older configuration");
+      log.warn(
+        { version: versionText(version), held: versionText(config.version) },
+        "refused an older configuration",
+      );
       const refusals = delta.upserts.map(({ kind, name, hash }) => ({
         resource: { kind, name, hash },
         reason: `node ${node} holds a newer version`,
@@ -142,7 +156,9 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   const ready = () => {
     if (!config.complete) return { ready: false, reason: "no complete configuration yet" };
     if (!dataplane.connected) return { ready: false, reason: "the dataplane is not connected" };
-    if (dataplane.applied === null) return { ready: false, reason: "the dataplane has not applied a configuration yet" };
+    if (dataplane.applied === null) {
+      return { ready: false, reason: "the dataplane has not applied a configuration yet" };
+    }
     return { ready: true, reason: "" };
   };
   const allMetrics = async () => {
@@ -205,9 +221,13 @@ function listen(
     const colon = flags.admin.lastIndexOf(":");
     const hostname = flags.admin.slice(0, colon);
     try {
-      servers.push(Deno.serve({ hostname, port: Number(flags.admin.slice(colon + 1)), onListen() {} }, admin));
+      servers.push(
+        Deno.serve({ hostname, port: Number(flags.admin.slice(colon + 1)), onListen() {} }, admin),
+      );
     } catch (error) {
-      throw new Error(`cannot listen on the admin address ${flags.admin}: ${messageOf(error)}`, { cause: error });
+      throw new Error(`cannot listen on the admin address ${flags.admin}: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
   return servers;
@@ -215,7 +235,7 @@ function listen(
 
 function agentMetrics(figures: Readonly<Record<string, [string, () => number]>>) {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcessMetrics(registry);
   for (const [name, [help, value]] of Object.entries(figures)) {
     new Gauge({
       name,
@@ -228,7 +248,11 @@ function agentMetrics(figures: Readonly<Record<string, [string, () => number]>>)
   }
   return {
     registry,
-    deltas: new Counter({ name: "novaedge_agent_deltas_total", help: "Deltas applied.", registers: [registry] }),
+    deltas: new Counter({
+      name: "novaedge_agent_deltas_total",
+      help: "Deltas applied.",
+      registers: [registry],
+    }),
     refusals: new Counter({
       name: "novaedge_agent_refusals_total",
       help: "Resources the dataplane refused.",

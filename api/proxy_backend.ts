@@ -135,7 +135,12 @@ export const PROXY_BACKEND: KindDefinition<typeof schema> = {
     message: "exactly one of serviceRef and endpoints must be set",
   }],
   unserved: [
-    ...unserved("backend", "spec.tls", "spec.upstreamProxyProtocol", "spec.circuitBreaker.maxRequests"),
+    ...unserved(
+      "backend",
+      "spec.tls",
+      "spec.upstreamProxyProtocol",
+      "spec.circuitBreaker.maxRequests",
+    ),
     ...unserved(
       null,
       "spec.connectionPool.maxIdleConns",

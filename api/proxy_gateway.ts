@@ -140,7 +140,9 @@ const schema = Type.Object({
       enabled: optional(bool()),
       scheme: optional(text({ default: "https" })),
       port: optional(integer(1, 65535, { default: 443 })),
-      statusCode: optional(Type.Unsafe<301 | 302>({ type: "integer", enum: [301, 302], default: 301 })),
+      statusCode: optional(
+        Type.Unsafe<301 | 302>({ type: "integer", enum: [301, 302], default: 301 }),
+      ),
       exclusions: optional(list(text())),
     })),
     tracing: optional(closed({

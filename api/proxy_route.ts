@@ -130,7 +130,9 @@ const schema = Type.Object({
       closed({
         name: name(),
         namespace: optional(namespace()),
-        sectionName: optional(text({ description: "Listener of the gateway; every one when empty." })),
+        sectionName: optional(
+          text({ description: "Listener of the gateway; every one when empty." }),
+        ),
         port: optional(port()),
       }),
       { maxItems: 32, description: "Gateways; all of the route's namespace when empty." },

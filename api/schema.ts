@@ -53,8 +53,9 @@ export const integer = (
   options: { default?: number; description?: string } = {},
 ) => Type.Integer({ minimum, maximum, ...options });
 
-export const text = (options: { default?: string; minLength?: number; description?: string } = {}) =>
-  Type.String(options);
+export const text = (
+  options: { default?: string; minLength?: number; description?: string } = {},
+) => Type.String(options);
 
 export const bool = (options: { default?: boolean; description?: string } = {}) =>
   Type.Boolean(options);

@@ -20,7 +20,9 @@ function validatorOf(kind: KindName): ValidateFunction {
 /** The kind of a parsed document, or what is wrong with its apiVersion and kind. */
 export function kindOf(document: unknown): { kind: KindName } | { problem: Problem } {
   if (typeof document !== "object" || document === null || Array.isArray(document)) {
-    return { problem: { path: "", reason: "a document must be an object with apiVersion and kind" } };
+    return {
+      problem: { path: "", reason: "a document must be an object with apiVersion and kind" },
+    };
   }
   const { kind } = document as { kind?: unknown };
   if (typeof kind !== "string") return { problem: { path: "kind", reason: "missing" } };
@@ -29,7 +31,9 @@ export function kindOf(document: unknown): { kind: KindName } | { problem: Probl
     return {
       problem: {
         path: "kind",
-        reason: `kind ${kind} is not served by this version${near === null ? "" : `; did you mean ${near}?`}`,
+        reason: `kind ${kind} is not served by this version${
+          near === null ? "" : `; did you mean ${near}?`
+        }`,
       },
     };
   }
@@ -80,7 +84,10 @@ function reasonOf(error: ErrorObject, path: string): Problem {
     case "const":
       return { path, reason: `must be ${params.allowedValue}` };
     case "pattern":
-      return { path, reason: `"${error.data}" does not have the form of this field (${params.pattern})` };
+      return {
+        path,
+        reason: `"${error.data}" does not have the form of this field (${params.pattern})`,
+      };
     default:
       return { path, reason: error.message ?? error.keyword };
   }

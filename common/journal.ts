@@ -28,7 +28,9 @@ export class Journal {
   }
 
   /** Opens a journal and reads its intact records. */
-  static async open(path: string): Promise<{ journal: Journal; records: Uint8Array[]; damaged: boolean }> {
+  static async open(
+    path: string,
+  ): Promise<{ journal: Journal; records: Uint8Array[]; damaged: boolean }> {
     await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const journal = new Journal(path);
     let bytes: Uint8Array = new Uint8Array(0);
@@ -36,7 +38,9 @@ export class Journal {
       bytes = await Deno.readFile(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) {
-        throw new NovaEdgeError("JOURNAL", `cannot read ${path}: ${(error as Error).message}`, { cause: error });
+        throw new NovaEdgeError("JOURNAL", `cannot read ${path}: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
     }
     const { records, end } = readRecords(bytes);
@@ -61,7 +65,12 @@ export class Journal {
     this.#size = frames.length;
     return this.#next(async () => {
       const temporary = `${this.#path}.new`;
-      const file = await Deno.open(temporary, { create: true, write: true, truncate: true, mode: MODE });
+      const file = await Deno.open(temporary, {
+        create: true,
+        write: true,
+        truncate: true,
+        mode: MODE,
+      });
       await writeAll(file, frames);
       await file.sync();
       await Deno.rename(temporary, this.#path);

@@ -17,8 +17,12 @@ export function serveStatus(
       return handler === undefined ? new Response("not found\n", { status: 404 }) : handler();
     });
   } catch (error) {
-    const reason = error instanceof Deno.errors.AddrInUse ? "the port is taken" : (error as Error).message;
-    throw new NovaEdgeError("BIND", `cannot listen on ${hostname}:${port}: ${reason}`, { cause: error });
+    const reason = error instanceof Deno.errors.AddrInUse
+      ? "the port is taken"
+      : (error as Error).message;
+    throw new NovaEdgeError("BIND", `cannot listen on ${hostname}:${port}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { collectProcessMetrics } from "../common/process_metrics.ts";
 import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
@@ -24,7 +25,12 @@ export const CONTROLLER_FLAGS = {
     default: "",
     help: "unix socket for agents, instead of --grpc-port",
   },
-  "metrics-port": { type: "integer", default: 8080, range: [0, 65_535], help: "metrics, 0 for none" },
+  "metrics-port": {
+    type: "integer",
+    default: 8080,
+    range: [0, 65_535],
+    help: "metrics, 0 for none",
+  },
   "health-port": { type: "integer", default: 8081, range: [0, 65_535], help: "probes, 0 for none" },
   "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
   "leader-election": {
@@ -60,7 +66,7 @@ class ControllerMetrics {
     });
 
   constructor(figures: Readonly<Record<string, [string, () => number]>>) {
-    collectDefaultMetrics({ register: this.registry });
+    collectProcessMetrics(this.registry);
     for (const [name, [help, value]] of Object.entries(figures)) this.#gauge(name, help, value);
   }
 }
@@ -76,7 +82,10 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     for (const { resource, reason } of refusals) {
       if (resource === undefined) continue;
       metrics.refusals.inc();
-      log.warn({ kind: resource.kind, resource: resource.name, reason }, "a node refused a resource");
+      log.warn(
+        { kind: resource.kind, resource: resource.name, reason },
+        "a node refused a resource",
+      );
       server.changed(snapshot.update(translator.quarantine({ ...resource, reason })));
     }
   };
@@ -88,17 +97,25 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     novaedge_source_errors: ["Problems of the source now.", () => problems],
   });
   const lastGood = await LastGoodFile.open(`${flags["state-dir"]}/last_good`);
-  const source = new FileSource(flags.resources, {
-    onChanges(changes, found) {
-      problems = found.length;
-      const end = metrics.translations.startTimer();
-      const keys = [...snapshot.update(translator.update(changes)), ...snapshot.setProblems(found)];
-      end();
-      log.debug({ changes: changes.length, resources: keys.length }, "translated");
-      if (source.synced) server.publish();
-      server.changed(keys);
+  const source = new FileSource(
+    flags.resources,
+    {
+      onChanges(changes, found) {
+        problems = found.length;
+        const end = metrics.translations.startTimer();
+        const keys = [
+          ...snapshot.update(translator.update(changes)),
+          ...snapshot.setProblems(found),
+        ];
+        end();
+        log.debug({ changes: changes.length, resources: keys.length }, "translated");
+        if (source.synced) server.publish();
+        server.changed(keys);
+      },
     },
-  }, lastGood, log);
+    lastGood,
+    log,
+  );
 
   const socket = flags["grpc-socket"];
   if (socket !== "") {

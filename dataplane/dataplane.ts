@@ -1,4 +1,3 @@
-import { cpus } from "node:os";
 import { dirname } from "node:path";
 import { Hono } from "hono";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
@@ -8,7 +7,6 @@ import { aborted } from "../common/program.ts";
 import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./config/config_store.ts";
 import { ControlServer } from "./config/control_server.ts";
-import { LIMIT } from "./config/defaults.ts";
 import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
 import { renderMetrics } from "./observe/prometheus.ts";
@@ -34,6 +32,12 @@ export const DATAPLANE_FLAGS = {
     help: "JavaScript heap of one traffic worker, in MiB",
   },
   "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
+  "drain-timeout": {
+    type: "integer",
+    default: 30,
+    range: [0, 3600],
+    help: "seconds that work in flight may take when the dataplane ends",
+  },
   "fault-injection": {
     type: "boolean",
     default: false,
@@ -52,7 +56,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   const writer = new LogWriter(Deno.stdout);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
-    workers: flags.workers || cpus().length,
+    workers: flags.workers || navigator.hardwareConcurrency,
     log,
     faultInjection: flags["fault-injection"],
     heapMb: flags["worker-heap-mb"],
@@ -106,7 +110,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
 
   await aborted(signal);
   log.info("draining");
-  await supervisor.stop(LIMIT.drain);
+  await supervisor.stop(flags["drain-timeout"] * 1000);
   await writer.flush();
   server.stop();
   await admin?.shutdown();

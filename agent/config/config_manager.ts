@@ -1,4 +1,11 @@
-import { compareVersions, keyOf, type Resource, type ResourceRef, type Version, versionText } from "../../common/delta/resources.ts";
+import {
+  compareVersions,
+  keyOf,
+  type Resource,
+  type ResourceRef,
+  type Version,
+  versionText,
+} from "../../common/delta/resources.ts";
 import { ResourceStore } from "../../common/delta/resource_store.ts";
 import { sha256 } from "../../common/hash.ts";
 import { Journal } from "../../common/journal.ts";
@@ -30,11 +37,19 @@ export class ConfigManager {
   static async open(path: string, log: Logger): Promise<ConfigManager> {
     const { journal, records, damaged } = await Journal.open(path);
     const manager = new ConfigManager(journal, log);
-    if (damaged) log.warn({ path }, "the end of the last known good configuration was damaged; using what is intact");
+    if (damaged) {
+      log.warn(
+        { path },
+        "the end of the last known good configuration was damaged; using what is intact",
+      );
+    }
     for (const record of records) manager.store.apply(Delta.decode(record));
     manager.#complete = records.length > 0;
     if (manager.#complete) {
-      log.info({ version: versionText(manager.store.version), resources: manager.store.size }, "last known good configuration loaded");
+      log.info(
+        { version: versionText(manager.store.version), resources: manager.store.size },
+        "last known good configuration loaded",
+      );
     }
     return manager;
   }
@@ -62,7 +77,10 @@ export class ConfigManager {
     const refusals: Refusal[] = [];
     const upserts = delta.upserts.filter(({ kind, name, hash, body }) => {
       if (sha256(body) === hash) return true;
-      refusals.push({ resource: { kind, name, hash }, reason: "damaged on the way: the hash differs" });
+      refusals.push({
+        resource: { kind, name, hash },
+        reason: "damaged on the way: the hash differs",
+      });
       return false;
     });
     this.#before = new Map(
@@ -94,7 +112,10 @@ export class ConfigManager {
         this.#rewritten = this.#journal.size;
       } else await this.#journal.append([this.#record(changed)]);
     } catch (error) {
-      this.#log.error({ error: (error as Error).message }, "cannot save the last known good configuration");
+      this.#log.error(
+        { error: (error as Error).message },
+        "cannot save the last known good configuration",
+      );
     }
   }
 
@@ -106,7 +127,11 @@ export class ConfigManager {
       if (resource !== undefined) upserts.push(resource);
       else {
         const separator = key.indexOf("|");
-        removals.push({ kind: Number(key.slice(0, separator)), name: key.slice(separator + 1), hash: "" });
+        removals.push({
+          kind: Number(key.slice(0, separator)),
+          name: key.slice(separator + 1),
+          hash: "",
+        });
       }
     }
     return Delta.encode({ version: this.version, nonce: 0, upserts, removals }).finish();

@@ -1,6 +1,7 @@
 import { credentials } from "@grpc/grpc-js";
 import { Backoff, delay } from "../../common/backoff.ts";
 import type { Logger } from "../../common/log.ts";
+import { OutageLog } from "../../common/outage_log.ts";
 import {
   type AgentMessage,
   ConfigDistributionClient,
@@ -43,17 +44,21 @@ export class ControllerClient {
   async run(signal: AbortSignal): Promise<void> {
     const { address, log } = this.#options;
     const backoff = new Backoff({ ...BACKOFF, random: Math.random });
-    let said = "";
+    const outage = new OutageLog(
+      (reason) =>
+        log.warn(
+          { address, reason },
+          "no connection to the controller; keeping the configuration held",
+        ),
+      () => performance.now(),
+    );
     while (!signal.aborted) {
       const reason = await this.#stream(signal, () => {
         backoff.reset();
-        said = "";
+        outage.ended();
       });
       if (signal.aborted) break;
-      if (reason !== said) {
-        log.warn({ address, reason }, "no connection to the controller; keeping the configuration held");
-        said = reason;
-      }
+      outage.failed(reason);
       await delay(backoff.next(), signal);
     }
   }

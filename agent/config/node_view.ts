@@ -1,6 +1,6 @@
 import type { ResourceView } from "../../common/delta/delta_sender.ts";
 import type { ResourceStore } from "../../common/delta/resource_store.ts";
-import { Kind, keyOf, type Resource, type Version } from "../../common/delta/resources.ts";
+import { keyOf, Kind, type Resource, type Version } from "../../common/delta/resources.ts";
 import { sha256 } from "../../common/hash.ts";
 import { Gateway } from "../../proto/gen/novaedge/v1/config.ts";
 
@@ -43,7 +43,9 @@ export class NodeView implements ResourceView {
   }
 
   /** The resource as the store has it, for a reference to what the dataplane got. */
-  original(ref: { kind: Kind; name: string; hash: string }): { kind: Kind; name: string; hash: string } {
+  original(
+    ref: { kind: Kind; name: string; hash: string },
+  ): { kind: Kind; name: string; hash: string } {
     const key = keyOf(ref);
     const entry = this.#remapped.get(key);
     return entry?.resource.hash === ref.hash ? { ...ref, hash: entry.from } : ref;

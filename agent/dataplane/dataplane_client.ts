@@ -1,9 +1,15 @@
 import { credentials } from "@grpc/grpc-js";
 import { Backoff, delay } from "../../common/backoff.ts";
 import { DeltaSender } from "../../common/delta/delta_sender.ts";
-import { compareVersions, NO_VERSION, type Version, versionText } from "../../common/delta/resources.ts";
+import {
+  compareVersions,
+  NO_VERSION,
+  type Version,
+  versionText,
+} from "../../common/delta/resources.ts";
 import { NovaEdgeError } from "../../common/errors.ts";
 import type { Logger } from "../../common/log.ts";
+import { OutageLog } from "../../common/outage_log.ts";
 import {
   type ConfigMessage,
   type ConfigReply,
@@ -72,7 +78,9 @@ export class DataplaneClient {
 
   /** JSON of the router's decision. */
   async explain(method: string, url: string, headers: Record<string, string>): Promise<string> {
-    const reply = await this.#call<{ json: string }>((client, done) => client.explain({ method, url, headers }, done));
+    const reply = await this.#call<{ json: string }>((client, done) =>
+      client.explain({ method, url, headers }, done)
+    );
     return reply.json;
   }
 
@@ -84,17 +92,17 @@ export class DataplaneClient {
   async run(signal: AbortSignal): Promise<void> {
     const { socket, log } = this.#options;
     const backoff = new Backoff({ ...BACKOFF, random: Math.random });
-    let said = "";
+    const outage = new OutageLog(
+      (reason) => log.warn({ socket, reason }, "no connection to the dataplane"),
+      () => performance.now(),
+    );
     while (!signal.aborted) {
       const reason = await this.#stream(signal, () => {
         backoff.reset();
-        said = "";
+        outage.ended();
       });
       if (signal.aborted) break;
-      if (reason !== said) {
-        log.warn({ socket, reason }, "no connection to the dataplane");
-        said = reason;
-      }
+      outage.failed(reason);
       await delay(backoff.next(), signal);
     }
   }
@@ -171,7 +179,10 @@ export class DataplaneClient {
   }
 
   #call<T>(
-    call: (client: DataplaneControlClient, done: (error: Error | null, reply: T) => void) => unknown,
+    call: (
+      client: DataplaneControlClient,
+      done: (error: Error | null, reply: T) => void,
+    ) => unknown,
   ): Promise<T> {
     const client = this.#client;
     if (client === null) {

@@ -45,7 +45,8 @@ export class DistributionServer {
     this.#snapshot = snapshot;
     this.#log = log;
     this.#onRefusals = onRefusals;
-    const streamConfig: handleBidiStreamingCall<AgentMessage, Delta> = (call) => this.#onStream(call);
+    const streamConfig: handleBidiStreamingCall<AgentMessage, Delta> = (call) =>
+      this.#onStream(call);
     this.#server.addService(
       ConfigDistributionService,
       { streamConfig } as unknown as UntypedServiceImplementation,
@@ -57,7 +58,11 @@ export class DistributionServer {
     await new Promise<void>((resolve, reject) => {
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
         if (error === null) resolve();
-        else reject(new NovaEdgeError("BIND", `cannot listen on ${address}: ${error.message}`, { cause: error }));
+        else {reject(
+            new NovaEdgeError("BIND", `cannot listen on ${address}: ${error.message}`, {
+              cause: error,
+            }),
+          );}
       });
     });
     if (address.startsWith("unix:")) await Deno.chmod(address.slice("unix:".length), 0o660);
@@ -122,7 +127,9 @@ export class DistributionServer {
   }
 
   #open(call: Stream, hello: Hello): void {
-    this.#snapshot.raiseAbove(hello.held?.term === this.#snapshot.version.term ? 0 : hello.held?.term ?? 0);
+    this.#snapshot.raiseAbove(
+      hello.held?.term === this.#snapshot.version.term ? 0 : hello.held?.term ?? 0,
+    );
     const session = new Session(hello, this.#snapshot.store, (delta) => void call.write(delta));
     this.#sessions.set(call, session);
     this.#log.info({ node: hello.node, held: hello.resources.length }, "agent connected");

@@ -1,7 +1,12 @@
 import { DeltaSender } from "../../common/delta/delta_sender.ts";
 import type { ResourceStore } from "../../common/delta/resource_store.ts";
 import type { Version } from "../../common/delta/resources.ts";
-import type { Delta, Hello, NodeStatus, Refusal } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type {
+  Delta,
+  Hello,
+  NodeStatus,
+  Refusal,
+} from "../../proto/gen/novaedge/v1/distribution.ts";
 
 /** What is known of one connected agent. */
 export interface SessionState {

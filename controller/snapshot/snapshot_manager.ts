@@ -1,4 +1,4 @@
-import { Kind, keyOf, type Resource, type Version } from "../../common/delta/resources.ts";
+import { keyOf, Kind, type Resource, type Version } from "../../common/delta/resources.ts";
 import { ResourceStore } from "../../common/delta/resource_store.ts";
 import { sha256 } from "../../common/hash.ts";
 import { SourceError } from "../../proto/gen/novaedge/v1/distribution.ts";
@@ -58,7 +58,9 @@ export class SnapshotManager {
 
   /** Moves to a term above `term`: an agent holds a version of a controller whose clock was ahead. */
   raiseAbove(term: number): void {
-    if (this.version.term <= term) this.store.version = { term: term + 1, number: this.version.number };
+    if (this.version.term <= term) {
+      this.store.version = { term: term + 1, number: this.version.number };
+    }
   }
 
   #advance(): void {

@@ -72,7 +72,10 @@ function serviceEndpoints(
     conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} has no port ${port}`);
     return [];
   }
-  return sliceEndpoints(view.select("EndpointSlice", "slice-service", fullName(service)), servicePort);
+  return sliceEndpoints(
+    view.select("EndpointSlice", "slice-service", fullName(service)),
+    servicePort,
+  );
 }
 
 /**
@@ -89,13 +92,17 @@ function sliceEndpoints(
   const leaving = new Map<string, Endpoint>();
   for (const { body } of slices) {
     if (body.addressType !== family) continue;
-    const port = body.ports?.find((candidate) => (candidate.name ?? "") === (servicePort.name ?? ""));
+    const port = body.ports?.find((candidate) =>
+      (candidate.name ?? "") === (servicePort.name ?? "")
+    );
     if (port === undefined || typeof port.port !== "number") continue;
     for (const { addresses, conditions, zone = "", weight = 1 } of body.endpoints ?? []) {
       const endpoint: Endpoint = { address: addresses[0], port: port.port, weight, zone };
       const key = `${endpoint.address}|${endpoint.port}`;
       if (conditions?.ready !== false) ready.set(key, endpoint);
-      else if (conditions.serving === true && conditions.terminating === true) leaving.set(key, endpoint);
+      else if (conditions.serving === true && conditions.terminating === true) {
+        leaving.set(key, endpoint);
+      }
     }
   }
   const chosen = ready.size > 0 ? ready : leaving;

@@ -102,8 +102,11 @@ function conflictOf(
 ): string | null {
   for (const other of view.select("ProxyGateway", "gateway-port", String(listener.port))) {
     for (const [i, peer] of other.body.spec.listeners.entries()) {
-      const itself = other.namespace === gateway.namespace && other.name === gateway.name && i === index;
-      if (itself || peer.port !== listener.port || !overlaps(listener.address, peer.address)) continue;
+      const itself = other.namespace === gateway.namespace && other.name === gateway.name &&
+        i === index;
+      if (itself || peer.port !== listener.port || !overlaps(listener.address, peer.address)) {
+        continue;
+      }
       const label = `${other.namespace}/${other.name}/${peer.name}`;
       if (peer.protocol !== listener.protocol) {
         return `port ${listener.port} is ${peer.protocol} at ${label}`;
@@ -150,8 +153,9 @@ function certificatesOf(
     }
     const secret = view.get("Secret", namespace, name);
     const problem = secret === null ? "not found" : certificateProblem(secret.body);
-    if (problem !== null) fail("ResolvedRefs", "InvalidCertificateRef", `Secret ${label}: ${problem}`);
-    else found.push({ serverName: serverName.toLowerCase(), certificate: label });
+    if (problem !== null) {
+      fail("ResolvedRefs", "InvalidCertificateRef", `Secret ${label}: ${problem}`);
+    } else found.push({ serverName: serverName.toLowerCase(), certificate: label });
   }
   if (wanted.every(([, tls]) => tls?.secretRef === undefined)) {
     fail("ResolvedRefs", "InvalidCertificateRef", "an HTTPS listener needs tls.secretRef");

@@ -8,7 +8,11 @@ export interface GrantSubject {
 }
 
 /** Whether `from` may refer to the object: same namespace, or a ReferenceGrant in the object's own. */
-export function mayRefer(view: View, from: GrantSubject, to: GrantSubject & { name: string }): boolean {
+export function mayRefer(
+  view: View,
+  from: GrantSubject,
+  to: GrantSubject & { name: string },
+): boolean {
   if (from.namespace === to.namespace) return true;
   return view.select("ReferenceGrant", "namespace", to.namespace).some(({ body }) =>
     body.spec.from.some((entry) =>

@@ -79,7 +79,11 @@ function attachedListeners(route: RouteObject, view: View, conditions: Condition
     const gateways = view.select("ProxyGateway", "namespace", route.namespace);
     for (const gateway of gateways) attach(route, gateway, {}, attached);
     if (gateways.length === 0) {
-      conditions.fail("Accepted", "NoMatchingParent", `no ProxyGateway in namespace ${route.namespace}`);
+      conditions.fail(
+        "Accepted",
+        "NoMatchingParent",
+        `no ProxyGateway in namespace ${route.namespace}`,
+      );
     } else if (attached.size === 0) {
       conditions.fail("Accepted", "NotAllowedByListeners", "no listener takes this route");
     }
@@ -94,7 +98,9 @@ function attachedListeners(route: RouteObject, view: View, conditions: Condition
       continue;
     }
     const reason = attach(route, gateway, ref, attached);
-    if (reason !== null) conditions.fail("Accepted", reason, `ProxyGateway ${label}: ${MESSAGES[reason]}`);
+    if (reason !== null) {
+      conditions.fail("Accepted", reason, `ProxyGateway ${label}: ${MESSAGES[reason]}`);
+    }
   }
   return [...attached].sort();
 }
@@ -129,7 +135,11 @@ function attach(
 }
 
 /** `Selector` is not served yet and admits nothing (its listener is closed besides). */
-function admits(listener: ProxyListener, gatewayNamespace: string, routeNamespace: string): boolean {
+function admits(
+  listener: ProxyListener,
+  gatewayNamespace: string,
+  routeNamespace: string,
+): boolean {
   const from = listener.allowedRoutes?.namespaces?.from ?? "Same";
   return from === "All" || (from === "Same" && gatewayNamespace === routeNamespace);
 }
@@ -152,22 +162,24 @@ function meet(a: string, b: string): boolean {
 /** A rule without matches matches every path, as Gateway API has it. */
 function matchesOf(rule: ProxyRouteRule, index: number, conditions: Conditions): RouteMatch[] {
   const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
-  return matches.map((match: NonNullable<ProxyRouteRule["matches"]>[number], position): RouteMatch => {
-    const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
-    if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
-      conditions.fail(
-        "Accepted",
-        "InvalidPath",
-        `spec.rules[${index}].matches[${position}].path.value must begin with /`,
-      );
-    }
-    return {
-      path: { type: PATH_TYPES[path.type], value: path.value },
-      method: match.method ?? "",
-      headers: (match.headers ?? []).map(valueMatch),
-      queryParams: (match.queryParams ?? []).map(valueMatch),
-    };
-  });
+  return matches.map(
+    (match: NonNullable<ProxyRouteRule["matches"]>[number], position): RouteMatch => {
+      const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
+      if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
+        conditions.fail(
+          "Accepted",
+          "InvalidPath",
+          `spec.rules[${index}].matches[${position}].path.value must begin with /`,
+        );
+      }
+      return {
+        path: { type: PATH_TYPES[path.type], value: path.value },
+        method: match.method ?? "",
+        headers: (match.headers ?? []).map(valueMatch),
+        queryParams: (match.queryParams ?? []).map(valueMatch),
+      };
+    },
+  );
 }
 
 function valueMatch(match: { type?: string; name: string; value: string }): ValueMatch {
@@ -192,7 +204,11 @@ function backendRef(
   const from = { group: GROUP, kind: "ProxyRoute", namespace: route.namespace };
   const to = { group: GROUP, kind: "ProxyBackend", namespace, name: ref.name };
   if (!mayRefer(view, from, to)) {
-    conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for ProxyBackend ${backend}`);
+    conditions.fail(
+      "ResolvedRefs",
+      "RefNotPermitted",
+      `no ReferenceGrant for ProxyBackend ${backend}`,
+    );
     return { backend, weight, invalidReason: "RefNotPermitted" };
   }
   if (view.get("ProxyBackend", namespace, ref.name) === null) {

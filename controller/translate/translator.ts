@@ -76,7 +76,9 @@ export class Translator {
       const next = this.#derive(key);
       this.#replace(key, old, next);
       for (const [kind, resource] of old?.resources ?? []) {
-        if (next?.resources.has(kind) !== true) updates.push({ kind, name: resource.name, resource: null });
+        if (next?.resources.has(kind) !== true) {
+          updates.push({ kind, name: resource.name, resource: null });
+        }
       }
       for (const [kind, resource] of next?.resources ?? []) {
         if (old?.resources.get(kind)?.hash !== resource.hash) {
@@ -121,7 +123,12 @@ export class Translator {
       outcome = this.#withQuarantine(resource, outcome);
     }
     const body = Outcome.encode(outcome).finish();
-    resources.set(Kind.KIND_OUTCOME, { kind: Kind.KIND_OUTCOME, name: key, hash: sha256(body), body });
+    resources.set(Kind.KIND_OUTCOME, {
+      kind: Kind.KIND_OUTCOME,
+      name: key,
+      hash: sha256(body),
+      body,
+    });
     return { reads: view.reads, resources };
   }
 

@@ -1,5 +1,11 @@
 import type { KindName } from "../../api/kinds.ts";
-import { fullName, objectKey, type ObjectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+import {
+  fullName,
+  type ObjectKey,
+  objectKey,
+  type SourceChange,
+  type SourceObject,
+} from "./source_object.ts";
 
 /** Groups of objects that translation looks up together. */
 export type Index =

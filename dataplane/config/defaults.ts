@@ -27,7 +27,7 @@ export const DEFAULTS = {
   pending: row(5_000, "ms", "longer queues only hide an overload", "503 pending_timeout"),
   upstreamIdle: row(60_000, "ms", "the specification's idleTimeout", "pooled connection closed"),
   lingering: row(2_000, "ms", "lets a client read an early answer", "connection closed"),
-  drain: row(30_000, "ms", "the specification's drain period", "remaining connections closed"),
+  drainLingering: row(500, "ms", "idle connections when the dataplane ends", "connection closed"),
   headBytes: row(65_536, "bytes", "twice nginx's 4 x 8 KiB", "431, closed"),
   targetBytes: row(16_384, "bytes", "longest targets seen from browsers", "414, closed"),
   fields: row(128, "count", "Envoy allows 100", "431, closed"),

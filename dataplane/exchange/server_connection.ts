@@ -146,7 +146,9 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
   /** Ends after the request in progress; at once when there is none. */
   drain(): void {
     this.#closeAfter = true;
-    if (this.#state === State.Head && this.#stash === null) this.#end();
+    if (this.#state !== State.Head || this.#stash !== null) return;
+    this.#end();
+    this.deadline = this.#engine.ticker.now + LIMIT.drainLingering;
   }
 
   sendInterim(interim: ResponseHead): void {

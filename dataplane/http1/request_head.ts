@@ -145,7 +145,8 @@ export class RequestHead {
           break;
         case FieldId.Other: {
           const { buffer } = block;
-          for (let at = block.nameStart(i), end = block.nameEnd(i); at < end; at++) {
+          const end = block.nameEnd(i);
+          for (let at = block.nameStart(i); at < end; at++) {
             if (buffer[at] === 95) {
               if (shadowsProtected(buffer, block.nameStart(i), end)) return this.#no("bad_header");
               break;

@@ -18,6 +18,7 @@ export interface AccessRecord {
 /** Where finished batches go; must not block. */
 export type LogSink = (batch: Uint8Array, lines: number) => void;
 
+// deno-lint-ignore no-control-regex
 const UNSAFE = /["\\\u0000-\u001f\u007f-\uffff]/;
 /** Batches are handed over at this size at the latest. */
 const BATCH_CHARACTERS = 64 * 1024;

@@ -24,7 +24,9 @@ export function splitDocuments(text: string): TextDocument[] {
   while (at < text.length) {
     let newline = text.indexOf("\n", at);
     if (newline < 0) newline = text.length;
-    if (text.charCodeAt(at) === 45 && text.startsWith("---", at) && MARK.test(text.slice(at, newline))) {
+    if (
+      text.charCodeAt(at) === 45 && text.startsWith("---", at) && MARK.test(text.slice(at, newline))
+    ) {
       take(at);
       start = newline + 1;
       startLine = line + 1;

@@ -47,7 +47,12 @@ export class FileSource {
   #stopped = false;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(directory: string, listener: SourceListener, lastGood: LastGoodFile | null, log: Logger) {
+  constructor(
+    directory: string,
+    listener: SourceListener,
+    lastGood: LastGoodFile | null,
+    log: Logger,
+  ) {
     this.#directory = directory;
     this.#listener = listener;
     this.#lastGood = lastGood;
@@ -112,7 +117,9 @@ export class FileSource {
       const hidden = file.split(sep).some((part) => part.startsWith("."));
       if (hidden) {
         // The swap of a mounted ConfigMap; everything else hidden is an editor's own business.
-        if (event.kind === "rename" && file.endsWith("..data")) void this.#run(() => this.#rescan());
+        if (event.kind === "rename" && file.endsWith("..data")) {
+          void this.#run(() => this.#rescan());
+        }
       } else if (!YAML.test(file)) void this.#run(() => this.#rescan());
       else if (event.kind === "rename") this.#look(file, 0);
       else if (event.kind === "access") this.#look(file, SETTLE);
@@ -191,9 +198,7 @@ export class FileSource {
     const found = new Map<string, Stamp>();
     try {
       await this.#list("", found);
-      this.#folderProblem = found.size === 0
-        ? "holds no YAML file; nothing is removed"
-        : "";
+      this.#folderProblem = found.size === 0 ? "holds no YAML file; nothing is removed" : "";
     } catch (error) {
       this.#folderProblem = `cannot be read, nothing is removed: ${messageOf(error)}`;
     }
@@ -280,7 +285,11 @@ export class FileSource {
     const problems = this.#problems();
     const now = JSON.stringify(problems);
     if (now === this.#reported) return;
-    const before = new Set(this.#reported === "" ? [] : (JSON.parse(this.#reported) as unknown[]).map((p) => JSON.stringify(p)));
+    const before = new Set(
+      this.#reported === ""
+        ? []
+        : (JSON.parse(this.#reported) as unknown[]).map((p) => JSON.stringify(p)),
+    );
     this.#reported = now;
     for (const problem of problems) {
       if (before.has(JSON.stringify(problem))) continue;

@@ -1,5 +1,10 @@
 import type { KindName, KindTypes } from "../../../api/kinds.ts";
-import { objectKey, type ObjectKey, type SourceChange, type SourceObject } from "../../translate/source_object.ts";
+import {
+  type ObjectKey,
+  objectKey,
+  type SourceChange,
+  type SourceObject,
+} from "../../translate/source_object.ts";
 import { splitDocuments, type TextDocument } from "./documents.ts";
 import { type ParsedDocument, parseObject } from "./parse.ts";
 
@@ -54,7 +59,10 @@ export class FolderState {
   readonly #claims = new Map<string, Claim[]>();
   readonly #lastGood = new Map<string, LastGood>();
   /** What the translator was told, by object. */
-  readonly #served = new Map<string, { document: Document | null; heldBecause: string; origin: string }>();
+  readonly #served = new Map<
+    string,
+    { document: Document | null; heldBecause: string; origin: string }
+  >();
 
   /** @param remembered last good bodies from before the start */
   constructor(remembered: Iterable<LastGood> = []) {
@@ -86,7 +94,9 @@ export class FolderState {
       else this.#faulty.delete(file);
       if (next === null) this.#files.delete(file);
       else this.#files.set(file, next);
-      for (const { parsed } of old) if (parsed.key !== null) touched.set(objectKey(parsed.key), parsed.key);
+      for (const { parsed } of old) {
+        if (parsed.key !== null) touched.set(objectKey(parsed.key), parsed.key);
+      }
       for (const { parsed } of next ?? []) {
         if (parsed.key !== null) touched.set(objectKey(parsed.key), parsed.key);
       }
@@ -121,7 +131,14 @@ export class FolderState {
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
     for (const [file, reason] of this.#unreadable) {
-      problems.push({ file, line: 0, path: "", object: "", reason, lastGoodServing: this.#files.has(file) });
+      problems.push({
+        file,
+        line: 0,
+        path: "",
+        object: "",
+        reason,
+        lastGoodServing: this.#files.has(file),
+      });
     }
     for (const file of this.#faulty) {
       for (const { parsed } of this.#files.get(file) ?? []) {
@@ -136,7 +153,14 @@ export class FolderState {
       const [first, ...others] = this.#claims.get(object)!;
       const reason = `already defined at ${first.file}:${first.document.line}`;
       for (const { file, document: { line } } of others) {
-        problems.push({ file, line, path: "metadata.name", object, reason, lastGoodServing: false });
+        problems.push({
+          file,
+          line,
+          path: "metadata.name",
+          object,
+          reason,
+          lastGoodServing: false,
+        });
       }
     }
     return problems.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line);
@@ -217,7 +241,10 @@ function parseChanged(text: string, old: readonly Document[]): Document[] {
     if (same.line === document.line) return same;
     const moved = document.line - same.line;
     const problems = same.parsed.problems.map((p) => ({ ...p, line: p.line + moved }));
-    return { ...document, parsed: problems.length === 0 ? same.parsed : { ...same.parsed, problems } };
+    return {
+      ...document,
+      parsed: problems.length === 0 ? same.parsed : { ...same.parsed, problems },
+    };
   });
 }
 

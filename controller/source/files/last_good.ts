@@ -45,7 +45,10 @@ export class LastGoodFile {
       this.#rewrittenSize = this.#journal.size;
       return;
     }
-    await this.#journal.append([...good.map(encode), ...forgotten.map((forget) => encode({ forget }))]);
+    await this.#journal.append([
+      ...good.map(encode),
+      ...forgotten.map((forget) => encode({ forget })),
+    ]);
   }
 
   close(): Promise<void> {

@@ -38,7 +38,11 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
   try {
     value = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return { key: null, body: null, problems: [{ path: "", reason: (error as Error).message, line: firstLine }] };
+    return {
+      key: null,
+      body: null,
+      problems: [{ path: "", reason: (error as Error).message, line: firstLine }],
+    };
   }
   const found = kindOf(value);
   if ("problem" in found) {

@@ -1,0 +1,17 @@
+import type { AgentFlags } from "../agent/agent.ts";
+import type { ControllerFlags } from "../controller/controller.ts";
+import type { DataplaneFlags } from "../dataplane/dataplane.ts";
+import type { DemoFlags } from "./demo/backends.ts";
+
+/** A program and its flags. */
+export type ProgramStart =
+  | { readonly program: "controller"; readonly flags: ControllerFlags }
+  | { readonly program: "agent"; readonly flags: AgentFlags }
+  | { readonly program: "dataplane"; readonly flags: DataplaneFlags }
+  | { readonly program: "demo"; readonly flags: DemoFlags };
+
+export type ToChild = ({ readonly type: "start" } & ProgramStart) | { readonly type: "stop" };
+
+export type FromChild =
+  | { readonly type: "ended" }
+  | { readonly type: "failed"; readonly reason: string };
