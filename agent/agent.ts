@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { Counter, Gauge, Registry } from "prom-client";
-import { compareVersions, versionText } from "../common/delta/resources.ts";
+import { compareVersions, type Version, versionText } from "../common/delta/resources.ts";
 import { messageOf } from "../common/errors.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
@@ -60,6 +60,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   const config = await ConfigManager.open(`${flags["state-dir"]}/last_known_good`, log);
   const view = new NodeView(config.store, { http: flags["http-port"], https: flags["https-port"] });
   /** The controller's delta that is not answered yet, and what it changed. */
+  let announced: Version | null = null;
   let open: { delta: Delta; changed: string[]; refusals: Refusal[] } | null = null;
 
   const dataplane: DataplaneClient = new DataplaneClient({
@@ -138,12 +139,20 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       config.revert(originals);
     }
     if (open === null) {
+      if (dataplane.applied !== null && dataplane.applied !== announced) {
+        announced = dataplane.applied;
+        log.info({ version: versionText(announced) }, "the dataplane runs the configuration held");
+      }
       if (originals.length === 0) return;
       void config.save(originals.map(({ resource }) => `${resource?.kind}|${resource?.name}`));
       return;
     }
     const { delta: { nonce, version }, changed, refusals: ours } = open;
     open = null;
+    log.info(
+      { version: versionText(version), changed: changed.length, dataplane: dataplane.connected },
+      "configuration applied",
+    );
     void config.save(changed);
     const all = [...ours, ...originals];
     controller.send(

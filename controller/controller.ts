@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { versionText } from "../common/delta/resources.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
@@ -108,7 +109,14 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
           ...snapshot.setProblems(found),
         ];
         end();
-        log.debug({ changes: changes.length, resources: keys.length }, "translated");
+        log.debug(
+          {
+            changes: changes.length,
+            resources: keys.length,
+            version: versionText(snapshot.version),
+          },
+          "translated",
+        );
         if (source.synced) server.publish();
         server.changed(keys);
       },

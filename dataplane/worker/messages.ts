@@ -30,6 +30,7 @@ export type ToWorker =
     readonly headers: Record<string, string>;
   }
   | { readonly type: "endpoints"; readonly id: number }
+  | { readonly type: "claimed"; readonly claim: number; readonly problem: string }
   | { readonly type: "drain"; readonly id: number }
   | { readonly type: "fault"; readonly fault: string };
 
@@ -61,6 +62,13 @@ export type FromWorker =
       readonly reason: string;
     }[];
   }
+  | {
+    readonly type: "claim";
+    readonly claim: number;
+    readonly address: string;
+    readonly port: number;
+  }
+  | { readonly type: "release"; readonly address: string; readonly port: number }
   | { readonly type: "listeners"; readonly reports: readonly ListenerReport[] }
   | { readonly type: "explained"; readonly id: number; readonly json: string }
   | { readonly type: "endpoints"; readonly id: number; readonly reports: readonly EndpointReport[] }

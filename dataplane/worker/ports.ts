@@ -12,6 +12,13 @@ import type { ListenerState, Tables } from "./tables.ts";
 /** Milliseconds between two tries to bind an address that is taken. */
 const REBIND = 1_000;
 
+/** Who knows which addresses belong to this process. */
+export interface PortOwner {
+  /** Asks to bind; the answer is why not, or "". */
+  claim(address: string, port: number): Promise<string>;
+  release(address: string, port: number): void;
+}
+
 /** One bound address and what it serves now. */
 class Port implements PortRuntime {
   table = new PortTable();
@@ -50,6 +57,7 @@ export class Ports {
   readonly #transport: Transport;
   readonly #slots: ReadonlyMap<string, number>;
   readonly #report: (reports: ListenerReport[]) => void;
+  readonly #owner: PortOwner;
 
   constructor(
     tables: Tables,
@@ -57,7 +65,9 @@ export class Ports {
     transport: Transport,
     slots: ReadonlyMap<string, number>,
     report: (reports: ListenerReport[]) => void,
+    owner: PortOwner,
   ) {
+    this.#owner = owner;
     this.#tables = tables;
     this.#engine = engine;
     this.#transport = transport;
@@ -158,6 +168,12 @@ export class Ports {
   }
 
   async #open(port: Port): Promise<void> {
+    const refused = await this.#owner.claim(port.address, port.port);
+    if (refused !== "") {
+      port.problem = refused;
+      port.retryAt = this.#engine.ticker.now + REBIND;
+      return;
+    }
     try {
       const bound = await this.#transport.listen({
         address: port.address,
@@ -171,8 +187,9 @@ export class Ports {
       });
       port.problem = "";
       port.bound = bound;
-      if (port.closed) void bound.close();
+      if (port.closed) this.#close(port);
     } catch (error) {
+      this.#owner.release(port.address, port.port);
       port.problem = (error as Error).message;
       port.retryAt = this.#engine.ticker.now + REBIND;
     }
@@ -181,7 +198,9 @@ export class Ports {
   #close(port: Port): void {
     port.closed = true;
     port.retryAt = Infinity;
-    if (port.bound !== null) void port.bound.close();
+    if (port.bound === null) return;
+    this.#owner.release(port.address, port.port);
+    void port.bound.close();
   }
 
   #accept(port: Port, connection: Connection): ServerConnection | typeof REFUSED {

@@ -9,6 +9,7 @@ import type {
   ToWorker,
   WorkerSetup,
 } from "./messages.ts";
+import { PortClaims, probeByBinding } from "./port_claims.ts";
 import type { Refusal } from "./tables.ts";
 
 /** Old-generation heap of one worker, in MiB: a worker above it is replaced, not the process. */
@@ -46,6 +47,7 @@ export class Supervisor {
   readonly slots = new Map<string, number>();
   readonly #options: SupervisorOptions;
   readonly #workers: Slot[] = [];
+  readonly #claims = new PortClaims(probeByBinding);
   #nextId = 1;
   #stopping = false;
   deaths = 0;
@@ -173,8 +175,19 @@ export class Supervisor {
     worker.on("error", (error: Error) => this.#onDeath(slot, worker, error.message));
     worker.on("exit", () => this.#onDeath(slot, worker, "exited"));
     const changes = this.#options.resources();
-    if (changes.length > 0) {
-      void this.#ask(slot, { type: "apply", id: this.#nextId++, changes, slots: [...this.slots] });
+    if (changes.length > 0) void this.#restore(slot, changes);
+  }
+
+  /** Gives a worker that started late everything that is configured. */
+  async #restore(slot: Slot, changes: ResourceChange[]): Promise<void> {
+    const reply = await this.#ask(slot, {
+      type: "apply",
+      id: this.#nextId++,
+      changes,
+      slots: [...this.slots],
+    });
+    if (reply !== null) {
+      this.#options.log.info({ worker: slot.index }, "traffic worker serves again");
     }
   }
 
@@ -185,6 +198,7 @@ export class Supervisor {
     for (const resolve of slot.waiting.values()) resolve(null);
     slot.waiting.clear();
     resetGauges(countersOf(this.counters, slot.index));
+    this.#claims.releaseAll(slot.index);
     if (this.#stopping) return;
     this.deaths++;
     this.#options.log.error(
@@ -199,14 +213,28 @@ export class Supervisor {
   }
 
   #onMessage(slot: Slot, message: FromWorker): void {
-    if (message.type === "log") this.#options.onAccessLog(message.batch, message.lines);
-    else if (message.type === "listeners") {
-      slot.listeners = message.reports;
-      this.#options.onListeners();
-    } else {
-      const resolve = slot.waiting.get(message.id);
-      slot.waiting.delete(message.id);
-      resolve?.(message);
+    switch (message.type) {
+      case "log":
+        this.#options.onAccessLog(message.batch, message.lines);
+        break;
+      case "listeners":
+        slot.listeners = message.reports;
+        this.#options.onListeners();
+        break;
+      case "claim": {
+        const problem = this.#claims.claim(slot.index, message.address, message.port);
+        const { claim } = message;
+        slot.worker?.postMessage({ type: "claimed", claim, problem } satisfies ToWorker);
+        break;
+      }
+      case "release":
+        this.#claims.release(slot.index, message.address, message.port);
+        break;
+      default: {
+        const resolve = slot.waiting.get(message.id);
+        slot.waiting.delete(message.id);
+        resolve?.(message);
+      }
     }
   }
 

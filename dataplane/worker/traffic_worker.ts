@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
+import { turn } from "../net/turn.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
@@ -34,16 +35,27 @@ const engine: Engine = {
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   draining: false,
 };
+let claims = 0;
+const claiming = new Map<number, (problem: string) => void>();
 const ports = new Ports(
   tables,
   engine,
   transport,
   slots,
   (reports) => send({ type: "listeners", reports }),
+  {
+    claim: (address, port) =>
+      new Promise((resolve) => {
+        claiming.set(++claims, resolve);
+        send({ type: "claim", claim: claims, address, port });
+      }),
+    release: (address, port) => send({ type: "release", address, port }),
+  },
 );
 
 let ticks = 0;
 setInterval(() => {
+  if (turn.open !== 0) throw new Error("a callback was cut off: out of memory");
   ticker.tick(performance.now());
   ports.tick(ticker.now);
   accessLog.flush();
@@ -90,7 +102,13 @@ async function drain(): Promise<void> {
   accessLog.flush();
 }
 
-port.on("message", async (message: ToWorker) => {
+port.on("message", (message: ToWorker) => {
+  turn.open++;
+  void handle(message);
+  turn.open--;
+});
+
+async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "apply": {
       for (const [listener, slot] of message.slots) slots.set(listener, slot);
@@ -114,6 +132,10 @@ port.on("message", async (message: ToWorker) => {
     case "endpoints":
       send({ type: "endpoints", id: message.id, reports: endpoints() });
       break;
+    case "claimed":
+      claiming.get(message.claim)?.(message.problem);
+      claiming.delete(message.claim);
+      break;
     case "drain":
       await drain();
       send({ type: "drained", id: message.id });
@@ -122,7 +144,7 @@ port.on("message", async (message: ToWorker) => {
       breakOnPurpose(message.fault);
       break;
   }
-});
+}
 
 /** Lets tests see that a broken worker takes nothing with it but its own connections. */
 function breakOnPurpose(fault: string): void {

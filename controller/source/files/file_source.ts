@@ -160,6 +160,8 @@ export class FileSource {
 
   /** Reads files and hands on what changed. `final`: the files have settled. */
   async #read(files: readonly string[], final: boolean): Promise<void> {
+    // Nothing counts before one complete look.
+    if (!this.#synced) return await this.#rescan();
     const texts: [string, string | null][] = [];
     for (const file of files) {
       const text = await this.#text(file);
@@ -242,7 +244,6 @@ export class FileSource {
   }
 
   async #apply(texts: [string, string | null][], first = false): Promise<void> {
-    if (!first && !this.#synced) return;
     const gone = new Set(texts.filter(([, text]) => text === null).map(([file]) => file));
     const remaining = new Set([...this.#state.files].filter((file) => !gone.has(file)));
     for (const [file, text] of texts) if (text !== null) remaining.add(file);

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { turn } from "../turn.ts";
 import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
 
 /** Events receiver of a connection that nobody listens to any more. */
@@ -26,7 +27,10 @@ export class NodeConnection implements Connection {
     this.remoteAddress = socket.remoteAddress ?? "";
     this.remotePort = socket.remotePort ?? 0;
     socket.on("data", (view: Buffer) => {
-      if (!this.#closed) this.events.onData(view);
+      if (this.#closed) return;
+      turn.open++;
+      this.events.onData(view);
+      turn.open--;
     });
     socket.on("drain", () => {
       if (!this.#closed) this.events.onDrain();

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { complete, GET, Harness, harness, OK } from "./harness_test.ts";
+
+const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+const ANSWERS = [
+  "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
+  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+];
+
+/** Brings one connection of the pool into use and back, so that the next request reuses it. */
+function warm(edge: Harness) {
+  const client = edge.client();
+  client.receive(GET);
+  const upstream = edge.upstream(0);
+  upstream.take();
+  upstream.receive(OK);
+  client.take();
+  return { client, upstream };
+}
+
+Deno.test("a backend that dies anywhere in its answer never yields a complete message", () => {
+  for (const answer of ANSWERS) {
+    for (let cut = 0; cut < answer.length; cut++) {
+      for (const orderly of [true, false]) {
+        const edge = harness();
+        const client = edge.client();
+        client.receive(GET);
+        const upstream = edge.upstream(0);
+        if (cut > 0) upstream.receive(answer.slice(0, cut));
+        if (orderly) upstream.events.onEnd();
+        else upstream.gone(new Error("reset"));
+        const got = client.take();
+        if (got.startsWith("HTTP/1.1 502")) assert.ok(complete(got));
+        else {
+          assert.equal(complete(got), false, `${JSON.stringify(answer)} cut at ${cut}: ${got}`);
+          assert.ok(client.ended || client.wasReset);
+        }
+        assert.deepEqual(edge.log().map(({ reason }) => reason), ["upstream_reset"]);
+      }
+    }
+  }
+});
+
+Deno.test("an answer in pieces reaches the client whole, whatever the pieces", () => {
+  fc.assert(fc.property(fc.constantFrom(...ANSWERS), fc.array(fc.nat()), (answer, cuts) => {
+    const edge = harness();
+    const client = edge.client();
+    client.receive(GET);
+    const upstream = edge.upstream(0);
+    const places = [...new Set(cuts.map((cut) => cut % answer.length))].sort((a, b) => a - b);
+    [0, ...places].forEach((from, i) => {
+      const piece = answer.slice(from, places[i] ?? answer.length);
+      if (piece !== "") upstream.receive(piece);
+    });
+    const got = client.take();
+    assert.ok(complete(got), got);
+    const body = got.slice(got.indexOf("\r\n\r\n") + 4);
+    const plain = body.replace(/[0-9a-f]+\r\n(.*?)\r\n/gs, "$1").replace(/\r\n$/, "");
+    assert.equal(/chunked/.test(got) ? plain : body, "0123456789");
+    assert.equal(edge.backends.get("b")!.endpoints[0].pool.idleConnections, 1);
+  }));
+});
+
+Deno.test("GET on a reused connection that closed is sent once more on a fresh one", () => {
+  const edge = harness();
+  const { client, upstream } = warm(edge);
+  client.receive(GET);
+  assert.match(upstream.take(), /^GET/);
+  upstream.events.onEnd();
+  assert.equal(edge.connects, 2);
+  const second = edge.upstream(1);
+  assert.match(second.take(), /^GET/);
+  assert.equal(edge.resent, 1);
+  second.gone();
+  assert.match(client.take(), /^HTTP\/1\.1 502/);
+  assert.equal(edge.connects, 2, "twice would be a retry that nobody asked for");
+});
+
+Deno.test("POST is never sent again, neither are bodies on GET nor unknown methods", () => {
+  const requests = [
+    POST,
+    POST.replace("POST", "GET"),
+    GET.replace("GET", "PURGE"),
+    GET.replace("GET", "DELETE"),
+  ];
+  for (const request of requests) {
+    const edge = harness();
+    const { client, upstream } = warm(edge);
+    client.receive(request);
+    assert.notEqual(upstream.take(), "");
+    upstream.gone();
+    assert.match(client.take(), /^HTTP\/1\.1 502/, request);
+    assert.deepEqual([edge.connects, edge.resent], [1, 0]);
+  }
+});
+
+Deno.test("GET is not sent again on a fresh connection, nor after one byte of an answer", () => {
+  const fresh = harness();
+  const first = fresh.client();
+  first.receive(GET);
+  fresh.upstream(0).gone();
+  assert.match(first.take(), /^HTTP\/1\.1 502/);
+  assert.equal(fresh.connects, 1);
+  const edge = harness();
+  const { client, upstream } = warm(edge);
+  client.receive(GET);
+  upstream.receive("H");
+  upstream.gone();
+  assert.match(client.take(), /^HTTP\/1\.1 502/);
+  assert.equal(edge.connects, 1);
+});
+
+Deno.test("any method goes to another endpoint when the first takes no connection", () => {
+  const endpoints = [1, 2].map((n) => ({ address: `10.0.0.${n}`, port: 80, weight: 1 }));
+  const edge = harness({}, { endpoints } as never);
+  const client = edge.client();
+  client.receive(POST);
+  const [first] = edge.transport.opened;
+  first.connection.gone(new Error("refused"));
+  const second = edge.transport.opened[1];
+  assert.notEqual(second.options.host, first.options.host);
+  const upstream = edge.upstream(1);
+  assert.ok(upstream.take().endsWith("\r\n\r\nhello"));
+  upstream.receive(OK);
+  assert.equal(client.take(), OK);
+});
+
+Deno.test("surplus bytes destroy the connection, so the next user never gets them", () => {
+  const tails = ["X", OK, "\r\n"];
+  const answers = [
+    OK,
+    ANSWERS[1],
+    "HTTP/1.1 204 No\r\n\r\n",
+    "HTTP/1.1 304 No\r\nContent-Length: 1\r\n\r\n",
+  ];
+  for (const answer of answers) {
+    for (const tail of tails) {
+      const edge = harness();
+      const client = edge.client();
+      client.receive(GET);
+      const upstream = edge.upstream(0);
+      upstream.receive(answer + tail);
+      assert.equal(upstream.closed, true, JSON.stringify(answer + tail));
+      assert.ok(!client.take().endsWith(`${answer}${tail}`));
+      client.receive(GET);
+      assert.equal(edge.connects, 2);
+    }
+  }
+});
+
+Deno.test("bytes on an idle connection destroy it", () => {
+  const edge = harness();
+  const { upstream } = warm(edge);
+  upstream.receive(OK);
+  assert.equal(upstream.closed, true);
+  assert.equal(edge.backends.get("b")!.endpoints[0].pool.idleConnections, 0);
+});
+
+Deno.test("an answer before the end of the request ends both connections", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nstart");
+  const upstream = edge.upstream(0);
+  upstream.receive("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
+  const got = client.take();
+  assert.match(got, /^HTTP\/1\.1 413/);
+  assert.match(got, /connection: close\r\n/);
+  assert.equal(client.ended, true);
+  assert.equal(upstream.closed, true, "an unfinished request body must not meet the next answer");
+  client.receive("GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert.equal(edge.connects, 1);
+});
+
+Deno.test("interim answers pass, and 101 that nobody asked for is an error", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(GET);
+  const upstream = edge.upstream(0);
+  upstream.receive("HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n");
+  assert.equal(client.take(), "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n");
+  upstream.receive(OK);
+  assert.equal(client.take(), OK);
+  client.receive(GET.replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
+  assert.ok(!/upgrade/i.test(upstream.take()));
+  upstream.receive("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\nframes");
+  assert.match(client.take(), /^HTTP\/1\.1 502/);
+  assert.equal(upstream.closed, true);
+});
+
+Deno.test("a client that leaves ends the exchange with the backend at once", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(GET);
+  const upstream = edge.upstream(0);
+  client.gone();
+  assert.equal(upstream.closed, true);
+  assert.deepEqual(edge.log().map(({ status, reason }) => [status, reason]), [[
+    499,
+    "client_gone",
+  ]]);
+  assert.equal(edge.closed, 1);
+});
+
+Deno.test("timeouts: connect, response head, stalled body, request", () => {
+  const connect = harness();
+  const c1 = connect.client();
+  c1.receive(GET);
+  connect.pass(2000);
+  connect.pass(2000);
+  assert.match(c1.take(), /^HTTP\/1\.1 504 .*connect_timeout/s);
+
+  const silent = harness();
+  const c2 = silent.client();
+  c2.receive(GET);
+  silent.upstream(0);
+  silent.pass(59_000);
+  assert.equal(c2.take(), "");
+  silent.pass(1000);
+  assert.match(c2.take(), /^HTTP\/1\.1 504 .*response_timeout/s);
+
+  const stalled = harness();
+  const c3 = stalled.client();
+  c3.receive(GET);
+  const upstream = stalled.upstream(0);
+  for (let i = 0; i < 10; i++) {
+    // An event each 30 seconds is progress: no total time limits the answer.
+    upstream.receive(i === 0 ? "HTTP/1.1 200 OK\r\n\r\n" : "event");
+    stalled.pass(30_000);
+  }
+  assert.equal(c3.ended, false);
+  stalled.pass(31_000);
+  assert.equal(c3.ended, true);
+  assert.equal(complete(c3.take()), false);
+  assert.equal(stalled.log()[0].reason, "upstream_stalled");
+
+  const limited = harness({ requestTimeout: 3000 });
+  const c4 = limited.client();
+  c4.receive(GET);
+  const late = limited.upstream(0);
+  limited.pass(4000);
+  assert.match(c4.take(), /^HTTP\/1\.1 504 .*request_timeout/s);
+  assert.equal(late.closed, true);
+});
+
+Deno.test("bug: a connect timeout longer than the queue's limit is not cut by it", () => {
+  const edge = harness({}, { connectTimeoutMs: 10_000 });
+  const client = edge.client();
+  client.receive(GET);
+  edge.pass(6000);
+  assert.equal(client.take(), "", "no queue was full: the connection was being opened");
+  edge.upstream(0).receive(OK);
+  assert.equal(client.take(), OK);
+});
+
+Deno.test("a full queue answers at once, a waiting request after its limit", () => {
+  const edge = harness({}, { maxConnectionsPerEndpoint: 1, maxPendingRequests: 1 });
+  const clients = [edge.client(), edge.client(), edge.client()];
+  for (const client of clients) client.receive(GET);
+  assert.equal(edge.connects, 1);
+  assert.match(clients[2].take(), /^HTTP\/1\.1 503 .*pending_overflow/s);
+  edge.upstream(0);
+  edge.pass(5000);
+  assert.match(clients[1].take(), /^HTTP\/1\.1 503 .*pending_timeout/s);
+});
+
+Deno.test("a waiting request takes over the connection, and each client gets its own answer", () => {
+  const edge = harness({}, { maxConnectionsPerEndpoint: 1 });
+  const [a, b] = [edge.client(), edge.client()];
+  a.receive(GET.replace("/", "/a"));
+  b.receive(GET.replace("/", "/b"));
+  const upstream = edge.upstream(0);
+  assert.match(upstream.take(), /^GET \/a /);
+  upstream.receive(OK);
+  assert.match(upstream.take(), /^GET \/b /);
+  upstream.receive(OK.replace("ok", "bb"));
+  assert.deepEqual([a.take(), b.take()], [OK, OK.replace("ok", "bb")]);
+});

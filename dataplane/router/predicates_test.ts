@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { entry, request } from "./builders_test.ts";
+import { failedCondition, pathCovers, queryValue } from "./predicates.ts";
+
+Deno.test("conditions are checked one by one, and the first that fails is named", () => {
+  const all = entry({
+    kind: "prefix",
+    path: "/",
+    method: "GET",
+    headers: [{ name: "x", value: "1", pattern: null }],
+    query: [{ name: "q", value: null, pattern: /^a+$/ }],
+  });
+  assert.equal(failedCondition(all, request("/", "GET", "q=aa", { x: "1" })), null);
+  assert.equal(failedCondition(all, request("/", "get", "q=aa", { x: "1" })), "method");
+  assert.equal(failedCondition(all, request("/", "GET", "q=aa", { x: "2" })), "header");
+  assert.equal(failedCondition(all, request("/", "GET", "q=aa")), "header");
+  assert.equal(failedCondition(all, request("/", "GET", "q=b", { x: "1" })), "query");
+  assert.equal(failedCondition(all, request("/", "GET", "", { x: "1" })), "query");
+  assert.equal(failedCondition(entry({ kind: "regex", path: "/a" }), request("/ab")), "path");
+});
+
+Deno.test("a header value with bytes above 0x7f fails an exact and a class condition", () => {
+  const only = entry({
+    kind: "prefix",
+    path: "/",
+    headers: [{ name: "x", value: null, pattern: /^[a-z]*$/ }],
+  });
+  assert.equal(failedCondition(only, request("/", "GET", "", { x: "a\xff" })), "header");
+});
+
+Deno.test("prefix paths cover whole segments", () => {
+  const prefix = entry({ kind: "prefix", path: "/a/" });
+  assert.deepEqual(["/a", "/a/", "/a/b", "/ab", "/"].map((path) => pathCovers(prefix, path)), [
+    true,
+    true,
+    true,
+    false,
+    false,
+  ]);
+});
+
+const QUERIES: readonly [string, string, string | null][] = [
+  ["a=1&b=2", "b", "2"],
+  ["a=1&a=2", "a", "1"],
+  ["a", "a", ""],
+  ["a=", "a", ""],
+  ["a=b=c", "a", "b=c"],
+  ["", "a", null],
+  ["A=1", "a", null],
+  ["%61=%62+c", "a", "b c"],
+  ["a=%zz", "a", "%zz"],
+  ["%zz=1", "%zz", "1"],
+  ["&&a=1", "a", "1"],
+];
+
+for (const [query, name, value] of QUERIES) {
+  Deno.test(`query ${JSON.stringify(query)} has ${name} = ${JSON.stringify(value)}`, () => {
+    assert.equal(queryValue(query, name), value);
+  });
+}
+
+Deno.test("any encoded parameter is found again, and arbitrary queries never throw", () => {
+  fc.assert(
+    fc.property(fc.string({ minLength: 1 }), fc.string(), fc.string(), (name, value, noise) => {
+      const query = `zzz=0&${encodeURIComponent(name)}=${encodeURIComponent(value)}&x`;
+      fc.pre(name !== "zzz" && name !== "x");
+      assert.equal(queryValue(query, name), value);
+      queryValue(noise, name);
+    }),
+  );
+});

@@ -1,0 +1,4 @@
+/** Body of the small cases: 100 bytes. */
+export const BODY_100 = "0123456789".repeat(10);
+/** Body of the larger case: 16 KiB. */
+export const BODY_16K = "0123456789abcdef".repeat(1024);

@@ -1,0 +1,84 @@
+import { dirname, join } from "node:path";
+import { freePorts } from "./ports.ts";
+import { denoCommand } from "./runtime.ts";
+import { type Child, type Scene, until } from "./scene.ts";
+
+/** The regular expression engine that runs in linear time, as the dataplane's task sets it. */
+const V8_FLAGS = [
+  "--enable-experimental-regexp-engine",
+  "--enable-experimental-regexp-engine-on-excessive-backtracks",
+];
+
+export interface GatewayOptions {
+  /** YAML by file name. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly workers: number;
+  /** Core of the dataplane. */
+  readonly core: number | null;
+  /** Core of the controller and the agent, which are not measured. */
+  readonly besides: number | null;
+}
+
+/** This gateway as three processes. */
+export interface RunningGateway {
+  /** The folder the controller watches. */
+  readonly resources: string;
+  readonly controller: Child;
+  readonly agent: Child;
+  readonly dataplane: Child;
+}
+
+/** Starts controller, agent and dataplane; resolves when the dataplane serves the files. */
+export async function startGateway(scene: Scene, options: GatewayOptions): Promise<RunningGateway> {
+  const resources = scene.subfolder("resources");
+  for (const [name, text] of Object.entries(options.files)) {
+    const path = join(resources, name);
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.writeTextFileSync(path, text);
+  }
+  const [grpc, admin] = freePorts(2);
+  const socket = join(scene.subfolder("run"), "dataplane.sock");
+  const dataplane = scene.spawn(
+    "dataplane",
+    denoCommand("dataplane/main.ts", [
+      `--socket=${socket}`,
+      `--workers=${options.workers}`,
+    ], V8_FLAGS),
+    { core: options.core },
+  );
+  const controller = scene.spawn(
+    "controller",
+    denoCommand("controller/main.ts", [
+      `--resources=${resources}`,
+      `--state-dir=${join(scene.folder, "controller")}`,
+      `--grpc-port=${grpc}`,
+      "--metrics-port=0",
+      "--health-port=0",
+    ]),
+    { core: options.besides },
+  );
+  const agent = scene.spawn(
+    "agent",
+    denoCommand("agent/main.ts", [
+      `--controller-addr=127.0.0.1:${grpc}`,
+      `--dataplane-socket=${socket}`,
+      `--state-dir=${join(scene.folder, "agent")}`,
+      "--metrics-port=0",
+      "--health-port=0",
+      `--admin=127.0.0.1:${admin}`,
+    ]),
+    { core: options.besides },
+  );
+  await until("readiness of the gateway", [dataplane, controller, agent], () => isReady(admin));
+  return { resources, controller, agent, dataplane };
+}
+
+async function isReady(port: number): Promise<boolean> {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/ready`);
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false; // Not listening yet.
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * What a request costs beside other proxies, how long a change takes to be served, and how much memory
+ * the dataplane needs. Exit code 1 when a request failed, a change was lost or something did not start;
+ * a missed gate alone is printed as SHORT and is no failure, for it depends on the machine.
+ */
+import { messageOf } from "../../common/errors.ts";
+import { EXIT_USAGE } from "../../common/program.ts";
+import {
+  FlagError,
+  type FlagTable,
+  type FlagValues,
+  HelpRequested,
+  parseFlags,
+} from "../../common/flags.ts";
+import { VERSION } from "../../common/version.ts";
+import { CASES } from "./cases.ts";
+import { runMemory } from "./memory.ts";
+import { reportMemory } from "./memory_report.ts";
+import { findPinning, type Pinning } from "./pinning.ts";
+import { print, progress } from "./print.ts";
+import { type Layout, LAYOUTS, runPropagation } from "./propagation.ts";
+import { reportPropagation } from "./propagation_report.ts";
+import { type CaseResult, runCase } from "./requests.ts";
+import { reportCase, reportNotes } from "./requests_report.ts";
+import { endAllScenes } from "./scene.ts";
+
+const FLAGS = {
+  "only": {
+    type: "string",
+    default: "all",
+    choices: ["requests", "propagation", "memory", "all"],
+    help: "which bench: requests, propagation, memory or all",
+  },
+  "cases": {
+    type: "string",
+    default: Object.keys(CASES).join(","),
+    help: "requests: cases, with commas between them",
+  },
+  "rounds": { type: "integer", default: 7, range: [1, 1000], help: "requests: rounds per case" },
+  "seconds": {
+    type: "integer",
+    default: 4,
+    range: [1, 3600],
+    help: "requests: seconds per proxy and round",
+  },
+  "layouts": {
+    type: "string",
+    default: LAYOUTS.join(","),
+    help: "propagation: a file a route (files), all in one (file)",
+  },
+  "routes": { type: "integer", default: 3000, range: [1, 100_000], help: "propagation: routes" },
+  "changes": {
+    type: "integer",
+    default: 1000,
+    range: [1, 1_000_000],
+    help: "propagation: changes",
+  },
+  "rate": { type: "integer", default: 500, range: [1, 5000], help: "propagation: requests/s" },
+  "connections": {
+    type: "integer",
+    default: 16,
+    range: [1, 1000],
+    help: "propagation: connections, enough to reach both workers",
+  },
+  "memory-routes": {
+    type: "integer",
+    default: 5000,
+    range: [1001, 100_000],
+    help: "memory: routes, beside a run with 1,000",
+  },
+  "memory-load": {
+    type: "integer",
+    default: 60,
+    range: [1, 86_400],
+    help: "memory: seconds of load",
+  },
+  "memory-idle": {
+    type: "integer",
+    default: 30,
+    range: [0, 86_400],
+    help: "memory: seconds of idleness after it",
+  },
+  "json": { type: "string", default: "", help: "file for every figure of every round" },
+} as const satisfies FlagTable;
+
+type Flags = FlagValues<typeof FLAGS>;
+
+const SMALLER_ROUTES = 1000;
+
+/** Reads a list with commas between its items. */
+function listed<T extends string>(flag: string, text: string, known: readonly T[]): T[] {
+  return text.split(",").map((part) => {
+    const name = part.trim();
+    const found = known.find((one) => one === name);
+    if (found !== undefined) return found;
+    throw new FlagError(`--${flag}: "${name}" is not one of ${known.join(", ")}`);
+  });
+}
+
+interface Plan {
+  readonly flags: Flags;
+  readonly cases: readonly string[];
+  readonly layouts: readonly Layout[];
+}
+
+function readPlan(): Plan {
+  try {
+    const flags = parseFlags("bench", FLAGS, Deno.args, (variable) => Deno.env.get(variable));
+    return {
+      flags,
+      cases: listed("cases", flags.cases, Object.keys(CASES)),
+      layouts: listed("layouts", flags.layouts, LAYOUTS),
+    };
+  } catch (error) {
+    if (error instanceof HelpRequested) {
+      print(error.message.trimEnd());
+      Deno.exit(0);
+    }
+    progress(`bench: ${messageOf(error)}`);
+    Deno.exit(error instanceof FlagError ? EXIT_USAGE : 1);
+  }
+}
+
+/** The figures of one run, as --json writes them. */
+type Figures = Record<string, unknown>;
+
+/** Runs a bench; what it throws is a line of the report, so that the others still run. */
+async function attempt(name: string, bench: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await bench();
+  } catch (error) {
+    print();
+    print(`ERROR ${name}: ${messageOf(error)}`);
+    return false;
+  }
+}
+
+async function benchRequests(plan: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
+  const { rounds, seconds } = plan.flags;
+  const results: CaseResult[] = [];
+  let clean = true;
+  for (const name of plan.cases) {
+    const done = await attempt(name, async () => {
+      const result = await runCase(name, { rounds, seconds, pinning });
+      results.push(result);
+      return reportCase(result);
+    });
+    clean &&= done;
+  }
+  reportNotes(results);
+  figures.requests = results;
+  return clean;
+}
+
+async function benchPropagation({ flags, layouts }: Plan, figures: Figures): Promise<boolean> {
+  const results = [];
+  for (const layout of layouts) results.push(await runPropagation(layout, flags));
+  figures.propagation = results;
+  return reportPropagation(results, flags);
+}
+
+async function benchMemory({ flags }: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
+  const options = { load: flags["memory-load"], idle: flags["memory-idle"], pinning };
+  const small = await runMemory(SMALLER_ROUTES, options);
+  const large = await runMemory(flags["memory-routes"], options);
+  figures.memory = [small, large];
+  return reportMemory([small, large], options);
+}
+
+function processor(): string {
+  try {
+    const text = Deno.readTextFileSync("/proc/cpuinfo");
+    return /^model name\s*: (.*)$/m.exec(text)?.[1] ?? Deno.build.arch;
+  } catch {
+    return Deno.build.arch;
+  }
+}
+
+async function main(): Promise<number> {
+  const plan = readPlan();
+  const { only, json } = plan.flags;
+  const wanted = (bench: string) => only === "all" || only === bench;
+  const pinning = findPinning();
+  const figures: Figures = {
+    date: new Date().toISOString(),
+    version: VERSION,
+    deno: Deno.version.deno,
+    machine: `${processor()}, ${navigator.hardwareConcurrency} cores, Linux ${Deno.osRelease()}`,
+  };
+  print(`NovaEdge ${VERSION}, deno ${Deno.version.deno}, ${figures.date}`);
+  print(`${figures.machine}`);
+  print(
+    pinning.problem === ""
+      ? `proxies on core ${pinning.proxy}, backend and load on core ${pinning.load}`
+      : pinning.problem,
+  );
+  const clean = [
+    !wanted("requests") ||
+    await attempt("requests", () => benchRequests(plan, pinning, figures)),
+    !wanted("propagation") ||
+    await attempt("propagation", () => benchPropagation(plan, figures)),
+    !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),
+  ].every(Boolean);
+  if (json !== "") await Deno.writeTextFile(json, `${JSON.stringify(figures, null, 2)}\n`);
+  return clean ? 0 : 1;
+}
+
+/** Exit code after SIGINT, as shells give it. */
+const EXIT_INTERRUPTED = 130;
+
+let interrupted = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => {
+    interrupted = true;
+    void endAllScenes().finally(() => Deno.exit(EXIT_INTERRUPTED));
+  });
+}
+const code = await main();
+if (!interrupted) Deno.exit(code);

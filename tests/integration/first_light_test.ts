@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { textBackend } from "../support/backends.ts";
+import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
+import { get, HttpConnection } from "../support/http_client.ts";
+import { freePort } from "../support/programs.ts";
+
+Deno.test("a request travels from a file to a backend, and an edit changes the answer", async () => {
+  await using blue = textBackend("blue");
+  await using green = textBackend("green");
+  const port = freePort();
+  const backends = documents(backend("blue", blue.port), backend("green", green.port));
+  await using edge = await Edge.start({
+    "gateway.yaml": gateway("edge", port),
+    "backends.yaml": backends,
+    "route.yaml": route("shop", "blue"),
+  });
+  assert.equal((await get(port)).body, "blue");
+
+  await edge.change("route.yaml", route("shop", "green"));
+  assert.equal((await get(port)).body, "green");
+
+  const why = await edge.json(`/why?url=http://any.example.com:${port}/cart`);
+  assert.equal(why.route, "default/shop");
+  assert.equal(why.backends[0].backend, "default/green");
+
+  const config = await edge.json("/config");
+  assert.deepEqual(config.errors, []);
+  assert.equal(config.objects.length, 4);
+  assert.ok(
+    config.objects.every((o: { conditions: { status: boolean }[] }) =>
+      o.conditions.every((c) => c.status)
+    ),
+  );
+
+  const { endpoints, workers } = await edge.json("/endpoints");
+  assert.equal(workers, 2);
+  assert.deepEqual(
+    endpoints.map((e: { port: number }) => e.port).sort(),
+    [blue.port, green.port].sort(),
+  );
+
+  assert.equal(
+    await edge.metric(`novaedge_http_requests_total{listener="default/edge/http",code="2xx"}`),
+    2,
+  );
+  const line = JSON.parse(await edge.dataplane.line(/"upstream"/));
+  assert.equal(line.status, 200);
+  assert.equal(line.route, "default/shop");
+});
+
+Deno.test("the answer comes complete over keep-alive, HEAD and unknown hosts included", async () => {
+  await using blue = textBackend("0123456789");
+  const port = freePort();
+  await using _edge = await Edge.start({
+    "all.yaml": documents(
+      gateway("edge", port),
+      backend("blue", blue.port),
+      route("shop", "blue", { host: "shop.example.com", path: "/cart" }),
+    ),
+  });
+  using connection = await HttpConnection.open(port);
+  const host = { host: "shop.example.com" };
+  for (let i = 0; i < 3; i++) {
+    const answer = await connection.request("GET", "/cart/1?x=%2F", host);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.body, "0123456789");
+  }
+  assert.equal((await connection.request("HEAD", "/cart", host)).status, 200);
+  const missing = await connection.request("GET", "/carts", host);
+  assert.equal(missing.status, 404);
+  assert.equal(missing.body, "404 no_route\n");
+  assert.equal(
+    (await connection.request("GET", "/cart", { host: "other.example.com" })).status,
+    404,
+  );
+  assert.deepEqual(blue.requests, ["GET /cart/1", "GET /cart/1", "GET /cart/1", "HEAD /cart"]);
+});

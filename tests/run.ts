@@ -1,0 +1,64 @@
+/**
+ * Runs the test suites and ends with one line of totals. What is skipped is named, with its reason as
+ * part of its name. Arguments: folders or files to test; everything by default.
+ */
+import { join } from "node:path";
+
+const V8 = "--v8-flags=--enable-experimental-regexp-engine," +
+  "--enable-experimental-regexp-engine-on-excessive-backtracks";
+
+interface Totals {
+  passed: number;
+  failed: number;
+  readonly failures: string[];
+  readonly skipped: string[];
+}
+
+/** Reads the totals of a JUnit report. */
+function readReport(xml: string): Totals {
+  const totals: Totals = { passed: 0, failed: 0, failures: [], skipped: [] };
+  for (
+    const [, attributes, body = ""] of xml.matchAll(
+      /<testcase ([^>]*?)(?:\/>|>(.*?)<\/testcase>)/gs,
+    )
+  ) {
+    const name = /name="([^"]*)"/.exec(attributes)?.[1] ?? "?";
+    const file = /classname="([^"]*)"/.exec(attributes)?.[1] ?? "";
+    if (body.includes("<skipped")) totals.skipped.push(name);
+    else if (/<(failure|error)/.test(body)) {
+      totals.failed++;
+      totals.failures.push(`${file}: ${name}`);
+    } else totals.passed++;
+  }
+  return totals;
+}
+
+const targets = Deno.args.length > 0
+  ? Deno.args
+  : ["api", "common", "controller", "agent", "dataplane", "standalone", "tests"];
+const folder = await Deno.makeTempDir({ prefix: "novaedge-test-" });
+try {
+  const report = join(folder, "report.xml");
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      "-A",
+      "--unstable-worker-options",
+      "--no-check",
+      V8,
+      `--junit-path=${report}`,
+      ...targets,
+    ],
+    cwd: join(import.meta.dirname!, ".."),
+    env: { DENO_NO_UPDATE_CHECK: "1" },
+  }).spawn().status;
+  const totals = readReport(await Deno.readTextFile(report).catch(() => ""));
+  // A suite that could not be loaded has no test case of its own in the report.
+  if (code !== 0 && totals.failed === 0) totals.failed = 1;
+  for (const name of totals.skipped) console.log(`skipped: ${name}`);
+  for (const name of totals.failures) console.log(`failed: ${name}`);
+  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped.length} skipped`);
+  Deno.exitCode = totals.failed === 0 ? 0 : 1;
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
