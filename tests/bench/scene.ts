@@ -110,13 +110,21 @@ export class Scene implements AsyncDisposable {
   async #end(): Promise<void> {
     await Promise.all(this.#children.map(async ({ child, process }) => {
       if (!child.running) return;
-      process.kill("SIGTERM");
-      const timer = setTimeout(() => process.kill("SIGKILL"), GRACE);
+      signal(process, "SIGTERM");
+      const timer = setTimeout(() => signal(process, "SIGKILL"), GRACE);
       await child.ended;
       clearTimeout(timer);
     }));
     await Deno.remove(this.folder, { recursive: true }).catch(() => {});
     scenes.delete(this);
+  }
+}
+
+function signal(process: Deno.ChildProcess, name: Deno.Signal): void {
+  try {
+    process.kill(name);
+  } catch {
+    // It ended before it could be told to.
   }
 }
 
