@@ -194,6 +194,7 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
       `${L}.tls.acme`,
       `${L}.tls.selfSigned`,
       `${L}.tls.vaultCertRef`,
+      `${L}.tlsCertificates{}.minVersion`,
       `${L}.tlsCertificates{}.cipherSuites`,
       `${L}.tlsCertificates{}.certificateRef`,
       `${L}.tlsCertificates{}.acme`,

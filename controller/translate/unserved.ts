@@ -14,17 +14,42 @@ export function unservedUses(object: SourceObject): UnservedUse[] {
   const uses: UnservedUse[] = [];
   for (const field of KINDS[object.kind].unserved) {
     const steps = field.path.split(".");
-    for (const path of findAll(object.body, steps, "")) {
-      uses.push({ path, restricts: field.restricts });
+    const standard = defaultAt(KINDS[object.kind].schema as SchemaNode, steps);
+    for (const { path, value } of findAll(object.body, steps, "")) {
+      // What the schema filled in, nobody asked for.
+      if (value !== standard) uses.push({ path, restricts: field.restricts });
     }
   }
   return uses;
 }
 
-function* findAll(value: unknown, steps: readonly string[], path: string): Generator<string> {
+interface SchemaNode {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+  readonly patternProperties?: Readonly<Record<string, SchemaNode>>;
+}
+
+/** Default of the field at a path, undefined without one. */
+function defaultAt(schema: SchemaNode, steps: readonly string[]): unknown {
+  let node: SchemaNode | undefined = schema;
+  for (const step of steps) {
+    node = node?.properties?.[step.replace(/(\[\]|\{\})$/, "")];
+    if (step.endsWith("[]")) node = node?.items;
+    else if (step.endsWith("{}")) node = Object.values(node?.patternProperties ?? {})[0];
+  }
+  return node?.default;
+}
+
+interface Found {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+function* findAll(value: unknown, steps: readonly string[], path: string): Generator<Found> {
   if (value === undefined || value === null) return;
   if (steps.length === 0) {
-    if (!isOff(value)) yield path;
+    if (!isOff(value)) yield { path, value };
     return;
   }
   const [step, ...rest] = steps;

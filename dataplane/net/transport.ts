@@ -10,6 +10,8 @@ export interface TlsFacts {
   readonly serverName: string;
   /** Negotiated ALPN protocol, "" when none. */
   readonly alpn: string;
+  /** Negotiated version, "TLSv1.2" or "TLSv1.3". */
+  readonly protocol: string;
   /** Key of the listener whose certificate was served. */
   readonly listener: string;
 }

@@ -210,6 +210,11 @@ export class Ports {
       connection.close();
       return REFUSED;
     }
+    if (!versionAllowed(port, connection)) {
+      counters[port.slotOf(connection.tls!.listener) * SLOT.size + SLOT.handshakeErrors]++;
+      connection.close();
+      return REFUSED;
+    }
     const base = port.slotOf(connection.tls === null ? null : connection.tls.listener) * SLOT.size;
     counters[base + SLOT.accepted]++;
     counters[base + SLOT.open]++;
@@ -251,6 +256,16 @@ export class Ports {
       },
     };
   }
+}
+
+/**
+ * Whether the negotiated version is one the listener allows: a port accepts the oldest that any of its
+ * listeners does, because the version is settled before the server name is known.
+ */
+function versionAllowed(port: Port, { tls }: Connection): boolean {
+  if (tls === null || tls.protocol === "TLSv1.3") return true;
+  const listener = port.listeners.find(({ key }) => key === tls.listener);
+  return listener?.minVersion !== "TLS1.3";
 }
 
 /** Receiver of a connection that was refused. */

@@ -78,6 +78,7 @@ function tlsServer(options: ListenOptions, settings: TlsServerOptions): net.Serv
     const connection = new NodeConnection(socket, {
       serverName,
       alpn: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "",
+      protocol: socket.getProtocol() ?? "",
       listener: settings.listenerFor(serverName),
     });
     connection.events = options.accept(connection);
