@@ -55,14 +55,22 @@ export class Journal {
   /** Appends records; resolves when they are written. */
   append(records: readonly Uint8Array[]): Promise<void> {
     const frames = concat(records.map(frame));
-    this.#size += frames.length;
-    return this.#next(() => writeAll(this.#file!, frames));
+    return this.#next(async () => {
+      try {
+        await writeAll(this.#file!, frames);
+        this.#size += frames.length;
+      } catch (error) {
+        // A torn record would hide everything appended after it.
+        await this.#file!.truncate(this.#size);
+        await this.#file!.seek(this.#size, Deno.SeekMode.Start);
+        throw error;
+      }
+    });
   }
 
   /** Replaces everything by these records. */
   rewrite(records: readonly Uint8Array[]): Promise<void> {
     const frames = concat(records.map(frame));
-    this.#size = frames.length;
     return this.#next(async () => {
       const temporary = `${this.#path}.new`;
       const file = await Deno.open(temporary, {
@@ -76,6 +84,7 @@ export class Journal {
       await Deno.rename(temporary, this.#path);
       this.#file!.close();
       this.#file = file;
+      this.#size = frames.length;
     });
   }
 

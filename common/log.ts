@@ -16,17 +16,27 @@ const LABEL: Readonly<Record<string, string>> = {
 };
 const HIDDEN = new Set(["level", "time", "program", "msg"]);
 
+/** Text without control characters: a value must not be able to draw on a terminal or forge a line. */
+function visible(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
+}
+
 /** One record as a line for people: time, level, program, message, then the other fields. */
 export function humanLine(json: string): string {
   const record = JSON.parse(json) as Record<string, unknown>;
   const fields = Object.entries(record)
     .filter(([name]) => !HIDDEN.has(name))
-    .map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .map(([name, value]) =>
+      `${name}=${typeof value === "string" ? visible(value) : JSON.stringify(value)}`
+    );
   const time = String(record.time).slice(11, 19);
   const head = `${time} ${
     String(LABEL[String(record.level)] ?? record.level).padEnd(5)
   } ${record.program}`;
-  return [`${head}: ${record.msg}`, ...fields].join(" ") + "\n";
+  return [`${head}: ${visible(String(record.msg ?? ""))}`, ...fields].join(" ") + "\n";
 }
 
 /**

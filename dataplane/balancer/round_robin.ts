@@ -9,7 +9,6 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
   #candidates: readonly T[] = [];
   #scores = new Map<T, number>();
   #equal = true;
-  #total = 0;
   #next: number;
 
   /** @param start position of the first pick, so that workers do not all begin with one endpoint */
@@ -23,7 +22,6 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
     for (const candidate of usable) scores.set(candidate, this.#scores.get(candidate) ?? 0);
     this.#candidates = usable;
     this.#scores = scores;
-    this.#total = usable.reduce((sum, { weight }) => sum + weight, 0);
     this.#equal = usable.every(({ weight }) => weight === usable[0].weight);
   }
 
@@ -32,9 +30,7 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
     if (length === 0) return null;
     const first = this.#equal ? this.#rotate(length) : this.#smooth();
     if (first !== excluded || length === 1) return first;
-    return this.#equal
-      ? this.#rotate(length)
-      : this.#candidates.find((c) => c !== excluded) ?? first;
+    return this.#equal ? this.#rotate(length) : this.#smooth(excluded);
   }
 
   #rotate(length: number): T {
@@ -43,10 +39,14 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
     return this.#candidates[index];
   }
 
-  #smooth(): T {
-    let best = this.#candidates[0];
+  /** @param excluded left out, so that the others share its turn by their weights */
+  #smooth(excluded: T | null = null): T {
+    let best: T | null = null;
     let bestScore = -Infinity;
+    let total = 0;
     for (const candidate of this.#candidates) {
+      if (candidate === excluded) continue;
+      total += candidate.weight;
       const score = this.#scores.get(candidate)! + candidate.weight;
       this.#scores.set(candidate, score);
       if (score > bestScore) {
@@ -54,7 +54,7 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
         bestScore = score;
       }
     }
-    this.#scores.set(best, bestScore - this.#total);
-    return best;
+    this.#scores.set(best!, bestScore - total);
+    return best!;
   }
 }

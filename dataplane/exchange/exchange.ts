@@ -72,6 +72,9 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
   #hasBody = false;
   #reused = false;
   #resent = false;
+  /** In the pool's queue; and whether that, not the request's timeout, sets the deadline. */
+  #queued = false;
+  #queueDecides = false;
   #host = "";
   #rawPath = "";
   #requestId = "";
@@ -111,6 +114,7 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
     this.#bytes = writeRequest(head, {
       path: this.path === this.#rawPath ? null : this.#target(),
       peerFields: this.#downstream.peerFields,
+      defaultHost: this.#endpoint!.label,
       requestId: head.requestIdIndex >= 0 ? "" : this.#requestId,
     }, first);
     this.#acquire(false);
@@ -123,7 +127,7 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
     if (this.#upstream === null) return;
     this.#streamed = true;
     const bytes = this.#chunkedRequest && (body !== null || ended) ? writeChunk(body, ended) : body;
-    if (!this.#upstream.sendBody(bytes, ended)) this.#downstream.pauseRequest();
+    if (!this.#upstream.sendBody(bytes, ended) && !ended) this.#downstream.pauseRequest();
   }
 
   /** Answers without, or instead of, a backend. */
@@ -164,10 +168,13 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
     this.#upstream = upstream;
     this.#reused = upstream.served > 0;
     this.#phase = Phase.Sent;
-    if (this.deadline !== Infinity) this.#setRequestDeadline();
+    this.#queued = false;
+    if (this.#rule!.requestTimeout > 0) this.#arm();
+    else this.deadline = Infinity;
     const flowing = upstream.send(this, this.#bytes!, this.#requestEnded);
-    if (!flowing) this.#downstream.pauseRequest();
-    else if (!this.#requestEnded) this.#downstream.resumeRequest();
+    if (this.#requestEnded) return;
+    if (flowing) this.#downstream.resumeRequest();
+    else this.#downstream.pauseRequest();
   }
 
   onInterim(head: ResponseHead): void {
@@ -220,7 +227,7 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
 
   onDeadline(): void {
     if (this.#phase === Phase.Idle) return;
-    if (this.#phase === Phase.Acquiring && this.#rule!.requestTimeout === 0) {
+    if (this.#phase === Phase.Acquiring && this.#queueDecides) {
       this.fail(503, "pending_timeout");
     } else if (this.#phase === Phase.Answering) {
       this.#leaveUpstream();
@@ -313,22 +320,26 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
     this.#phase = Phase.Acquiring;
     if (!this.#requestEnded) this.#downstream.pauseRequest();
     const { pool } = this.#endpoint!;
-    if (!pool.acquire(this, fresh)) {
+    const acquired = pool.acquire(this, fresh);
+    if (acquired === "full") {
       this.fail(503, "pending_overflow");
       return;
     }
-    const { requestTimeout } = this.#rule!;
-    if (requestTimeout > 0 || (this.#phase as Phase) === Phase.Acquiring) {
-      if (this.tickerSlot < 0) this.#engine.ticker.add(this);
-      this.#setRequestDeadline();
-    }
+    // Opening a connection has a limit of its own; a place in the queue has not.
+    this.#queued = acquired === "queued";
+    if (acquired !== "given" && (this.#queued || this.#rule!.requestTimeout > 0)) this.#arm();
   }
 
-  #setRequestDeadline(): void {
+  /** Sets the deadline of the whole request, and that of the queue while the request is in it. */
+  #arm(): void {
+    const { ticker } = this.#engine;
+    if (this.tickerSlot < 0) ticker.add(this);
     const timeout = this.#rule!.requestTimeout;
-    const { now } = this.#engine.ticker;
-    if (timeout > 0) this.deadline = now + timeout - (performance.now() - this.#startedAt);
-    else this.deadline = this.#phase === Phase.Acquiring ? now + LIMIT.pending : Infinity;
+    const total = timeout === 0
+      ? Infinity
+      : ticker.now + timeout - (performance.now() - this.#startedAt);
+    this.deadline = this.#queued ? Math.min(total, ticker.now + LIMIT.pending) : total;
+    this.#queueDecides = this.deadline < total;
   }
 
   #leaveUpstream(): void {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { complete, GET, Harness, harness, OK } from "./harness_test.ts";
+import { complete, GET, Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 
 const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 const ANSWERS = [

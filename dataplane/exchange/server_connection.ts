@@ -104,7 +104,10 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     this.#blocked = false;
     if (this.#state === State.Lingering) {
       this.deadline = this.#engine.ticker.now + LIMIT.lingering;
-    } else this.#exchange.downstreamDrained();
+    } else {
+      if (this.#state === State.Answer) this.deadline = Infinity;
+      this.#exchange.downstreamDrained();
+    }
   }
 
   onEnd(): void {
@@ -127,11 +130,15 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
         else this.#end();
         break;
       case State.Body:
-        if (this.#answerStarted) this.#exchange.abort("body_timeout");
-        else this.#exchange.fail(408, "body_timeout");
+        if (this.#answerStarted) {
+          this.cut();
+          this.#exchange.abort("body_timeout");
+        } else this.#exchange.fail(408, "body_timeout");
         this.#end();
         break;
       case State.Answer:
+        this.#stash = null;
+        this.#closeAfter = true;
         this.#exchange.abort("client_gone");
         this.#connection.reset();
         break;
@@ -182,7 +189,7 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     if (this.#state === State.Body) this.#closeAfter = true;
     const { timeOrigin } = this.#engine;
     const date = httpDate(timeOrigin + performance.now());
-    const bytes = writeLocal(status, reason, date, this.#after() === "close", this.#headRequest);
+    const bytes = writeLocal(status, reason, date, this.#after(), this.#headRequest);
     this.#answerStarted = true;
     this.#write(bytes, false);
     return bytes.length;
@@ -215,7 +222,7 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
       this.#end();
       return;
     }
-    if (this.#closeAfter || this.#peerEnded) {
+    if (this.#closeAfter || (this.#peerEnded && this.#stash === null && !this.#reading)) {
       this.#end();
       return;
     }
@@ -362,6 +369,10 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
 
   #stashFrom(view: Buffer, at: number): number {
     this.#stash = Buffer.from(view.subarray(at));
+    if (this.#state === State.Head) {
+      if (this.#peerEnded) this.#end();
+      else if (at > 0) this.deadline = this.#engine.ticker.now + LIMIT.requestHead;
+    }
     return -1;
   }
 
@@ -371,7 +382,8 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     this.#headRequest = false;
     this.#state = State.Body;
     const bytes = this.sendLocal(status, reason);
-    this.#exchange.refused(head.method, "", status, reason, bytes);
+    // The shared parser may hold another connection's head by now.
+    this.#exchange.refused("", "", status, reason, bytes);
     this.#end();
     return -1;
   }

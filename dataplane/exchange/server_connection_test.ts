@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { FakeConnection } from "../net/fake_transport_test.ts";
-import { complete, GET, Harness, harness, OK } from "./harness_test.ts";
+import type { FakeConnection } from "../../tests/support/fake_transport.ts";
+import { complete, GET, Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 
 const get = (path: string) => GET.replace("/", path);
 const POST_HEAD = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n";
@@ -354,7 +354,7 @@ Deno.test("draining: idle connections end, busy ones after their answer, with th
 
 Deno.test("TLS: a Host of another listener is 421, of none 404", () => {
   const edge = harness();
-  const tls = { serverName: "x", alpn: "", listener: "ns/gw/other" };
+  const tls = { serverName: "x", alpn: "", protocol: "TLSv1.3", listener: "ns/gw/other" };
   const client = edge.client(tls);
   client.receive(GET);
   assert.match(client.take(), /^HTTP\/1\.1 421 /);

@@ -24,7 +24,8 @@ for (let byte = 0; byte < 256; byte++) {
     (byte >= 97 && byte <= 122);
   if (alphanumeric || "!#$%&'*+-.^_`|~".includes(String.fromCharCode(byte))) CLASS[byte] |= TOKEN;
   if ((byte >= 32 && byte !== 127) || byte === HTAB) CLASS[byte] |= FIELD_VALUE;
-  if (byte > 32 && byte < 127) CLASS[byte] |= TARGET;
+  // "#" begins a fragment, which no target has: a backend may cut the path there.
+  if (byte > 32 && byte < 127 && byte !== 35) CLASS[byte] |= TARGET;
   if (alphanumeric || "-._~:[]%!$&'()*+,;=".includes(String.fromCharCode(byte))) {
     CLASS[byte] |= HOST;
   }

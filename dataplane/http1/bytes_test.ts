@@ -27,7 +27,8 @@ function members(bit: number): string {
 Deno.test("the classes hold what the RFCs name", () => {
   assert.equal(members(TOKEN).replace(/[A-Za-z0-9]/g, ""), "!#$%&'*+-.^_`|~");
   assert.ok(/^[!-~]+$/.test(members(TARGET)));
-  assert.equal(members(TARGET).length, 94);
+  assert.equal(members(TARGET).length, 93);
+  // deno-lint-ignore no-control-regex
   assert.ok(!/[\x00-\x08\x0a-\x1f\x7f]/.test(members(FIELD_VALUE)));
   assert.equal(members(FIELD_VALUE).length, 256 - 33 + 1);
   assert.ok(!/[/?#@\\ "<>]/.test(members(HOST)));

@@ -59,7 +59,7 @@ export class ChunkedDecoder {
             if (++this.#line > MAX_SIZE_LINE) return -1;
           } else if (this.#state === State.Size) return -1;
           else if (byte === CR) this.#state = State.SizeLf;
-          else if (byte === 59 || byte === 32 || byte === 9) this.#state = State.Extension;
+          else if (byte === 59) this.#state = State.Extension;
           else return -1;
           at++;
           break;

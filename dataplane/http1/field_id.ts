@@ -25,6 +25,9 @@ export const enum FieldId {
   Cookie = 20,
   Http2Settings = 21,
   Date = 22,
+  /** X-Forwarded-* beyond those that we set. */
+  ForwardedOther = 23,
+  ProxyAuthorization = 24,
   /** Named by the Connection field: not forwarded. */
   Nominated = 31,
 }
@@ -52,6 +55,11 @@ const NAMES: readonly [string, FieldId][] = [
   ["cookie", FieldId.Cookie],
   ["http2-settings", FieldId.Http2Settings],
   ["date", FieldId.Date],
+  ["x-forwarded-prefix", FieldId.ForwardedOther],
+  ["x-forwarded-ssl", FieldId.ForwardedOther],
+  ["x-forwarded-scheme", FieldId.ForwardedOther],
+  ["x-forwarded-server", FieldId.ForwardedOther],
+  ["proxy-authorization", FieldId.ProxyAuthorization],
 ];
 
 interface Candidate {
@@ -100,12 +108,12 @@ const bit = (id: FieldId) => 1 << id;
 /** Fields that belong to one hop (RFC 9110 section 7.6.1) and those our framing replaces. */
 export const HOP_BY_HOP = bit(FieldId.Connection) | bit(FieldId.TransferEncoding) |
   bit(FieldId.Upgrade) | bit(FieldId.KeepAlive) | bit(FieldId.ProxyConnection) | bit(FieldId.Te) |
-  bit(FieldId.Http2Settings) | bit(FieldId.Nominated);
+  bit(FieldId.Http2Settings) | bit(FieldId.ProxyAuthorization) | bit(FieldId.Nominated);
 
 /** Fields that we set: what an untrusted client sends under these names is dropped. */
 export const SET_BY_US = bit(FieldId.ForwardedFor) | bit(FieldId.ForwardedProto) |
   bit(FieldId.ForwardedHost) | bit(FieldId.ForwardedPort) | bit(FieldId.Forwarded) |
-  bit(FieldId.RealIp) | bit(FieldId.ClientCert);
+  bit(FieldId.ForwardedOther) | bit(FieldId.RealIp) | bit(FieldId.ClientCert);
 
 /** Fields that a Connection field must not name: dropping them would change who asks for what. */
 export const NEVER_NOMINATED = bit(FieldId.Host) | bit(FieldId.ContentLength) |

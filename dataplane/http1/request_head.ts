@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { CLASS, CR, HOST, LF, SP, TARGET, text, TOKEN } from "./bytes.ts";
+import { CLASS, COLON, CR, HOST, LF, SP, TARGET, text, TOKEN } from "./bytes.ts";
 import { FieldId, shadowsProtected } from "./field_id.ts";
 import { type Framing, readConnection, readFraming } from "./framing.ts";
 import { HeaderBlock, HeadError } from "./header_block.ts";
@@ -32,6 +32,10 @@ const METHOD_BYTES = METHODS.map((name) => Buffer.from(name));
 const VERSION = Buffer.from("HTTP/1.");
 const HTTP_SCHEME = /^https?:\/\/([^/?#@]+)(?=[/?]|$)/i;
 const CONTINUE = "100-continue";
+const OPEN_BRACKET = 91;
+const CLOSE_BRACKET = 93;
+/** Longest method name, in bytes; the longest registered one has 17. */
+const MAX_METHOD = 32;
 
 /**
  * One request head (RFC 9112 sections 3 and 5), parsed in place. Valid until the next `parse`.
@@ -102,7 +106,8 @@ export class RequestHead {
   #requestLine(buffer: Buffer, start: number, end: number): number {
     let at = start;
     while (at < end && (CLASS[buffer[at]] & TOKEN) !== 0) at++;
-    if (at >= end) return at - start > 32 ? HeadError.BadStartLine : HeadError.Incomplete;
+    if (at - start > MAX_METHOD) return HeadError.BadStartLine;
+    if (at >= end) return HeadError.Incomplete;
     if (buffer[at] !== SP || at === start) return HeadError.BadStartLine;
     this.method = methodName(buffer, start, at);
     const targetStart = ++at;
@@ -133,7 +138,9 @@ export class RequestHead {
       switch (block.id(i)) {
         case FieldId.Host:
           hosts++;
-          if (!validHost(block, i)) return this.#no("bad_host");
+          if (!validHost(block.buffer, block.valueStart(i), block.valueEnd(i))) {
+            return this.#no("bad_host");
+          }
           this.host = block.value(i);
           break;
         case FieldId.Expect:
@@ -160,6 +167,8 @@ export class RequestHead {
     if (readFraming(block, framing) !== null) return this.#no("bad_framing");
     if (framing.chunked && this.minor === 0) return this.#no("bad_framing");
     if (readConnection(block, framing) !== null) return this.#no("bad_connection");
+    const id = this.requestIdIndex;
+    if (id >= 0 && block.id(id) !== FieldId.RequestId) this.requestIdIndex = -1;
     return this.#target();
   }
 
@@ -177,6 +186,10 @@ export class RequestHead {
     if (target === "*") return this.method === "OPTIONS" || this.#no("bad_request_line");
     const absolute = HTTP_SCHEME.exec(target);
     if (absolute === null) return this.#no("bad_request_line");
+    const authority = this.targetStart + absolute[0].length - absolute[1].length;
+    if (!validHost(this.buffer, authority, authority + absolute[1].length)) {
+      return this.#no("bad_host");
+    }
     if (this.host !== "" && absolute[1].toLowerCase() !== this.host.toLowerCase()) {
       return this.#no("bad_host");
     }
@@ -198,11 +211,27 @@ function methodName(buffer: Buffer, start: number, end: number): string {
   return text(buffer, start, end);
 }
 
-function validHost(block: HeaderBlock, index: number): boolean {
-  const { buffer } = block;
-  const end = block.valueEnd(index);
-  let at = block.valueStart(index);
-  if (at === end) return false;
-  for (; at < end; at++) if ((CLASS[buffer[at]] & HOST) === 0) return false;
+/** Whether bytes [start, end) are a host with an optional port (RFC 3986 section 3.2). */
+function validHost(buffer: Buffer, start: number, end: number): boolean {
+  if (start === end) return false;
+  const literal = buffer[start] === OPEN_BRACKET;
+  let at = start;
+  let closed = !literal;
+  for (; at < end; at++) {
+    const byte = buffer[at];
+    if ((CLASS[byte] & HOST) === 0) return false;
+    if (byte === CLOSE_BRACKET) {
+      if (closed) return false;
+      closed = true;
+      at++;
+      break;
+    }
+    if (byte === OPEN_BRACKET && at > start) return false;
+    if (byte === COLON && !literal) break;
+  }
+  if (!closed || at === start) return false;
+  if (at === end) return true;
+  if (buffer[at] !== COLON) return false;
+  for (at++; at < end; at++) if (buffer[at] < 48 || buffer[at] > 57) return false;
   return true;
 }

@@ -15,6 +15,8 @@ export interface RequestAdditions {
   readonly path: string | null;
   /** Field lines that are the same for every request of the connection, CRLF included. */
   readonly peerFields: Uint8Array;
+  /** Host for a request that came without one (HTTP/1.0). */
+  readonly defaultHost: string;
   /** Generated X-Request-Id, or "" to keep the client's. */
   readonly requestId: string;
 }
@@ -46,10 +48,11 @@ export function writeRequest(
   body: Buffer | null,
 ): Buffer {
   const { buffer, block, method, framing } = head;
-  const { path, peerFields, requestId } = additions;
+  const { path, peerFields, requestId, defaultHost } = additions;
   const bodyLength = body === null ? 0 : body.length;
   const last = block.count === 0 ? head.targetEnd : block.lineEnd(block.count - 1);
-  const size = (last - head.targetStart) + (path?.length ?? 0) * 3 + head.host.length * 2 +
+  const size = (last - head.targetStart) + (path?.length ?? 0) * 3 +
+    (head.host.length + defaultHost.length) * 2 +
     method.length +
     peerFields.length + bodyLength + OVERHEAD;
   const out = reserve(size);
@@ -64,9 +67,9 @@ export function writeRequest(
   at = put(" HTTP/1.1\r\n", out, at);
   const dropped = HOP_BY_HOP | SET_BY_US | (1 << FieldId.Trailer);
   at = copyFields(block, dropped | (head.absolute ? 1 << FieldId.Host : 0), out, at);
-  if (head.absolute) {
+  if (head.absolute || head.host === "") {
     at = put("host: ", out, at);
-    at = put(head.host, out, at);
+    at = put(head.host || defaultHost, out, at);
     at = put("\r\n", out, at);
   }
   if (framing.chunked) at = put("transfer-encoding: chunked\r\n", out, at);

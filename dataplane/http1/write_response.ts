@@ -29,6 +29,12 @@ export const COALESCE_LIMIT = 32 * 1024;
 /** How the connection goes on after a response. */
 export type AfterResponse = "keep" | "close" | "keep_1_0";
 
+const CONNECTION: Readonly<Record<AfterResponse, string>> = {
+  keep: "",
+  close: "connection: close\r\n",
+  keep_1_0: "connection: keep-alive\r\n",
+};
+
 /** Writes a backend's head for an HTTP/1 client, with `body` behind it. */
 export function writeResponse(
   head: ResponseHead,
@@ -40,12 +46,12 @@ export function writeResponse(
   const last = block.count === 0 ? head.statusEnd : block.lineEnd(block.count - 1);
   const bodyLength = body === null ? 0 : body.length;
   const out = reserve(last - head.statusStart + bodyLength + 128);
+  const unsized = head.status < 200 || head.status === 204 ? 1 << FieldId.ContentLength : 0;
   let at = put("HTTP/1.1", out, 0);
   at = copy(head.buffer, head.statusStart, head.statusEnd, out, at);
-  at = copyFields(block, HOP_BY_HOP | (1 << FieldId.Trailer), out, at);
+  at = copyFields(block, HOP_BY_HOP | unsized | (1 << FieldId.Trailer), out, at);
   if (chunked) at = put("transfer-encoding: chunked\r\n", out, at);
-  if (after === "close") at = put("connection: close\r\n", out, at);
-  else if (after === "keep_1_0") at = put("connection: keep-alive\r\n", out, at);
+  at = put(CONNECTION[after], out, at);
   out[at++] = 13;
   out[at++] = 10;
   if (body !== null) at = copy(body, 0, bodyLength, out, at);
@@ -57,7 +63,7 @@ export function writeLocal(
   status: number,
   reason: string,
   date: string,
-  close: boolean,
+  after: AfterResponse,
   head: boolean,
 ): Buffer {
   const body = `${status} ${reason}\n`;
@@ -65,7 +71,7 @@ export function writeLocal(
   const allow = status === 405 ? "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "";
   const text = `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? "Error"}\r\ndate: ${date}\r\n` +
     `content-type: text/plain\r\ncontent-length: ${body.length}\r\n${retry}${allow}` +
-    `${close ? "connection: close\r\n" : ""}\r\n${head ? "" : body}`;
+    `${CONNECTION[after]}\r\n${head ? "" : body}`;
   const out = reserve(text.length);
   return commit(out, put(text, out, 0));
 }

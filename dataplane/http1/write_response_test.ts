@@ -69,21 +69,21 @@ Deno.test("whatever a backend sends, what is written parses again and says the s
 
 Deno.test("our own answers are valid, sized and say why", () => {
   for (const status of [400, 404, 408, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505]) {
-    const bytes = writeLocal(status, "some_reason", "date", true, false);
+    const bytes = writeLocal(status, "some_reason", "date", "close", false);
     const { head: answer, end } = parse(bytes);
     assert.equal(answer.status, status);
     assert.equal(bytes.toString("latin1", end), `${status} some_reason\n`);
     assert.equal(answer.framing.contentLength, bytes.length - end);
     assert.equal(answer.framing.close, true);
   }
-  const { head: busy } = parse(writeLocal(503, "r", "d", false, false));
+  const { head: busy } = parse(writeLocal(503, "r", "d", "keep", false));
   assert.equal(busy.block.get("retry-after"), "1");
   assert.equal(busy.framing.close, false);
-  assert.match(parse(writeLocal(405, "r", "d", false, false)).head.block.get("allow")!, /GET/);
+  assert.match(parse(writeLocal(405, "r", "d", "keep", false)).head.block.get("allow")!, /GET/);
 });
 
 Deno.test("our own answer to HEAD has the length but not the body", () => {
-  const bytes = writeLocal(404, "no_route", "date", false, true);
+  const bytes = writeLocal(404, "no_route", "date", "keep", true);
   const { head: answer, end } = parse(bytes, "HEAD");
   assert.equal(end, bytes.length);
   assert.equal(answer.framing.contentLength, "404 no_route\n".length);

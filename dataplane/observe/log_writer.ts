@@ -8,7 +8,7 @@ export interface Sink {
 /** Writes batches of log lines one after another; drops and counts what a slow sink leaves no room for. */
 export class LogWriter {
   readonly #sink: Sink;
-  readonly #queue: Uint8Array[] = [];
+  readonly #queue: { readonly batch: Uint8Array; readonly lines: number }[] = [];
   #queued = 0;
   #writing: Promise<void> | null = null;
   dropped = 0;
@@ -18,11 +18,12 @@ export class LogWriter {
   }
 
   add(batch: Uint8Array, lines: number): void {
+    if (batch.length === 0) return;
     if (this.#queued + batch.length > LIMIT.accessLogBuffer) {
       this.dropped += lines;
       return;
     }
-    this.#queue.push(batch);
+    this.#queue.push({ batch, lines });
     this.#queued += batch.length;
     this.#writing ??= this.#drain();
   }
@@ -33,17 +34,16 @@ export class LogWriter {
   }
 
   async #drain(): Promise<void> {
-    try {
-      for (let batch = this.#queue.shift(); batch !== undefined; batch = this.#queue.shift()) {
+    while (this.#queue.length > 0) {
+      const { batch, lines } = this.#queue.shift()!;
+      try {
         for (let at = 0; at < batch.length;) at += await this.#sink.write(batch.subarray(at));
-        this.#queued -= batch.length;
+      } catch {
+        // The reader of the log is gone; traffic goes on without it.
+        this.dropped += lines;
       }
-    } catch {
-      // The reader of the log is gone; traffic goes on without it.
-      this.#queue.length = 0;
-      this.#queued = 0;
-    } finally {
-      this.#writing = null;
+      this.#queued -= batch.length;
     }
+    this.#writing = null;
   }
 }

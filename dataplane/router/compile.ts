@@ -12,6 +12,10 @@ export class RouteCompileError extends Error {
   readonly code = "ROUTE_COMPILE";
 }
 
+/** Shared by all entries without conditions. */
+const NONE: readonly ValuePredicate[] = [];
+const ANY_HOST: readonly string[] = [""];
+
 const KINDS: Readonly<Record<number, PathKind>> = {
   [PathMatchType.PATH_MATCH_TYPE_EXACT]: "exact",
   [PathMatchType.PATH_MATCH_TYPE_PREFIX]: "prefix",
@@ -52,16 +56,18 @@ export function compileRoute(route: Route): CompiledRoute {
         path: match.path.value,
         pattern: pathKind === "regex" ? linear(match.path.value, `${place}.path`) : null,
         method: match.method,
-        headers: match.headers.map((header, i) =>
-          predicate(header, `${place}.headers[${i}]`, true)
-        ),
-        query: match.queryParams.map((query, i) =>
-          predicate(query, `${place}.queryParams[${i}]`, false)
-        ),
+        headers: match.headers.length === 0
+          ? NONE
+          : match.headers.map((header, i) => predicate(header, `${place}.headers[${i}]`, true)),
+        query: match.queryParams.length === 0
+          ? NONE
+          : match.queryParams.map((query, i) =>
+            predicate(query, `${place}.queryParams[${i}]`, false)
+          ),
       });
     });
   });
-  const hostnames = route.hostnames.length > 0 ? route.hostnames : [""];
+  const hostnames = route.hostnames.length > 0 ? route.hostnames : ANY_HOST;
   return { name, listeners: route.listeners, hostnames, entries };
 }
 
@@ -85,6 +91,7 @@ function predicate(
 export function linear(source: string, place: string): RegExp {
   const anchored = `^(?:${source})$`;
   try {
+    new RegExp(source);
     new RegExp(anchored);
   } catch (error) {
     throw new RouteCompileError(`${place}: ${(error as Error).message}`, { cause: error });

@@ -52,6 +52,10 @@ export function explain(
   if (decision.listener === null) {
     return { ...nothing, host: name, path, reason: `404: no listener of this port serves ${name}` };
   }
+  const { closedReason, key } = decision.listener;
+  if (closedReason !== "") {
+    return { ...nothing, host: name, path, listener: key, reason: `500: ${closedReason}` };
+  }
   const chosen = matchRoute(decision, full);
   const candidates: Candidate[] = [];
   for (const paths of decision.tables) {

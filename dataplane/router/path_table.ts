@@ -1,14 +1,22 @@
 import { compareEntries, type RouteEntry, type RouteRequest } from "./compiled.ts";
 import { entryMatches } from "./predicates.ts";
 
+type EntryMap = Map<string, readonly RouteEntry[]>;
+
+/** Shared by every table that has none; never written. */
+const NO_ENTRIES: EntryMap = new Map();
+const NO_LIST: readonly RouteEntry[] = [];
+
 /**
  * The entries of one hostname: exact path, then the longest prefix by whole segments, then regular
  * expressions. Cost of a lookup grows with the depth of the path and the number of expressions.
  */
 export class PathTable {
-  readonly #exact = new Map<string, RouteEntry[]>();
-  readonly #prefix = new Map<string, RouteEntry[]>();
-  #regex: RouteEntry[] = [];
+  // Most hosts need one of the three: an empty Map for each of thousands of hosts would cost more than
+  // the routes themselves.
+  #exact: EntryMap = NO_ENTRIES;
+  #prefix: EntryMap = NO_ENTRIES;
+  #regex: readonly RouteEntry[] = NO_LIST;
   #longestPrefix = 0;
   size = 0;
 
@@ -18,6 +26,8 @@ export class PathTable {
       this.#regex = sortedWith(this.#regex, entry, compareRegex);
       return;
     }
+    if (entry.pathKind === "exact" && this.#exact === NO_ENTRIES) this.#exact = new Map();
+    if (entry.pathKind === "prefix" && this.#prefix === NO_ENTRIES) this.#prefix = new Map();
     const [table, key] = this.#place(entry);
     table.set(key, sortedWith(table.get(key) ?? [], entry, compareEntries));
     if (entry.pathKind === "prefix" && key.length > this.#longestPrefix) {
@@ -37,7 +47,7 @@ export class PathTable {
     else table.set(key, rest);
   }
 
-  #place(entry: RouteEntry): [Map<string, RouteEntry[]>, string] {
+  #place(entry: RouteEntry): [EntryMap, string] {
     return entry.pathKind === "exact"
       ? [this.#exact, entry.path]
       : [this.#prefix, prefixKey(entry.path)];
@@ -51,7 +61,7 @@ export class PathTable {
       const entry = firstOf(exact, request);
       if (entry !== null) return entry;
     }
-    if (this.#prefix.size > 0) {
+    if (this.#prefix.size > 0 && path.charCodeAt(0) === 47) {
       let end = path.length;
       while (end > 1 && path.charCodeAt(end - 1) === 47) end--;
       if (end === 1 && path === "/") end = 0;

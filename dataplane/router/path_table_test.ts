@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyEntry, anyRequest, entry, type EntryParts, request } from "./builders_test.ts";
+import {
+  anyEntry,
+  anyRequest,
+  entry,
+  type EntryParts,
+  request,
+} from "../../tests/support/route_builders.ts";
 import { compareEntries, type RouteEntry } from "./compiled.ts";
 import { PathTable } from "./path_table.ts";
 import { entryMatches, pathCovers } from "./predicates.ts";

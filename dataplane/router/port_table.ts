@@ -4,6 +4,8 @@ import { PathTable } from "./path_table.ts";
 
 /** Hosts remembered per port; more start over, so a flood of invented names costs no memory. */
 const MEMO_LIMIT = 1024;
+/** Longest host remembered: a name of 253 characters with a port. */
+const MEMO_HOST_LENGTH = 260;
 
 /** One listener's routes by hostname. */
 export class ListenerTable {
@@ -59,6 +61,7 @@ export class PortTable {
     const known = this.#memo.get(host);
     if (known !== undefined) return known;
     const decision = this.decide(hostName(host));
+    if (host.length > MEMO_HOST_LENGTH) return decision;
     if (this.#memo.size >= MEMO_LIMIT) this.#memo.clear();
     this.#memo.set(host, decision);
     return decision;

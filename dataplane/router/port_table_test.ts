@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { anyEntry, anyRequest, entry, request, route } from "./builders_test.ts";
+import { anyEntry, anyRequest, entry, request, route } from "../../tests/support/route_builders.ts";
 import { explain } from "./explain.ts";
 import { ListenerTable, matchRoute, PortTable } from "./port_table.ts";
 import { failedCondition, pathCovers } from "./predicates.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { entry, request } from "./builders_test.ts";
+import { entry, request } from "../../tests/support/route_builders.ts";
 import { failedCondition, pathCovers, queryValue } from "./predicates.ts";
 
 Deno.test("conditions are checked one by one, and the first that fails is named", () => {

@@ -11,6 +11,9 @@ export interface PoolContext {
   readonly counters: Float64Array;
 }
 
+/** How `acquire` went: a connection at once, one being opened, a place in the queue, or none. */
+export type Acquired = "given" | "opening" | "queued" | "full";
+
 /** Limits of one backend's pools; replaced as a whole when the backend changes. */
 export interface PoolLimits {
   /** Milliseconds. */
@@ -63,25 +66,25 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   /**
-   * Gives `user` a connection, now or later, by `onConnection`; false when the queue is full.
+   * Gives `user` a connection, now or later, by `onConnection`.
    * @param fresh never one that has served before
    */
-  acquire(user: UpstreamUser, fresh: boolean): boolean {
+  acquire(user: UpstreamUser, fresh: boolean): Acquired {
     if (!fresh) {
       const idle = this.#idle.pop();
       if (idle !== undefined) {
         this.#context.counters[GLOBAL.upstreamReused]++;
         user.onConnection(idle);
-        return true;
+        return "given";
       }
     }
     if (this.#all.size < this.#limits.maxConnections) {
       this.#open(user);
-      return true;
+      return "opening";
     }
-    if (this.#waiting.length >= this.#limits.maxPending) return false;
+    if (this.#waiting.length >= this.#limits.maxPending) return "full";
     this.#waiting.push(user);
-    return true;
+    return "queued";
   }
 
   /** The user no longer waits. */

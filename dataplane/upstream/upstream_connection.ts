@@ -84,17 +84,24 @@ export class UpstreamConnection implements ConnectionEvents, Deadlined {
     this.#state = State.Waiting;
     this.#requestEnded = ended;
     this.#answered = false;
-    this.deadline = this.#ticker.now + (ended ? LIMIT.responseHead : LIMIT.bodyProgress);
-    return this.#connection.write(bytes);
+    return this.#sent(this.#connection.write(bytes));
+  }
+
+  #sent(flowing: boolean): boolean {
+    if (this.#state === State.Waiting) {
+      this.deadline = this.#requestEnded
+        ? this.#ticker.now + LIMIT.responseHead
+        : flowing
+        ? Infinity
+        : this.#ticker.now + LIMIT.bodyProgress;
+    }
+    return flowing;
   }
 
   /** Sends more of the request body; false asks to wait for `onUpstreamDrain`. */
   sendBody(bytes: Buffer | null, ended: boolean): boolean {
     this.#requestEnded = ended;
-    if (this.#state === State.Waiting) {
-      this.deadline = this.#ticker.now + (ended ? LIMIT.responseHead : LIMIT.bodyProgress);
-    }
-    return bytes === null ? true : this.#connection.write(bytes);
+    return this.#sent(bytes === null ? true : this.#connection.write(bytes));
   }
 
   /** The user does not want the rest: the connection cannot be used again. */
@@ -135,6 +142,7 @@ export class UpstreamConnection implements ConnectionEvents, Deadlined {
   }
 
   onDrain(): void {
+    if (this.#state === State.Waiting && !this.#requestEnded) this.deadline = Infinity;
     this.#user?.onUpstreamDrain();
   }
 
@@ -283,6 +291,7 @@ export class UpstreamConnection implements ConnectionEvents, Deadlined {
     }
     this.#state = State.Idle;
     this.deadline = Infinity;
+    this.#connection.resume();
     this.#owner.onIdle(this);
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { FakeConnection } from "../net/fake_transport_test.ts";
+import { FakeConnection } from "../../tests/support/fake_transport.ts";
 import { Ticker } from "../worker/ticker.ts";
 import { UpstreamConnection } from "./upstream_connection.ts";
 import type { UpstreamUser } from "./user.ts";
@@ -172,6 +172,8 @@ Deno.test("deadlines: connecting, waiting for the head, sending, a stalled body,
   waiting.ticker.tick(60_000);
   assert.equal(waiting.user.failure, "response_timeout");
   const sending = setup(new User("POST"), false);
+  sending.stream.flowing = false;
+  sending.connection.sendBody(Buffer.from("more"), false);
   sending.ticker.tick(60_000);
   assert.equal(sending.user.failure, "upstream_stalled");
   const body = setup();

@@ -45,6 +45,8 @@ export class FileSource {
   #reported = "";
   #synced = false;
   #stopped = false;
+  #comparing: Promise<void> | null = null;
+  #compareAgain = false;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(
@@ -68,7 +70,7 @@ export class FileSource {
   /** Reads the folder and starts watching; returns after the first look, synced or not. */
   async start(): Promise<void> {
     this.#watch();
-    await this.#run(() => this.#rescan());
+    await this.#compare();
     this.#scheduleRescan();
   }
 
@@ -77,6 +79,7 @@ export class FileSource {
     clearTimeout(this.#timer);
     clearTimeout(this.#rescanTimer);
     this.#watcher?.close();
+    await this.#comparing;
     await this.#turn;
     await this.#lastGood?.close();
   }
@@ -109,7 +112,7 @@ export class FileSource {
 
   #onEvent(event: Deno.FsEvent): void {
     if (event.flag === "rescan") {
-      void this.#run(() => this.#rescan());
+      this.#compareSoon();
       return;
     }
     for (const path of event.paths) {
@@ -118,9 +121,9 @@ export class FileSource {
       if (hidden) {
         // The swap of a mounted ConfigMap; everything else hidden is an editor's own business.
         if (event.kind === "rename" && file.endsWith("..data")) {
-          void this.#run(() => this.#rescan());
+          this.#compareSoon();
         }
-      } else if (!YAML.test(file)) void this.#run(() => this.#rescan());
+      } else if (!YAML.test(file)) this.#compareSoon();
       else if (event.kind === "rename") this.#look(file, 0);
       else if (event.kind === "access") this.#look(file, SETTLE);
       else this.#due.set(file, performance.now() + SETTLE);
@@ -148,12 +151,26 @@ export class FileSource {
     }, Math.max(0, next - performance.now()) + 1);
   }
 
+  /** Compares once more, after the comparison that may be under way. */
+  #compareSoon(): void {
+    if (this.#comparing !== null) {
+      this.#compareAgain = true;
+      return;
+    }
+    this.#comparing = this.#compare().finally(() => {
+      this.#comparing = null;
+      if (!this.#compareAgain || this.#stopped) return;
+      this.#compareAgain = false;
+      this.#compareSoon();
+    });
+  }
+
   #scheduleRescan(): void {
     if (this.#stopped) return;
     const wait = this.#folderProblem === "" && this.#synced ? RESCAN : RETRY;
     this.#rescanTimer = setTimeout(async () => {
       if (this.#watcher === null) this.#watch();
-      await this.#run(() => this.#rescan());
+      await this.#compare();
       this.#scheduleRescan();
     }, wait);
   }
@@ -161,7 +178,7 @@ export class FileSource {
   /** Reads files and hands on what changed. `final`: the files have settled. */
   async #read(files: readonly string[], final: boolean): Promise<void> {
     // Nothing counts before one complete look.
-    if (!this.#synced) return await this.#rescan();
+    if (!this.#synced) return this.#compareSoon();
     const texts: [string, string | null][] = [];
     for (const file of files) {
       const text = await this.#text(file);
@@ -195,33 +212,43 @@ export class FileSource {
     }
   }
 
-  /** Compares the whole folder with what is known. */
-  async #rescan(): Promise<void> {
+  /**
+   * Compares the whole folder with what is known. Listing goes on beside the handling of events, which
+   * never waits for it; only the files that differ are then looked at in turn.
+   */
+  async #compare(): Promise<void> {
     const found = new Map<string, Stamp>();
+    let problem = "";
     try {
       await this.#list("", found);
-      this.#folderProblem = found.size === 0 ? "holds no YAML file; nothing is removed" : "";
+      if (found.size === 0) problem = "holds no YAML file; nothing is removed";
     } catch (error) {
-      this.#folderProblem = `cannot be read, nothing is removed: ${messageOf(error)}`;
+      problem = `cannot be read, nothing is removed: ${messageOf(error)}`;
     }
-    if (this.#folderProblem !== "") {
+    await this.#run(() => this.#settle(found, problem));
+  }
+
+  async #settle(found: ReadonlyMap<string, Stamp>, problem: string): Promise<void> {
+    if (problem !== "") {
+      this.#folderProblem = problem;
       this.#report();
       return;
     }
     const texts: [string, string | null][] = [];
     for (const [file, stamp] of found) {
-      if (this.#stamps.get(file) === stamp) continue;
+      if (this.#stamps.get(file) === stamp || this.#due.has(file)) continue;
       const text = await this.#text(file);
       if (text !== undefined) texts.push([file, text]);
     }
     for (const file of this.#state.files) {
       if (found.has(file) || this.#due.has(file)) continue;
-      this.#stamps.delete(file);
-      texts.push([file, null]);
+      // It may have come since the folder was listed.
+      const text = await this.#text(file);
+      if (text !== undefined) texts.push([file, text]);
     }
     const first = !this.#synced;
     this.#synced = true;
-    await this.#apply(texts, first);
+    if (first || texts.length > 0 || this.#folderProblem !== "") await this.#apply(texts, first);
   }
 
   async #list(folder: string, found: Map<string, Stamp>): Promise<void> {

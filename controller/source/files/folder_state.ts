@@ -94,13 +94,15 @@ export class FolderState {
       else this.#faulty.delete(file);
       if (next === null) this.#files.delete(file);
       else this.#files.set(file, next);
-      for (const { parsed } of old) {
-        if (parsed.key !== null) touched.set(objectKey(parsed.key), parsed.key);
+      // Documents that stayed as they are, in their place, need no second look.
+      const kept = new Set<Document>(next ?? []);
+      const gone = old.filter((document) => !kept.has(document));
+      const known = new Set<Document>(old);
+      const come = (next ?? []).filter((document) => !known.has(document));
+      for (const { parsed: { key } } of [...gone, ...come]) {
+        if (key !== null) touched.set(objectKey(key), key);
       }
-      for (const { parsed } of next ?? []) {
-        if (parsed.key !== null) touched.set(objectKey(parsed.key), parsed.key);
-      }
-      this.#reclaim(file, old, next ?? []);
+      this.#reclaim(file, gone, come);
     }
     return this.#settle(touched);
   }
@@ -116,7 +118,7 @@ export class FolderState {
   #remembered(file: string): Document[] {
     const documents: Document[] = [];
     for (const { key, origin } of this.#lastGood.values()) {
-      if (origin.slice(0, origin.lastIndexOf(":")) !== file) continue;
+      if (origin !== file) continue;
       documents.push({ text: "", line: 0, parsed: { key, body: null, problems: [] } });
     }
     return documents;
@@ -170,7 +172,9 @@ export class FolderState {
     for (const { parsed } of old) {
       if (parsed.key === null) continue;
       const key = objectKey(parsed.key);
-      const rest = (this.#claims.get(key) ?? []).filter((claim) => claim.file !== file);
+      const rest = (this.#claims.get(key) ?? []).filter(({ document }) =>
+        document.parsed !== parsed
+      );
       if (rest.length === 0) this.#claims.delete(key);
       else this.#claims.set(key, rest);
     }
@@ -203,12 +207,12 @@ export class FolderState {
         continue;
       }
       const { document, file } = claim;
-      const origin = `${file}:${document.line}`;
+      // Without its line: a change above would move it for every object of the file.
+      const origin = file;
       if (document.parsed.body !== null) {
         if (served?.document?.parsed === document.parsed && served.origin === origin) continue;
         const { body } = document.parsed;
         const good: LastGood = { key, body, origin };
-        // Only its line moved: nothing that anyone serves has changed.
         if (served?.document?.text !== document.text) step.good.push(good);
         this.#lastGood.set(text, good);
         this.#served.set(text, { document, heldBecause: "", origin });

@@ -7,7 +7,7 @@ import type {
   ConnectOptions,
   TlsFacts,
   Transport,
-} from "./transport.ts";
+} from "../../dataplane/net/transport.ts";
 
 /** Streams for tests: nothing happens but what the test does, in the turn in which it does it. */
 

@@ -1,5 +1,10 @@
 import fc from "fast-check";
-import type { CompiledRoute, RouteEntry, RouteRequest, ValuePredicate } from "./compiled.ts";
+import type {
+  CompiledRoute,
+  RouteEntry,
+  RouteRequest,
+  ValuePredicate,
+} from "../../dataplane/router/compiled.ts";
 
 /** Builders and generators that the router's tests share. */
 

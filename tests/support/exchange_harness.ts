@@ -1,16 +1,21 @@
 import assert from "node:assert/strict";
 import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
-import { ascii } from "../http1/bytes.ts";
-import { FakeConnection, FakeTransport } from "../net/fake_transport_test.ts";
-import type { TlsFacts } from "../net/transport.ts";
-import { AccessLog } from "../observe/access_log.ts";
-import { countersOf, countersSize, GLOBAL } from "../observe/counters.ts";
-import type { CompiledRule, PathKind, RouteEntry, WeightedRef } from "../router/compiled.ts";
-import { ListenerTable, PortTable } from "../router/port_table.ts";
-import { BackendRuntime } from "../upstream/backend_runtime.ts";
-import { Ticker } from "../worker/ticker.ts";
-import type { Engine, PortRuntime } from "./engine.ts";
-import { ServerConnection } from "./server_connection.ts";
+import { ascii } from "../../dataplane/http1/bytes.ts";
+import { FakeConnection, FakeTransport } from "./fake_transport.ts";
+import type { TlsFacts } from "../../dataplane/net/transport.ts";
+import { AccessLog } from "../../dataplane/observe/access_log.ts";
+import { countersOf, countersSize, GLOBAL } from "../../dataplane/observe/counters.ts";
+import type {
+  CompiledRule,
+  PathKind,
+  RouteEntry,
+  WeightedRef,
+} from "../../dataplane/router/compiled.ts";
+import { ListenerTable, PortTable } from "../../dataplane/router/port_table.ts";
+import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
+import { Ticker } from "../../dataplane/worker/ticker.ts";
+import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
+import { ServerConnection } from "../../dataplane/exchange/server_connection.ts";
 
 /** One line of the access log. */
 export interface Line {

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { AccessLog, type AccessRecord } from "./access_log.ts";
+import { humanAccessLog } from "./human_access_log.ts";
+
+const RECORD: AccessRecord = {
+  listener: "ns/gw/l",
+  method: "GET",
+  host: "h",
+  path: "/",
+  route: "ns/r",
+  upstream: "10.0.0.1:80",
+  client: "192.0.2.1:4711",
+  requestId: "id",
+  status: 200,
+  reason: "ok",
+  bytesIn: 1,
+  bytesOut: 2,
+  milliseconds: 1.23456,
+};
+
+function lines(records: readonly AccessRecord[], now = 0): Record<string, unknown>[] {
+  let text = "";
+  let counted = 0;
+  const log = new AccessLog((batch, count) => {
+    text += new TextDecoder("utf-8", { fatal: true }).decode(batch);
+    counted += count;
+  });
+  for (const record of records) log.add(record, now);
+  log.flush();
+  const found = text.split("\n");
+  assert.equal(found.pop(), "", "every line ends");
+  assert.equal(found.length, counted);
+  return found.map((line) => JSON.parse(line));
+}
+
+Deno.test("a line has every field, with the time to the millisecond", () => {
+  const [line] = lines([RECORD], Date.UTC(2030, 0, 2, 3, 4, 5, 6) + 0.9);
+  assert.deepEqual(line, {
+    time: "2030-01-02T03:04:05.006Z",
+    listener: "ns/gw/l",
+    method: "GET",
+    host: "h",
+    path: "/",
+    status: 200,
+    reason: "ok",
+    bytes_in: 1,
+    bytes_out: 2,
+    duration_ms: 1.235,
+    route: "ns/r",
+    upstream: "10.0.0.1:80",
+    client: "192.0.2.1:4711",
+    request_id: "id",
+  });
+});
+
+Deno.test("what a client sends cannot break or forge a line", () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(
+      '"',
+      "\\",
+      "\n",
+      '","status":200,"x":"',
+      "\u2028",
+      "\ud800",
+      "\x7f",
+      "\0",
+      "\x85",
+    ),
+  );
+  fc.assert(fc.property(fc.array(fc.tuple(hostile, hostile, hostile, hostile)), (all) => {
+    const records = all.map(([method, host, path, requestId]) => ({
+      ...RECORD,
+      method,
+      host,
+      path,
+      requestId,
+    }));
+    lines(records).forEach((line, i) => {
+      assert.deepEqual(
+        [line.method, line.host, line.path, line.request_id, line.status],
+        [records[i].method, records[i].host, records[i].path, records[i].requestId, 200],
+      );
+    });
+  }));
+});
+
+Deno.test("any time gives a valid ISO time", () => {
+  const times = fc.double({ min: 0, max: 4e12, noNaN: true });
+  fc.assert(fc.property(times, (now) => {
+    const [line] = lines([RECORD], now);
+    assert.equal(line.time, new Date(Math.floor(now)).toISOString());
+  }));
+});
+
+Deno.test("lines leave in batches, and an empty flush gives none", () => {
+  const batches: number[] = [];
+  const log = new AccessLog((_batch, count) => void batches.push(count));
+  log.flush();
+  assert.deepEqual(batches, []);
+  for (let i = 0; i < 1000; i++) log.add(RECORD, 0);
+  assert.ok(batches.length > 1, "long before the flush");
+  log.flush();
+  assert.equal(batches.reduce((sum, count) => sum + count, 0), 1000);
+});
+
+Deno.test("lines for people say the same, one per request", () => {
+  let batch = new Uint8Array();
+  const log = new AccessLog((bytes) => void (batch = bytes.slice()));
+  log.add(RECORD, Date.UTC(2030, 0, 1, 2, 3, 4, 5));
+  log.add({ ...RECORD, status: 404, reason: "no_route", upstream: "", path: "/x" }, 0);
+  log.flush();
+  assert.equal(
+    new TextDecoder().decode(humanAccessLog(batch)),
+    "02:03:04.005 200 GET h/ 1.235 ms -> 10.0.0.1:80\n" +
+      "00:00:00.000 404 (no_route) GET h/x 1.235 ms -> -\n",
+  );
+});
