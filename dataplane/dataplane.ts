@@ -61,7 +61,8 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     faultInjection: flags["fault-injection"],
     heapMb: flags["worker-heap-mb"],
     resources: () => config.resources(),
-    onAccessLog: (batch, lines) => writer.add(human ? humanAccessLog(batch) : batch, lines),
+    onAccessLog: (batch, lines, done) =>
+      writer.add(human ? humanAccessLog(batch) : batch, lines, done),
     onListeners: () => listenersChanged(),
   });
   const metrics = () =>

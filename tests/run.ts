@@ -3,9 +3,7 @@
  * part of its name. Arguments: folders or files to test; everything by default.
  */
 import { join } from "node:path";
-
-const V8 = "--v8-flags=--enable-experimental-regexp-engine," +
-  "--enable-experimental-regexp-engine-on-excessive-backtracks";
+import { V8_ARGUMENT } from "../common/v8_flags.ts";
 
 interface Totals {
   passed: number;
@@ -33,6 +31,10 @@ function readReport(xml: string): Totals {
   return totals;
 }
 
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
 const targets = Deno.args.length > 0
   ? Deno.args
   : ["api", "common", "controller", "agent", "dataplane", "standalone", "tests"];
@@ -45,7 +47,7 @@ try {
       "-A",
       "--unstable-worker-options",
       "--no-check",
-      V8,
+      V8_ARGUMENT,
       `--junit-path=${report}`,
       ...targets,
     ],
@@ -55,9 +57,9 @@ try {
   const totals = readReport(await Deno.readTextFile(report).catch(() => ""));
   // A suite that could not be loaded has no test case of its own in the report.
   if (code !== 0 && totals.failed === 0) totals.failed = 1;
-  for (const name of totals.skipped) console.log(`skipped: ${name}`);
-  for (const name of totals.failures) console.log(`failed: ${name}`);
-  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped.length} skipped`);
+  for (const name of totals.skipped) print(`skipped: ${name}`);
+  for (const name of totals.failures) print(`failed: ${name}`);
+  print(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped.length} skipped`);
   Deno.exitCode = totals.failed === 0 ? 0 : 1;
 } finally {
   await Deno.remove(folder, { recursive: true });

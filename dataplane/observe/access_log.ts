@@ -16,7 +16,7 @@ export interface AccessRecord {
 }
 
 /** Where finished batches go; must not block. */
-export type LogSink = (batch: Uint8Array, lines: number) => void;
+export type LogSink = (text: string, lines: number) => void;
 
 // deno-lint-ignore no-control-regex
 const UNSAFE = /["\\\u0000-\u001f\u007f-\uffff]/;
@@ -38,7 +38,6 @@ export class AccessLog {
   #second = -1;
   #secondText = "";
   readonly #sink: LogSink;
-  readonly #encoder = new TextEncoder();
   enabled = true;
 
   constructor(sink: LogSink) {
@@ -70,7 +69,7 @@ export class AccessLog {
 
   flush(): void {
     if (this.#lines === 0) return;
-    this.#sink(this.#encoder.encode(this.#batch), this.#lines);
+    this.#sink(this.#batch, this.#lines);
     this.#batch = "";
     this.#lines = 0;
   }

@@ -31,10 +31,11 @@ export const GLOBAL = {
   resent: LISTENER_SLOTS * SLOT.size + 4,
   refusedConnections: LISTENER_SLOTS * SLOT.size + 5,
   heapUsed: LISTENER_SLOTS * SLOT.size + 6,
+  logDropped: LISTENER_SLOTS * SLOT.size + 7,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 7;
+const REGION = LISTENER_SLOTS * SLOT.size + 8;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [GLOBAL.upstreamOpen, GLOBAL.heapUsed];

@@ -5,10 +5,16 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
+interface Entry {
+  readonly batch: Uint8Array;
+  readonly lines: number;
+  readonly done: () => void;
+}
+
 /** Writes batches of log lines one after another; drops and counts what a slow sink leaves no room for. */
 export class LogWriter {
   readonly #sink: Sink;
-  readonly #queue: { readonly batch: Uint8Array; readonly lines: number }[] = [];
+  readonly #queue: Entry[] = [];
   #queued = 0;
   #writing: Promise<void> | null = null;
   dropped = 0;
@@ -17,13 +23,18 @@ export class LogWriter {
     this.#sink = sink;
   }
 
-  add(batch: Uint8Array, lines: number): void {
-    if (batch.length === 0) return;
-    if (this.#queued + batch.length > LIMIT.accessLogBuffer) {
-      this.dropped += lines;
+  /** @param done called when the batch is written or dropped: its memory may be used again */
+  add(batch: Uint8Array, lines: number, done: () => void = () => {}): void {
+    if (batch.length === 0) {
+      done();
       return;
     }
-    this.#queue.push({ batch, lines });
+    if (this.#queued + batch.length > LIMIT.accessLogBuffer) {
+      this.dropped += lines;
+      done();
+      return;
+    }
+    this.#queue.push({ batch, lines, done });
     this.#queued += batch.length;
     this.#writing ??= this.#drain();
   }
@@ -35,7 +46,7 @@ export class LogWriter {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
-      const { batch, lines } = this.#queue.shift()!;
+      const { batch, lines, done } = this.#queue.shift()!;
       try {
         for (let at = 0; at < batch.length;) at += await this.#sink.write(batch.subarray(at));
       } catch {
@@ -43,6 +54,7 @@ export class LogWriter {
         this.dropped += lines;
       }
       this.#queued -= batch.length;
+      done();
     }
     this.#writing = null;
   }

@@ -141,7 +141,7 @@ export function renderMetrics(
       "novaedge_access_log_dropped_total",
       "counter",
       "Log lines a slow sink cost.",
-      figures.logLinesDropped,
+      figures.logLinesDropped + sum(GLOBAL.logDropped),
     ],
     ["novaedge_dataplane_resources", "gauge", "Configured resources.", figures.resources],
   ];

@@ -30,6 +30,7 @@ export type ToWorker =
     readonly headers: Record<string, string>;
   }
   | { readonly type: "endpoints"; readonly id: number }
+  | { readonly type: "logBuffer"; readonly buffer: ArrayBuffer }
   | { readonly type: "claimed"; readonly claim: number; readonly problem: string }
   | { readonly type: "drain"; readonly id: number }
   | { readonly type: "fault"; readonly fault: string };
@@ -73,4 +74,9 @@ export type FromWorker =
   | { readonly type: "explained"; readonly id: number; readonly json: string }
   | { readonly type: "endpoints"; readonly id: number; readonly reports: readonly EndpointReport[] }
   | { readonly type: "drained"; readonly id: number }
-  | { readonly type: "log"; readonly batch: Uint8Array; readonly lines: number };
+  | {
+    readonly type: "log";
+    readonly buffer: ArrayBuffer;
+    readonly length: number;
+    readonly lines: number;
+  };

@@ -36,7 +36,8 @@ export interface SupervisorOptions {
   readonly heapMb?: number;
   /** Everything configured now, for a worker that starts late. */
   readonly resources: () => ResourceChange[];
-  readonly onAccessLog: (batch: Uint8Array, lines: number) => void;
+  /** Gets log lines in memory that goes back to its worker by `done`. */
+  readonly onAccessLog: (batch: Uint8Array, lines: number, done: () => void) => void;
   readonly onListeners: () => void;
 }
 
@@ -215,7 +216,7 @@ export class Supervisor {
   #onMessage(slot: Slot, message: FromWorker): void {
     switch (message.type) {
       case "log":
-        this.#options.onAccessLog(message.batch, message.lines);
+        this.#log(slot, message);
         break;
       case "listeners":
         slot.listeners = message.reports;
@@ -236,6 +237,15 @@ export class Supervisor {
         resolve?.(message);
       }
     }
+  }
+
+  #log(slot: Slot, { buffer, length, lines }: FromWorker & { type: "log" }): void {
+    const { worker } = slot;
+    this.#options.onAccessLog(new Uint8Array(buffer, 0, length), lines, () => {
+      if (slot.worker === worker) {
+        worker?.postMessage({ type: "logBuffer", buffer } satisfies ToWorker, [buffer]);
+      }
+    });
   }
 
   #ask(slot: Slot, message: ToWorker & { id: number }): Promise<Reply | null> {

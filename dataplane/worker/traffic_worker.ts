@@ -5,6 +5,7 @@ import type { Engine } from "../exchange/engine.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
 import { turn } from "../net/turn.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
@@ -23,7 +24,10 @@ const counters = countersOf(setup.counters, setup.index);
 const ticker = new Ticker();
 const transport = new NodeTransport();
 const slots = new Map<string, number>();
-const accessLog = new AccessLog((batch, lines) => send({ type: "log", batch, lines }));
+const logBuffers = new LogBuffers((buffer, length, lines) =>
+  port.postMessage({ type: "log", buffer, length, lines } satisfies FromWorker, [buffer])
+);
+const accessLog = new AccessLog((text, lines) => logBuffers.write(text, lines));
 const tables = new Tables({ transport, ticker, counters }, setup.index);
 const random = crypto.getRandomValues(new Uint8Array(8));
 const engine: Engine = {
@@ -59,7 +63,9 @@ setInterval(() => {
   ticker.tick(performance.now());
   ports.tick(ticker.now);
   accessLog.flush();
-  if (++ticks % SLOW_TICKS === 0) counters[GLOBAL.heapUsed] = Deno.memoryUsage().heapUsed;
+  if (++ticks % SLOW_TICKS !== 0) return;
+  counters[GLOBAL.heapUsed] = Deno.memoryUsage().heapUsed;
+  counters[GLOBAL.logDropped] = logBuffers.dropped;
 }, TICK);
 
 function endpoints(): EndpointReport[] {
@@ -131,6 +137,9 @@ async function handle(message: ToWorker): Promise<void> {
     }
     case "endpoints":
       send({ type: "endpoints", id: message.id, reports: endpoints() });
+      break;
+    case "logBuffer":
+      logBuffers.recycle(message.buffer);
       break;
     case "claimed":
       claiming.get(message.claim)?.(message.problem);

@@ -1,13 +1,8 @@
 import { dirname, join } from "node:path";
+import { V8_FLAGS } from "../../common/v8_flags.ts";
 import { freePorts } from "./ports.ts";
 import { denoCommand } from "./runtime.ts";
 import { type Child, type Scene, until } from "./scene.ts";
-
-/** The regular expression engine that runs in linear time, as the dataplane's task sets it. */
-const V8_FLAGS = [
-  "--enable-experimental-regexp-engine",
-  "--enable-experimental-regexp-engine-on-excessive-backtracks",
-];
 
 export interface GatewayOptions {
   /** YAML by file name. */

@@ -8,6 +8,7 @@ import {
   ENV,
   type PermissionSet,
 } from "../../common/permissions.ts";
+import { V8_ARGUMENT } from "../../common/v8_flags.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 const folders = {
@@ -111,5 +112,12 @@ Deno.test("the tasks in deno.json grant the variables of the permission table", 
     const granted = /--allow-env=(\S+)/.exec(tasks[name].command)![1].split(",");
     assert.ok(ENV.every((variable) => granted.includes(variable)), name);
     assert.doesNotMatch(tasks[name].command, /--allow-(run|ffi|all)|-A/);
+  }
+});
+
+Deno.test("the tasks with traffic workers set the V8 flags of the table", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
+  for (const name of ["start", "dataplane"]) {
+    assert.ok(tasks[name].command.includes(V8_ARGUMENT), name);
   }
 });

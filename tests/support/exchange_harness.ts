@@ -51,7 +51,7 @@ export class Harness {
 
   constructor() {
     const accessLog = new AccessLog((batch) => {
-      for (const line of new TextDecoder().decode(batch).trimEnd().split("\n")) {
+      for (const line of batch.trimEnd().split("\n")) {
         this.lines.push(JSON.parse(line));
       }
     });

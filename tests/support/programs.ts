@@ -1,8 +1,7 @@
 import { join, resolve } from "node:path";
+import { V8_ARGUMENT } from "../../common/v8_flags.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
-const V8 = "--v8-flags=--enable-experimental-regexp-engine," +
-  "--enable-experimental-regexp-engine-on-excessive-backtracks";
 
 /** Milliseconds after which a line that does not come fails the test instead of hanging it. */
 const GUARD = 20_000;
@@ -112,7 +111,7 @@ export function startProgram(name: string, args: string[], cwd?: string): Progra
       "-A",
       "--no-check",
       "--unstable-worker-options",
-      V8,
+      V8_ARGUMENT,
       join(ROOT, name, "main.ts"),
       ...args,
     ],
