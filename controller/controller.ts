@@ -20,7 +20,12 @@ export const CONTROLLER_FLAGS = {
     default: ".novaedge/controller",
     help: "folder for the last good version of each resource",
   },
-  "grpc-port": { type: "integer", default: 9090, range: [0, 65_535], help: "port for agents" },
+  "grpc-port": {
+    type: "integer",
+    default: 9090,
+    range: [0, 65_535],
+    help: "port for agents, on loopback",
+  },
   "grpc-socket": {
     type: "string",
     default: "",
@@ -130,7 +135,8 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     await Deno.mkdir(dirname(socket), { recursive: true, mode: 0o750 });
     await Deno.remove(socket).catch(() => {});
   }
-  const address = socket === "" ? `0.0.0.0:${flags["grpc-port"]}` : `unix:${socket}`;
+  // The stream carries private keys and agents have no identity yet: it does not leave the machine.
+  const address = socket === "" ? `127.0.0.1:${flags["grpc-port"]}` : `unix:${socket}`;
   await server.listen(address);
   const status: StatusServer[] = [];
   if (flags["health-port"] > 0) {

@@ -1,10 +1,9 @@
 import { Hono } from "hono";
-import { Kind } from "../../common/delta/resources.ts";
-import { versionText } from "../../common/delta/resources.ts";
+import { Kind, versionText } from "../../common/delta/resources.ts";
+import { snapshotOf } from "../../common/delta/snapshot.ts";
 import type { ResourceStore } from "../../common/delta/resource_store.ts";
 import { messageOf } from "../../common/errors.ts";
 import { LOG_LEVELS } from "../../common/log.ts";
-import { Backend, Gateway, Route } from "../../proto/gen/novaedge/v1/config.ts";
 import { Outcome, SourceError, type StatsReply } from "../../proto/gen/novaedge/v1/distribution.ts";
 
 /** What the admin API shows and does. */
@@ -77,16 +76,7 @@ export function adminApp(context: AdminContext): Hono {
 
 /** Everything held, without key material: of a certificate only its name is shown. */
 function dump({ node, store, state }: AdminContext): Record<string, unknown> {
-  const gateways: unknown[] = [];
-  const routes: unknown[] = [];
-  const backends: unknown[] = [];
-  const certificates: unknown[] = [];
-  for (const { kind, name, hash, body } of store.values()) {
-    if (kind === Kind.KIND_GATEWAY) gateways.push(Gateway.decode(body));
-    else if (kind === Kind.KIND_ROUTE) routes.push(Route.decode(body));
-    else if (kind === Kind.KIND_BACKEND) backends.push(Backend.decode(body));
-    else if (kind === Kind.KIND_CERTIFICATE) certificates.push({ name, hash });
-  }
+  const { gateways, routes, backends, certificates } = snapshotOf(store.version, store.values());
   return {
     node,
     version: versionText(store.version),
@@ -96,6 +86,6 @@ function dump({ node, store, state }: AdminContext): Record<string, unknown> {
     gateways,
     routes,
     backends,
-    certificates,
+    certificates: certificates.map(({ namespace, name }) => ({ namespace, name })),
   };
 }

@@ -5,47 +5,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { Kind, type Resource } from "../../common/delta/resources.ts";
-import { Backend, Certificate, Gateway, Route } from "../../proto/gen/novaedge/v1/config.ts";
+import { Kind, NO_VERSION } from "../../common/delta/resources.ts";
+import { snapshotOf } from "../../common/delta/snapshot.ts";
 import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { FolderState } from "../source/files/folder_state.ts";
 import { Translator } from "./translator.ts";
 
 const TESTDATA = join(import.meta.dirname!, "testdata");
 
-function show({ kind, body }: Resource): [string, unknown] {
-  switch (kind) {
-    case Kind.KIND_GATEWAY:
-      return ["gateways", Gateway.decode(body)];
-    case Kind.KIND_ROUTE:
-      return ["routes", Route.decode(body)];
-    case Kind.KIND_BACKEND:
-      return ["backends", Backend.decode(body)];
-    case Kind.KIND_CERTIFICATE: {
-      const { namespace, name, certPem, keyPem } = Certificate.decode(body);
-      return ["certificates", {
-        namespace,
-        name,
-        certificateBytes: certPem.length,
-        keyBytes: keyPem.length,
-      }];
-    }
-    case Kind.KIND_OUTCOME: {
-      const { kind: objectKind, namespace, name, conditions, source } = Outcome.decode(body);
-      const shown = conditions.map(({ type, status, reason, message }) =>
-        `${type}=${status}${reason === type ? "" : ` ${reason}`}${
-          message === "" ? "" : `: ${message}`
-        }`
-      );
-      return ["outcomes", {
-        object: `${objectKind}/${namespace}/${name}`,
-        source,
-        conditions: shown,
-      }];
-    }
-    default:
-      return ["others", null];
-  }
+/** An outcome in a few words. */
+function showOutcome(body: Uint8Array): unknown {
+  const { kind, namespace, name, conditions, source } = Outcome.decode(body);
+  const shown = conditions.map(({ type, status, reason, message }) =>
+    `${type}=${status}${reason === type ? "" : ` ${reason}`}${message === "" ? "" : `: ${message}`}`
+  );
+  return { object: `${kind}/${namespace}/${name}`, source, conditions: shown };
 }
 
 /** What a text becomes, as YAML. */
@@ -53,13 +27,24 @@ function translate(text: string): string {
   const state = new FolderState();
   const { changes } = state.apply([["in.yaml", text]]);
   const updates = new Translator().update(changes);
-  const out: Record<string, unknown[]> = {};
-  for (
-    const { resource } of updates.sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1))
-  ) {
-    const [section, value] = show(resource!);
-    (out[section] ??= []).push(value);
-  }
+  const resources = updates.map(({ resource }) => resource!)
+    .sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1));
+  const { certificates, backends, routes, gateways } = snapshotOf(NO_VERSION, resources);
+  const sections: Record<string, unknown[]> = {
+    certificates: certificates.map(({ namespace, name, certPem, keyPem }) => ({
+      namespace,
+      name,
+      certificateBytes: certPem.length,
+      keyBytes: keyPem.length,
+    })),
+    backends,
+    routes,
+    gateways,
+    outcomes: resources.filter(({ kind }) => kind === Kind.KIND_OUTCOME).map(({ body }) =>
+      showOutcome(body)
+    ),
+  };
+  const out = Object.fromEntries(Object.entries(sections).filter(([, list]) => list.length > 0));
   const problems = state.problems().map(({ line, path, object, reason }) => ({
     line,
     path,

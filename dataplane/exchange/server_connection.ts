@@ -3,20 +3,15 @@ import { LIMIT } from "../config/defaults.ts";
 import { CR, LF } from "../http1/bytes.ts";
 import { ChunkedDecoder } from "../http1/chunked.ts";
 import { REFUSAL_STATUS, RequestHead } from "../http1/request_head.ts";
-import { BodyKind, type ResponseHead } from "../http1/response_head.ts";
-import { writeChunk } from "../http1/write_request.ts";
-import {
-  type AfterResponse,
-  COALESCE_LIMIT,
-  writeLocal,
-  writeResponse,
-} from "../http1/write_response.ts";
+import type { ResponseHead } from "../http1/response_head.ts";
+import type { AfterResponse } from "../http1/write_response.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
 import type { Reason } from "../observe/reasons.ts";
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { Exchange } from "./exchange.ts";
+import { isUnsized, ResponseOutput } from "./response_output.ts";
 
 const enum State {
   /** Between requests, or within a head. */
@@ -43,6 +38,7 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
   readonly #engine: Engine;
   readonly #connection: Connection;
   readonly #exchange: Exchange;
+  readonly #output: ResponseOutput;
   readonly #onClosed: (connection: ServerConnection) => void;
   readonly #chunked = new ChunkedDecoder();
   #state = State.Head;
@@ -57,12 +53,8 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
   #closeAfter = false;
   #keepAlive10 = false;
   #headRequest = false;
-  #chunkedAnswer = false;
   #answerStarted = false;
-  #held: Buffer | null = null;
   #peerEnded = false;
-  /** The client does not take bytes at the moment. */
-  #blocked = false;
   #served = 0;
 
   constructor(
@@ -79,6 +71,7 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     this.tlsListener = connection.tls === null ? null : connection.tls.listener;
     this.client = `${connection.remoteAddress}:${connection.remotePort}`;
     this.#exchange = new Exchange(engine, port, this);
+    this.#output = new ResponseOutput(connection);
     this.deadline = engine.ticker.now + LIMIT.requestHead;
     engine.ticker.add(this);
   }
@@ -101,7 +94,7 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
   }
 
   onDrain(): void {
-    this.#blocked = false;
+    this.#output.drained();
     if (this.#state === State.Lingering) {
       this.deadline = this.#engine.ticker.now + LIMIT.lingering;
     } else {
@@ -159,44 +152,42 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
   }
 
   sendInterim(interim: ResponseHead): void {
-    if (this.#minor === 1) this.#connection.write(writeResponse(interim, false, "keep", null));
+    if (this.#minor === 1) this.#output.sendInterim(interim);
   }
 
   sendHead(answer: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): boolean {
     this.#answerStarted = true;
-    const unsized = answer.body === BodyKind.Chunked || answer.body === BodyKind.UntilClose;
-    this.#chunkedAnswer = unsized && this.#minor === 1;
-    if (unsized && this.#minor === 0) this.#closeAfter = true;
+    if (isUnsized(answer) && this.#minor === 0) this.#closeAfter = true;
     // A request that is still arriving cannot be followed by another.
     if (ended && this.#state === State.Body) this.#closeAfter = true;
-    const first = this.#chunkedAnswer && (body !== null || ended) ? writeChunk(body, ended) : body;
-    const after = this.#after();
-    if (first === null || first.length <= COALESCE_LIMIT) {
-      return this.#write(writeResponse(answer, this.#chunkedAnswer, after, first), more);
-    }
-    this.#write(writeResponse(answer, this.#chunkedAnswer, after, null), true);
-    return this.#write(first, more);
+    return this.#sent(
+      this.#output.sendHead(answer, this.#minor, this.#after(), body, ended, more),
+    );
   }
 
   sendBody(body: Buffer | null, ended: boolean, more: boolean): boolean {
-    if (this.#chunkedAnswer && (body !== null || ended)) {
-      return this.#write(writeChunk(body, ended), more);
-    }
-    return body === null && this.#held === null ? true : this.#write(body, more);
+    return this.#sent(this.#output.sendBody(body, ended, more));
   }
 
   sendLocal(status: number, reason: string): number {
     if (this.#state === State.Body) this.#closeAfter = true;
-    const { timeOrigin } = this.#engine;
-    const date = httpDate(timeOrigin + performance.now());
-    const bytes = writeLocal(status, reason, date, this.#after(), this.#headRequest);
     this.#answerStarted = true;
-    this.#write(bytes, false);
-    return bytes.length;
+    const now = this.#engine.timeOrigin + performance.now();
+    const bytes = this.#output.sendLocal(status, reason, now, this.#after(), this.#headRequest);
+    this.#sent(!this.#output.blocked);
+    return bytes;
+  }
+
+  /** A client that stops taking bytes has the same time as one that stops sending them. */
+  #sent(flowing: boolean): boolean {
+    if (this.#state === State.Answer) {
+      this.deadline = flowing ? Infinity : this.#engine.ticker.now + LIMIT.bodyProgress;
+    }
+    return flowing;
   }
 
   cut(): void {
-    this.#held = null;
+    this.#output.discard();
     if (this.#minor === 1) this.#end();
     else this.#connection.reset();
   }
@@ -396,46 +387,19 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     return this.#keepAlive10 ? "keep_1_0" : "keep";
   }
 
-  /** Writes bytes, or holds them for the next call of the same turn. */
-  #write(bytes: Buffer | null, more: boolean): boolean {
-    let out = bytes;
-    if (this.#held !== null) {
-      const held = this.#held;
-      this.#held = null;
-      if (out === null) out = held;
-      else if (held.length + out.length <= COALESCE_LIMIT) out = Buffer.concat([held, out]);
-      else this.#connection.write(held);
-    }
-    if (out === null) return true;
-    if (more && out.length <= COALESCE_LIMIT) {
-      this.#held = out;
-      return true;
-    }
-    const flowing = this.#connection.write(out);
-    this.#blocked = !flowing;
-    if (this.#state === State.Answer) {
-      this.deadline = flowing ? Infinity : this.#engine.ticker.now + LIMIT.bodyProgress;
-    }
-    return flowing;
-  }
-
-  #flushHeld(): void {
-    if (this.#held !== null) this.#write(null, false);
-  }
-
   /**
    * Ends the connection after what is queued. Bytes that still arrive are read and thrown away for a
    * while: closing with unread bytes would reset the connection and could destroy the answer.
    */
   #end(): void {
     if (this.#state === State.Closed || this.#state === State.Lingering) return;
-    this.#flushHeld();
+    this.#output.flush();
     this.#state = State.Lingering;
     this.#stash = null;
     this.#connection.end();
     this.#connection.resume();
     this.deadline = this.#engine.ticker.now +
-      (this.#blocked ? LIMIT.bodyProgress : LIMIT.lingering);
+      (this.#output.blocked ? LIMIT.bodyProgress : LIMIT.lingering);
   }
 
   #leave(): void {
@@ -444,17 +408,4 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     this.#engine.ticker.remove(this);
     this.#onClosed(this);
   }
-}
-
-let dateSecond = 0;
-let dateText = "";
-
-/** The time as RFC 9110 section 5.6.7 has it, built once a second. */
-function httpDate(now: number): string {
-  const second = Math.floor(now / 1000);
-  if (second !== dateSecond) {
-    dateSecond = second;
-    dateText = new Date(second * 1000).toUTCString();
-  }
-  return dateText;
 }

@@ -35,7 +35,6 @@ export const REASONS = [
   "response_timeout",
   "upstream_stalled",
   "request_timeout",
-  "internal",
 ] as const;
 
 export type Reason = (typeof REASONS)[number];
