@@ -1,7 +1,6 @@
 import { credentials } from "@grpc/grpc-js";
-import { Backoff, delay } from "../../common/backoff.ts";
 import type { Logger } from "../../common/log.ts";
-import { OutageLog } from "../../common/outage_log.ts";
+import { keepConnected } from "../../common/reconnect.ts";
 import {
   type AgentMessage,
   ConfigDistributionClient,
@@ -41,26 +40,18 @@ export class ControllerClient {
   }
 
   /** Runs until the signal is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { address, log } = this.#options;
-    const backoff = new Backoff({ ...BACKOFF, random: Math.random });
-    const outage = new OutageLog(
-      (reason) =>
-        log.warn(
-          { address, reason },
-          "no connection to the controller; keeping the configuration held",
-        ),
-      () => performance.now(),
+    const warn = (reason: string) =>
+      log.warn(
+        { address, reason },
+        "no connection to the controller; keeping the configuration held",
+      );
+    return keepConnected(
+      (established) => this.#stream(signal, established),
+      { ...BACKOFF, warn },
+      signal,
     );
-    while (!signal.aborted) {
-      const reason = await this.#stream(signal, () => {
-        backoff.reset();
-        outage.ended();
-      });
-      if (signal.aborted) break;
-      outage.failed(reason);
-      await delay(backoff.next(), signal);
-    }
   }
 
   /** One connection, until it ends; resolves to the reason. */

@@ -1,5 +1,4 @@
 import { credentials } from "@grpc/grpc-js";
-import { Backoff, delay } from "../../common/backoff.ts";
 import { DeltaSender } from "../../common/delta/delta_sender.ts";
 import {
   compareVersions,
@@ -9,7 +8,7 @@ import {
 } from "../../common/delta/resources.ts";
 import { NovaEdgeError } from "../../common/errors.ts";
 import type { Logger } from "../../common/log.ts";
-import { OutageLog } from "../../common/outage_log.ts";
+import { keepConnected } from "../../common/reconnect.ts";
 import {
   type ConfigMessage,
   type ConfigReply,
@@ -89,22 +88,14 @@ export class DataplaneClient {
   }
 
   /** Runs until the signal is aborted. */
-  async run(signal: AbortSignal): Promise<void> {
+  run(signal: AbortSignal): Promise<void> {
     const { socket, log } = this.#options;
-    const backoff = new Backoff({ ...BACKOFF, random: Math.random });
-    const outage = new OutageLog(
-      (reason) => log.warn({ socket, reason }, "no connection to the dataplane"),
-      () => performance.now(),
+    const warn = (reason: string) => log.warn({ socket, reason }, "no connection to the dataplane");
+    return keepConnected(
+      (established) => this.#stream(signal, established),
+      { ...BACKOFF, warn },
+      signal,
     );
-    while (!signal.aborted) {
-      const reason = await this.#stream(signal, () => {
-        backoff.reset();
-        outage.ended();
-      });
-      if (signal.aborted) break;
-      outage.failed(reason);
-      await delay(backoff.next(), signal);
-    }
   }
 
   #stream(signal: AbortSignal, onFirst: () => void): Promise<string> {

@@ -69,7 +69,10 @@ export class ServerConnection implements ConnectionEvents, Downstream, Deadlined
     this.#onClosed = onClosed;
     this.peerFields = peerFields;
     this.tlsListener = connection.tls === null ? null : connection.tls.listener;
-    this.client = `${connection.remoteAddress}:${connection.remotePort}`;
+    const { remoteAddress, remotePort } = connection;
+    this.client = remoteAddress.includes(":")
+      ? `[${remoteAddress}]:${remotePort}`
+      : `${remoteAddress}:${remotePort}`;
     this.#exchange = new Exchange(engine, port, this);
     this.#output = new ResponseOutput(connection);
     this.deadline = engine.ticker.now + LIMIT.requestHead;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { textBackend } from "../support/backends.ts";
+import { httpBackend, textBackend } from "../support/backends.ts";
 import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/programs.ts";
@@ -74,4 +74,31 @@ Deno.test("the answer comes complete over keep-alive, HEAD and unknown hosts inc
     404,
   );
   assert.deepEqual(blue.requests, ["GET /cart/1", "GET /cart/1", "GET /cart/1", "HEAD /cart"]);
+});
+
+Deno.test("the backend learns the client's address, host and scheme, and nothing a client claims of them", async () => {
+  await using echo = httpBackend((request) => Response.json(Object.fromEntries(request.headers)));
+  const port = freePort();
+  // A listener on every address sees IPv4 clients in IPv6 form.
+  const everywhere = gateway("edge", port).replace(", address: 127.0.0.1", "");
+  await using _edge = await Edge.start({
+    "all.yaml": documents(everywhere, backend("echo", echo.port), route("shop", "echo")),
+  });
+  const answer = await get(port, "/", {
+    "x-forwarded-for": "203.0.113.9",
+    "X-Real-IP": "203.0.113.9",
+    "forwarded": "for=203.0.113.9",
+    "x-forwarded-proto": "https",
+    "connection": "x-secret",
+    "x-secret": "1",
+  });
+  const seen = JSON.parse(answer.body);
+  assert.equal(seen["x-forwarded-for"], "127.0.0.1");
+  assert.equal(seen["x-real-ip"], "127.0.0.1");
+  assert.equal(seen["x-forwarded-proto"], "http");
+  assert.equal(seen["x-forwarded-host"], "test.example.com");
+  assert.match(seen["x-request-id"], /^[0-9a-f]{28}$/);
+  assert.equal(seen.host, "test.example.com");
+  assert.equal(seen.forwarded, undefined);
+  assert.equal(seen["x-secret"], undefined);
 });

@@ -24,7 +24,7 @@ export class NodeConnection implements Connection {
   constructor(socket: Socket, tls: TlsFacts | null) {
     this.#socket = socket;
     this.tls = tls;
-    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remoteAddress = plainAddress(socket.remoteAddress ?? "");
     this.remotePort = socket.remotePort ?? 0;
     socket.on("data", (view: Buffer) => {
       if (this.#closed) return;
@@ -76,4 +76,13 @@ export class NodeConnection implements Connection {
     this.events = NOBODY;
     events.onClose(this.#error);
   }
+}
+
+const MAPPED = "::ffff:";
+
+/** An address without the IPv6 form that IPv4 clients of a dual-stack listener have (RFC 4291, 2.5.5.2). */
+export function plainAddress(address: string): string {
+  return address.startsWith(MAPPED) && address.includes(".")
+    ? address.slice(MAPPED.length)
+    : address;
 }

@@ -10,17 +10,15 @@ import type {
 } from "../transport.ts";
 import { NodeConnection } from "./connection.ts";
 
-/** Address that stands for every address of both families. */
-const ANY_ADDRESS = "::";
-
 /** The portable transport, on node:net and node:tls. */
 export class NodeTransport implements Transport {
   listen(options: ListenOptions): Promise<BoundListener> {
     const server = options.tls === null ? plainServer(options) : tlsServer(options, options.tls);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      const host = options.address === "" ? ANY_ADDRESS : options.address;
-      server.listen({ host, port: options.port, reusePort: true, backlog: 4096 }, () => {
+      // Without a host the runtime takes every address of both families, or IPv4's where IPv6 is off.
+      const host = options.address === "" ? {} : { host: options.address };
+      server.listen({ ...host, port: options.port, reusePort: true, backlog: 4096 }, () => {
         server.removeListener("error", reject);
         server.on("error", options.onError);
         const bound = server.address() as net.AddressInfo;
