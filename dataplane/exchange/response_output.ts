@@ -51,7 +51,7 @@ export class ResponseOutput {
     if (first === null || first.length <= COALESCE_LIMIT) {
       return this.#write(writeResponse(answer, this.#chunked, after, first), more);
     }
-    this.#write(writeResponse(answer, this.#chunked, after, null), true);
+    this.#held = writeResponse(answer, this.#chunked, after, null);
     return this.#write(first, more);
   }
 
@@ -96,7 +96,11 @@ export class ResponseOutput {
       this.#held = null;
       if (out === null) out = held;
       else if (held.length + out.length <= COALESCE_LIMIT) out = Buffer.concat([held, out]);
-      else this.#connection.write(held);
+      else {
+        const flowing = this.#connection.writeBoth(held, out);
+        this.#blocked = !flowing;
+        return flowing;
+      }
     }
     if (out === null) return true;
     if (more && out.length <= COALESCE_LIMIT) {

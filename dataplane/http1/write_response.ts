@@ -24,7 +24,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
 };
 
 /** Bodies up to this size are copied behind the head, to leave in one write. */
-export const COALESCE_LIMIT = 32 * 1024;
+export const COALESCE_LIMIT = 4 * 1024;
 
 /** How the connection goes on after a response. */
 export type AfterResponse = "keep" | "close" | "keep_1_0";

@@ -37,6 +37,8 @@ export interface Connection {
   readonly tls: TlsFacts | null;
   /** Queues bytes; the caller must not change them afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;
+  /** Queues two pieces that leave together: a head and a body that is not worth copying behind it. */
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean;
   /** Stops `onData` until `resume`; the kernel's window then pushes back on the peer. */
   pause(): void;
   resume(): void;

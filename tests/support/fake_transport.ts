@@ -35,6 +35,9 @@ export class FakeConnection implements Connection {
     this.#written.push(Buffer.from(bytes));
     return this.flowing;
   }
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean {
+    return this.write(Buffer.concat([first, second]));
+  }
   pause(): void {
     this.paused = true;
   }

@@ -49,6 +49,16 @@ export class NodeConnection implements Connection {
     return this.#socket.write(bytes);
   }
 
+  writeBoth(first: Uint8Array, second: Uint8Array): boolean {
+    if (this.#closed) return true;
+    const socket = this.#socket;
+    socket.cork();
+    socket.write(first);
+    const flowing = socket.write(second);
+    socket.uncork();
+    return flowing;
+  }
+
   pause(): void {
     this.#socket.pause();
   }
