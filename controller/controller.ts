@@ -11,6 +11,7 @@ import { DistributionServer } from "./distribution/distribution_server.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import { FileSource } from "./source/files/file_source.ts";
 import { LastGoodFile } from "./source/files/last_good.ts";
+import { outcomeProblems } from "./translate/outcome_log.ts";
 import { Translator } from "./translate/translator.ts";
 
 export const CONTROLLER_FLAGS = {
@@ -109,10 +110,8 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       onChanges(changes, found) {
         problems = found.length;
         const end = metrics.translations.startTimer();
-        const keys = [
-          ...snapshot.update(translator.update(changes)),
-          ...snapshot.setProblems(found),
-        ];
+        const updates = translator.update(changes);
+        const keys = [...snapshot.update(updates), ...snapshot.setProblems(found)];
         end();
         log.debug(
           {
@@ -124,6 +123,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
         );
         if (source.synced) server.publish();
         server.changed(keys);
+        for (const line of outcomeProblems(updates)) log.warn(line);
       },
     },
     lastGood,

@@ -165,6 +165,7 @@ export class DataplaneClient {
       return;
     }
     const delta = this.#sender.next();
+    this.#refusals.push(...this.#sender.standing);
     if (delta !== null) this.#write?.({ message: { $case: "delta", value: delta } });
     else if (!this.#sender.pending) this.#options.onApplied(this.#refusals.splice(0));
   }

@@ -1,12 +1,5 @@
 import type { Delta, Refusal } from "../../proto/gen/novaedge/v1/distribution.ts";
-import {
-  inApplyOrder,
-  keyOf,
-  type Kind,
-  type Resource,
-  type ResourceRef,
-  type Version,
-} from "./resources.ts";
+import { inApplyOrder, keyOf, type Resource, type ResourceRef, type Version } from "./resources.ts";
 
 /** The sender's complete state. */
 export interface ResourceView {
@@ -24,8 +17,9 @@ export class DeltaSender {
   /** Hash by key: what the peer holds once the delta in flight is acknowledged. */
   readonly #held = new Map<string, ResourceRef>();
   readonly #dirty = new Set<string>();
-  /** Hashes the peer refused, by key: not sent again. */
-  readonly #refused = new Map<string, string>();
+  /** What the peer refused, by key: not sent again. */
+  readonly #refused = new Map<string, { readonly hash: string; readonly refusal: Refusal }>();
+  #standing: Refusal[] = [];
   #nonce = 0;
   #inFlight = 0;
   #acknowledged: Version | null = null;
@@ -46,6 +40,14 @@ export class DeltaSender {
     return this.#inFlight !== 0;
   }
 
+  /**
+   * Refusals of earlier that apply again: what `next` last left out because the peer refused that very
+   * version before.
+   */
+  get standing(): readonly Refusal[] {
+    return this.#standing;
+  }
+
   /** These keys changed in the view. */
   changed(keys: Iterable<string>): void {
     for (const key of keys) this.#dirty.add(key);
@@ -59,6 +61,7 @@ export class DeltaSender {
     if (this.#inFlight !== 0) return null;
     const upserts: Resource[] = [];
     const removals: ResourceRef[] = [];
+    this.#standing = [];
     for (const key of this.#dirty) {
       const resource = this.#view.get(key);
       const held = this.#held.get(key);
@@ -66,7 +69,12 @@ export class DeltaSender {
         if (held !== undefined) removals.push(held);
         this.#held.delete(key);
         this.#refused.delete(key);
-      } else if (held?.hash !== resource.hash && this.#refused.get(key) !== resource.hash) {
+      } else if (held?.hash !== resource.hash) {
+        const refused = this.#refused.get(key);
+        if (refused?.hash === resource.hash) {
+          this.#standing.push(refused.refusal);
+          continue;
+        }
         upserts.push(resource);
         this.#held.set(key, { kind: resource.kind, name: resource.name, hash: resource.hash });
       }
@@ -90,16 +98,18 @@ export class DeltaSender {
     if (nonce !== this.#inFlight) return false;
     this.#inFlight = 0;
     this.#acknowledged = version;
-    for (const { resource } of refusals) if (resource !== undefined) this.refuse(resource);
+    for (const refusal of refusals) this.#refuse(refusal);
     return true;
   }
 
   /** The peer does not hold this version of the resource after all. */
-  refuse(ref: { kind: Kind; name: string; hash: string }): void {
-    const key = keyOf(ref);
-    this.#refused.set(key, ref.hash);
+  #refuse(refusal: Refusal): void {
+    const { resource } = refusal;
+    if (resource === undefined) return;
+    const key = keyOf(resource);
+    this.#refused.set(key, { hash: resource.hash, refusal });
     const held = this.#held.get(key);
     // The peer keeps its last accepted version, whose hash is unknown here: an empty one never matches.
-    if (held?.hash === ref.hash) this.#held.set(key, { ...ref, hash: "" });
+    if (held?.hash === resource.hash) this.#held.set(key, { ...resource, hash: "" });
   }
 }

@@ -85,6 +85,9 @@ Deno.test("an unknown backend answers 500 with its reason, everything else serve
   const { objects } = await edge.json("/config");
   const outcome = objects.find((o: { name: string }) => o.name === "lost");
   assert.match(JSON.stringify(outcome.conditions), /ProxyBackend default\/nowhere not found/);
+  await edge.controller.line(
+    /ProxyRoute\/default\/lost: BackendNotFound: ProxyBackend default\/nowhere not found/,
+  );
 });
 
 Deno.test("a taken port is one clear line and everything else serves", async () => {
@@ -144,6 +147,33 @@ spec:
   const outcome = objects.find((o: { name: string }) => o.name === "refused");
   assert.equal(outcome.conditions[0].reason, "RefusedByDataplane");
   assert.match(outcome.conditions[0].message, /cannot be matched in linear time/);
+});
+
+Deno.test("the version before a refused one serves on through restarts of controller and dataplane", async () => {
+  await using blue = textBackend("blue");
+  const port = freePort();
+  const good = route("shop", "blue");
+  await using edge = await Edge.start({
+    "base.yaml": documents(gateway("edge", port), backend("blue", blue.port)),
+    "route.yaml": good,
+  });
+  const refused = good.replace("type: PathPrefix", "type: RegularExpression").replace(
+    'value: "/"',
+    'value: "(?=a)b"',
+  );
+  await edge.change("route.yaml", refused);
+  await edge.controller.line(/a node refused a resource/);
+  assert.equal((await get(port)).body, "blue");
+  await edge.controller.end("SIGKILL");
+  edge.startController();
+  // It does not know of the refusal and sends the version again; the agent answers for its dataplane.
+  await edge.controller.line(/a node refused a resource/);
+  assert.equal((await get(port)).body, "blue");
+  await edge.dataplane.end("SIGKILL");
+  const mark = edge.agent.mark;
+  edge.startDataplane();
+  await edge.agent.line(/the dataplane runs the configuration held/, mark);
+  assert.equal((await get(port)).body, "blue");
 });
 
 Deno.test("a resource folder that empties or vanishes is an error and removes nothing", async () => {
