@@ -234,6 +234,10 @@ export class FileSource {
       this.#report();
       return;
     }
+    const first = !this.#synced;
+    // A file that is being written would be missing, or half there, in the first configuration that is
+    // published. When it has settled, its own turn brings the next comparison.
+    if (first && [...found.keys()].some((file) => this.#due.has(file))) return;
     const texts: [string, string | null][] = [];
     for (const [file, stamp] of found) {
       if (this.#stamps.get(file) === stamp || this.#due.has(file)) continue;
@@ -246,7 +250,6 @@ export class FileSource {
       const text = await this.#text(file);
       if (text !== undefined) texts.push([file, text]);
     }
-    const first = !this.#synced;
     this.#synced = true;
     if (first || texts.length > 0 || this.#folderProblem !== "") await this.#apply(texts, first);
   }

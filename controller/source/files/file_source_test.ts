@@ -193,3 +193,11 @@ Deno.test("FileSource serves the last good version after a restart beside a bad 
   await fixture.start();
   assert.deepEqual(fixture.ports, { a: 7, b: 80 });
 });
+
+Deno.test("bug: a file that was just written is part of the first complete look", async () => {
+  await using fixture = await Fixture.open({});
+  assert.equal(fixture.steps, 0, "an empty folder is not a configuration");
+  await fixture.write("a.yaml", backend("a"));
+  await fixture.until(() => fixture.steps > 0);
+  assert.deepEqual(fixture.ports, { a: 80 });
+});
