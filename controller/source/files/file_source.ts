@@ -2,7 +2,7 @@ import { join, relative, sep } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
 import type { Logger } from "../../../common/log.ts";
 import type { SourceChange } from "../../translate/source_object.ts";
-import { FolderState, type SourceProblem } from "./folder_state.ts";
+import { type FileText, FolderState, type SourceProblem } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
 
 /** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
@@ -179,26 +179,27 @@ export class FileSource {
   async #read(files: readonly string[], final: boolean): Promise<void> {
     // Nothing counts before one complete look.
     if (!this.#synced) return this.#compareSoon();
-    const texts: [string, string | null][] = [];
+    const texts: [string, FileText][] = [];
     for (const file of files) {
       const text = await this.#text(file);
       if (text === undefined) continue;
-      if (!final && (text === null || this.#state.removals(file, text))) continue;
+      const shrinks = text === null ||
+        (typeof text === "string" && this.#state.removals(file, text));
+      if (!final && shrinks) continue;
       if (final) this.#due.delete(file);
       texts.push([file, text]);
     }
     await this.#apply(texts);
   }
 
-  /** A file's text; null when it is gone, undefined when it cannot be read. */
-  async #text(file: string): Promise<string | null | undefined> {
+  /** What a file holds now; undefined when it is no file. */
+  async #text(file: string): Promise<FileText | undefined> {
     const path = join(this.#directory, file);
     try {
       const info = await Deno.stat(path);
       if (!info.isFile) return undefined;
       if (info.size > MAX_FILE) {
-        this.#state.unreadable(file, `larger than ${MAX_FILE} bytes`);
-        return undefined;
+        return { unreadable: `larger than ${MAX_FILE} bytes` };
       }
       this.#stamps.set(file, stampOf(info));
       return await Deno.readTextFile(path);
@@ -207,8 +208,7 @@ export class FileSource {
         this.#stamps.delete(file);
         return null;
       }
-      this.#state.unreadable(file, messageOf(error));
-      return undefined;
+      return { unreadable: messageOf(error) };
     }
   }
 
@@ -238,7 +238,7 @@ export class FileSource {
     // A file that is being written would be missing, or half there, in the first configuration that is
     // published. When it has settled, its own turn brings the next comparison.
     if (first && [...found.keys()].some((file) => this.#due.has(file))) return;
-    const texts: [string, string | null][] = [];
+    const texts: [string, FileText][] = [];
     for (const [file, stamp] of found) {
       if (this.#stamps.get(file) === stamp || this.#due.has(file)) continue;
       const text = await this.#text(file);
@@ -273,7 +273,7 @@ export class FileSource {
     }
   }
 
-  async #apply(texts: [string, string | null][], first = false): Promise<void> {
+  async #apply(texts: [string, FileText][], first = false): Promise<void> {
     const gone = new Set(texts.filter(([, text]) => text === null).map(([file]) => file));
     const remaining = new Set([...this.#state.files].filter((file) => !gone.has(file)));
     for (const [file, text] of texts) if (text !== null) remaining.add(file);

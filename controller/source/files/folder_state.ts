@@ -35,6 +35,9 @@ export interface FolderStep {
   readonly forgotten: string[];
 }
 
+/** What a file holds now: its text, null when it is gone, or why it cannot be read. */
+export type FileText = string | null | { readonly unreadable: string };
+
 interface Document extends TextDocument {
   readonly parsed: ParsedDocument;
 }
@@ -51,7 +54,6 @@ interface Claim {
  */
 export class FolderState {
   readonly #files = new Map<string, readonly Document[]>();
-  readonly #unreadable = new Map<string, string>();
   /** Files with an invalid document, and objects with more than one: where problems are looked for. */
   readonly #faulty = new Set<string>();
   readonly #contested = new Set<string>();
@@ -83,13 +85,12 @@ export class FolderState {
     return old !== undefined && splitDocuments(text).length < old.length;
   }
 
-  /** Sets the texts of files; null removes one. */
-  apply(files: Iterable<readonly [string, string | null]>): FolderStep {
+  /** Sets the texts of files. */
+  apply(files: Iterable<readonly [string, FileText]>): FolderStep {
     const touched = new Map<string, ObjectKey>();
     for (const [file, text] of files) {
-      this.#unreadable.delete(file);
       const old = this.#files.get(file) ?? this.#remembered(file);
-      const next = text === null ? null : withHeld(parseChanged(text, old), old);
+      const next = text === null ? null : withHeld(documentsOf(text, old), old);
       if (next?.some(({ parsed }) => parsed.problems.length > 0)) this.#faulty.add(file);
       else this.#faulty.delete(file);
       if (next === null) this.#files.delete(file);
@@ -124,24 +125,9 @@ export class FolderState {
     return documents;
   }
 
-  /** A file cannot be read: what it held stays. */
-  unreadable(file: string, reason: string): void {
-    this.#unreadable.set(file, reason);
-  }
-
   /** Every problem there is now. */
   problems(): SourceProblem[] {
     const problems: SourceProblem[] = [];
-    for (const [file, reason] of this.#unreadable) {
-      problems.push({
-        file,
-        line: 0,
-        path: "",
-        object: "",
-        reason,
-        lastGoodServing: this.#files.has(file),
-      });
-    }
     for (const file of this.#faulty) {
       for (const { parsed } of this.#files.get(file) ?? []) {
         const object = parsed.key === null ? "" : objectKey(parsed.key);
@@ -234,6 +220,13 @@ export class FolderState {
     }
     return step;
   }
+}
+
+/** Documents of a file; one that cannot be read is a single document that cannot be told apart. */
+function documentsOf(text: string | { unreadable: string }, old: readonly Document[]): Document[] {
+  if (typeof text === "string") return parseChanged(text, old);
+  const problems = [{ path: "", reason: text.unreadable, line: 0 }];
+  return [{ text: "", line: 0, parsed: { key: null, body: null, problems } }];
 }
 
 /** Splits a text and parses only the documents that the file did not have before. */
