@@ -59,8 +59,9 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   const node = flags["node-name"] || hostname();
   const config = await ConfigManager.open(`${flags["state-dir"]}/last_known_good`, log);
   const view = new NodeView(config.store, { http: flags["http-port"], https: flags["https-port"] });
-  /** The controller's delta that is not answered yet, and what it changed. */
+  /** The version last said to run in the dataplane. */
   let announced: Version | null = null;
+  /** The controller's delta that is not answered yet, and what it changed. */
   let open: { delta: Delta; changed: string[]; refusals: Refusal[] } | null = null;
 
   const dataplane: DataplaneClient = new DataplaneClient({

@@ -1,4 +1,5 @@
 import { credentials } from "@grpc/grpc-js";
+import { MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import { keepConnected } from "../../common/reconnect.ts";
 import {
@@ -8,7 +9,6 @@ import {
   type Hello,
 } from "../../proto/gen/novaedge/v1/distribution.ts";
 
-const MAX_MESSAGE = 256 * 1024 * 1024;
 /** First and longest wait before the controller is tried again, in milliseconds. */
 const BACKOFF = { initial: 100, maximum: 5_000 };
 
@@ -59,8 +59,7 @@ export class ControllerClient {
     const { address, log, hello, onDelta, onConnection } = this.#options;
     // A channel of its own each time: a shared one would keep its own, longer backoff.
     const client = new ConfigDistributionClient(address, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": MAX_MESSAGE,
-      "grpc.max_send_message_length": MAX_MESSAGE,
+      ...MESSAGE_LIMITS,
       "grpc.keepalive_time_ms": 60_000,
       "grpc.keepalive_timeout_ms": 20_000,
       "grpc.use_local_subchannel_pool": 1,

@@ -7,6 +7,7 @@ import {
   versionText,
 } from "../../common/delta/resources.ts";
 import { NovaEdgeError } from "../../common/errors.ts";
+import { MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import { keepConnected } from "../../common/reconnect.ts";
 import {
@@ -19,7 +20,6 @@ import {
 } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { NodeView } from "../config/node_view.ts";
 
-const MAX_MESSAGE = 256 * 1024 * 1024;
 const BACKOFF = { initial: 50, maximum: 1_000 };
 
 /** What the client needs of the agent. */
@@ -101,8 +101,7 @@ export class DataplaneClient {
   #stream(signal: AbortSignal, onFirst: () => void): Promise<string> {
     const { socket, log, view } = this.#options;
     const client = new DataplaneControlClient(`unix:${socket}`, credentials.createInsecure(), {
-      "grpc.max_receive_message_length": MAX_MESSAGE,
-      "grpc.max_send_message_length": MAX_MESSAGE,
+      ...MESSAGE_LIMITS,
       "grpc.use_local_subchannel_pool": 1,
     });
     return new Promise((resolve) => {

@@ -1,12 +1,11 @@
 import {
   type handleBidiStreamingCall,
   Server,
-  ServerCredentials,
   type ServerDuplexStream,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { NO_VERSION } from "../../common/delta/resources.ts";
-import { NovaEdgeError } from "../../common/errors.ts";
+import { bindServer, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import {
   type AgentMessage,
@@ -18,15 +17,12 @@ import {
 import type { SnapshotManager } from "../snapshot/snapshot_manager.ts";
 import { Session, type SessionState } from "./session.ts";
 
-/** Largest message, in bytes. */
-const MAX_MESSAGE = 256 * 1024 * 1024;
 type Stream = ServerDuplexStream<AgentMessage, Delta>;
 
 /** Serves agents: one stream each, over TCP or a unix socket. */
 export class DistributionServer {
   readonly #server = new Server({
-    "grpc.max_receive_message_length": MAX_MESSAGE,
-    "grpc.max_send_message_length": MAX_MESSAGE,
+    ...MESSAGE_LIMITS,
     "grpc.keepalive_time_ms": 60_000,
     "grpc.keepalive_timeout_ms": 20_000,
   });
@@ -54,18 +50,8 @@ export class DistributionServer {
   }
 
   /** @param address "host:port" or "unix:/path" */
-  async listen(address: string): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error) => {
-        if (error === null) resolve();
-        else {reject(
-            new NovaEdgeError("BIND", `cannot listen on ${address}: ${error.message}`, {
-              cause: error,
-            }),
-          );}
-      });
-    });
-    if (address.startsWith("unix:")) await Deno.chmod(address.slice("unix:".length), 0o660);
+  listen(address: string): Promise<void> {
+    return bindServer(this.#server, address);
   }
 
   /** Every connected agent. */

@@ -1,7 +1,6 @@
 import {
   type handleBidiStreamingCall,
   Server,
-  ServerCredentials,
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
@@ -13,15 +12,13 @@ import {
   type ExplainReply,
   type StatsReply,
 } from "../../proto/gen/novaedge/v1/distribution.ts";
-import { messageOf, NovaEdgeError } from "../../common/errors.ts";
+import { messageOf } from "../../common/errors.ts";
+import { bindServer, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import { versionText } from "../../common/delta/resources.ts";
 import type { Logger } from "../../common/log.ts";
 import { VERSION } from "../../common/version.ts";
 import type { ListenerReport } from "../worker/messages.ts";
 import type { ConfigStore } from "./config_store.ts";
-
-/** Largest message, in bytes: a first delta of some 50,000 routes. */
-export const MAX_MESSAGE = 256 * 1024 * 1024;
 
 /** What the server needs of the dataplane. */
 export interface Control {
@@ -37,8 +34,7 @@ export interface Control {
 /** The gRPC server on the unix socket: receives configuration, gives statistics. */
 export class ControlServer {
   readonly #server = new Server({
-    "grpc.max_receive_message_length": MAX_MESSAGE,
-    "grpc.max_send_message_length": MAX_MESSAGE,
+    ...MESSAGE_LIMITS,
   });
   readonly #control: Control;
   readonly #streams = new Set<(reports: ListenerReport[]) => void>();
@@ -49,20 +45,8 @@ export class ControlServer {
   }
 
   /** Listens on a unix socket that only its owner and group may use. */
-  async listen(socket: string): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => {
-        if (error === null) resolve();
-        else {
-          reject(
-            new NovaEdgeError("BIND", `cannot listen on ${socket}: ${error.message}`, {
-              cause: error,
-            }),
-          );
-        }
-      });
-    });
-    await Deno.chmod(socket, 0o660);
+  listen(socket: string): Promise<void> {
+    return bindServer(this.#server, `unix:${socket}`);
   }
 
   /** Tells every agent how the listeners stand. */

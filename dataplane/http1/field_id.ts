@@ -71,11 +71,6 @@ interface Candidate {
 const BY_LENGTH: Candidate[][] = Array.from({ length: 32 }, () => []);
 for (const [name, id] of NAMES) BY_LENGTH[name.length].push({ name: ascii(name), id });
 
-/** Names by id, lower case. */
-export const FIELD_NAME: ReadonlyMap<FieldId, string> = new Map(
-  NAMES.map(([name, id]) => [id, name]),
-);
-
 /** The id of the field name at [start, end). */
 export function fieldId(buffer: Uint8Array, start: number, end: number): FieldId {
   const length = end - start;

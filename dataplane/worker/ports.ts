@@ -144,11 +144,10 @@ export class Ports {
   }
 
   /** Stops accepting; connections end as their exchanges do. */
-  async drain(): Promise<void> {
-    const ports = [...this.#ports.values()];
+  drain(): void {
+    for (const port of this.#ports.values()) this.#close(port);
     this.#ports.clear();
     for (const connection of this.connections) connection.drain();
-    await Promise.all(ports.map((port) => port.bound === null ? undefined : stop(port)));
   }
 
   #point(port: Port, listeners: ListenerState[]): void {
@@ -275,8 +274,3 @@ const REFUSED = {
   onEnd() {},
   onClose() {},
 };
-
-function stop(port: Port): void {
-  // Resolves only when the last connection is gone, which the drain does not wait for here.
-  void port.bound!.close();
-}

@@ -103,7 +103,7 @@ function explainUrl(method: string, text: string, headers: Record<string, string
 
 async function drain(): Promise<void> {
   engine.draining = true;
-  await ports.drain();
+  ports.drain();
   while (ports.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, TICK / 2));
   accessLog.flush();
 }
