@@ -187,9 +187,11 @@ export class FileSource {
         (typeof text === "string" && this.#state.removals(file, text));
       if (!final && shrinks) continue;
       if (final) this.#due.delete(file);
-      texts.push([file, text]);
+      // Whether a file is gone or the whole folder is, only a look at the folder tells.
+      if (text === null) this.#compareSoon();
+      else texts.push([file, text]);
     }
-    await this.#apply(texts);
+    if (texts.length > 0) await this.#apply(texts);
   }
 
   /** What a file holds now; undefined when it is no file. */
@@ -221,7 +223,9 @@ export class FileSource {
     let problem = "";
     try {
       await this.#list("", found);
-      if (found.size === 0) problem = "holds no YAML file; nothing is removed";
+      if (found.size === 0) {
+        problem = `holds no YAML file${this.#state.empty ? "" : " any more"}; nothing is removed`;
+      }
     } catch (error) {
       problem = `cannot be read, nothing is removed: ${messageOf(error)}`;
     }
