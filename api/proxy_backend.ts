@@ -36,7 +36,9 @@ const schema = Type.Object({
       ["RoundRobin", "P2C", "EWMA", "RingHash", "Maglev", "LeastConn", "SourceHash", "Sticky"],
       { default: "RoundRobin" },
     )),
-    protocol: optional(choice(["HTTP", "HTTPS", "gRPC", "gRPCS", "HTTP2"], { default: "HTTP" })),
+    protocol: optional(choice(["HTTP", "HTTPS", "gRPC", "gRPCS", "HTTP2"], {
+      description: "HTTP, or what the Service port's appProtocol says, when it is not set.",
+    })),
     connectTimeout: optional(duration({ default: "2s" })),
     idleTimeout: optional(duration({ default: "60s" })),
     connectionPool: optional(closed({
@@ -44,6 +46,11 @@ const schema = Type.Object({
       maxIdleConns: optional(integer(1, 10_000, { default: 100 })),
       maxIdleConnsPerHost: optional(integer(1, 1000, { default: 256 })),
       idleConnTimeout: optional(duration({ default: "90s" })),
+      maxConnectionAge: optional(duration({ description: "Age after which one is not reused." })),
+      maxRequestsPerConnection: optional(integer(1, MAX)),
+      prewarm: optional(integer(0, 100, {
+        description: "Connections that each worker opens to an endpoint before the first request.",
+      })),
     })),
     circuitBreaker: optional(closed({
       maxConnections: optional(integer(1, 100_000)),
@@ -99,6 +106,9 @@ const schema = Type.Object({
       caCertSecretRef: optional(text({ minLength: 1 })),
       clientCertSecretRef: optional(text()),
       insecureSkipVerify: optional(bool()),
+      subjectAltNames: optional(list(text({ minLength: 1 }), {
+        description: "Names of which the certificate must have one; the server name when empty.",
+      })),
       selfSigned: optional(bool()),
     })),
     upstreamProxyProtocol: optional(closed({
@@ -137,8 +147,7 @@ export const PROXY_BACKEND: KindDefinition<typeof schema> = {
   unserved: [
     ...unserved(
       "backend",
-      "spec.tls",
-      "spec.upstreamProxyProtocol",
+      "spec.tls.selfSigned",
       "spec.circuitBreaker.maxRequests",
     ),
     ...unserved(

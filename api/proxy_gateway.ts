@@ -63,7 +63,18 @@ const listener = closed({
   })),
   tls: optional(tls()),
   tlsCertificates: optional(Type.Record(Type.String(), tls())),
-  maxRequestBodySize: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+  maxRequestBodySize: optional(integer(0, Number.MAX_SAFE_INTEGER, {
+    description: "Bytes of the largest request body; 0 is no limit.",
+  })),
+  trustedProxies: optional(list(text(), {
+    description:
+      "CIDRs of peers whose X-Forwarded-* and Forwarded are believed; nobody when empty.",
+  })),
+  forwardedHeader: optional(bool({ description: "Send Forwarded (RFC 7239) to backends." })),
+  connectionLimits: optional(closed({
+    perWorker: optional(integer(1, 1_000_000)),
+    perClient: optional(integer(1, 1_000_000, { description: "Of one address, per worker." })),
+  })),
   allowedSourceRanges: optional(list(text())),
   clientAuth: optional(closed({
     mode: optional(choice(["none", "optional", "require"], { default: "none" })),
@@ -200,14 +211,9 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
       `${L}.tlsCertificates{}.acme`,
       `${L}.tlsCertificates{}.selfSigned`,
       `${L}.tlsCertificates{}.vaultCertRef`,
-      `${L}.maxRequestBodySize`,
       `${L}.allowedSourceRanges`,
-      `${L}.clientAuth`,
-      `${L}.proxyProtocol`,
-      `${L}.sslRedirect`,
       `${L}.allowedRoutes.namespaces.selector`,
       "spec.extProc",
-      "spec.redirectScheme",
     ),
     ...unserved(
       null,

@@ -59,6 +59,10 @@ const rule = closed({
     { maxItems: 8 },
   )),
   backendRefs: list(backendRef(), { minItems: 1, maxItems: 16 }),
+  upgrades: optional(list(text({ minLength: 1 }), {
+    maxItems: 8,
+    description: "Protocols beside websocket that clients may upgrade to.",
+  })),
   timeout: optional(duration({ description: "Total time for one request; 0s is no limit." })),
   filters: optional(list(
     closed({

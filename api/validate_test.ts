@@ -33,7 +33,6 @@ Deno.test("validate() fills in the defaults of the specification", () => {
     endpoints: [{ address: "127.0.0.1", port: 80, weight: 1 }],
     connectionPool: { maxIdleConns: 100, maxIdleConnsPerHost: 256, idleConnTimeout: "90s" },
     lbPolicy: "RoundRobin",
-    protocol: "HTTP",
     connectTimeout: "2s",
     idleTimeout: "60s",
   });

@@ -71,6 +71,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
       workerDeaths: supervisor.deaths,
       logLinesDropped: writer.dropped,
       resources: config.store.size,
+      certificateEnds: config.certificates.entries(),
     });
   const server = new ControlServer({
     config,

@@ -8,7 +8,9 @@ const SHARED = ["api", "common", "proto"];
 const PURE = ["controller/translate", "dataplane/router"];
 /** Folders of the dataplane that know no sockets, and what they may import besides themselves. */
 const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
-  "dataplane/http1": ["common"],
+  "dataplane/message": ["common"],
+  "dataplane/http1": ["common", "dataplane/message"],
+  "dataplane/http2": ["common", "dataplane/message"],
   "dataplane/router": ["common", "proto"],
   "dataplane/balancer": ["common", "proto"],
 };

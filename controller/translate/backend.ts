@@ -7,6 +7,7 @@ import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
+import { upstreamOf } from "./upstream.ts";
 import type { View } from "./view.ts";
 
 /** Translates a ProxyBackend with the endpoints of its Service or its own. */
@@ -18,12 +19,22 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   let closedReason = "";
   const restricting = uses.find(({ restricts }) => restricts !== null);
   if (restricting !== undefined) closedReason = `${restricting.path} is not served yet`;
-  if (spec.protocol !== undefined && spec.protocol !== "HTTP") {
-    closedReason = `protocol ${spec.protocol} is not served yet`;
-    paths.push("spec.protocol");
-  }
   if (spec.lbPolicy !== undefined && spec.lbPolicy !== "RoundRobin") paths.push("spec.lbPolicy");
   noteUnserved(conditions, paths);
+  const found: FoundEndpoints = spec.endpoints === undefined
+    ? serviceEndpoints(backend, view, conditions)
+    : {
+      endpoints: spec.endpoints.map(({ address, port, weight = 1, zone = "" }) => ({
+        address,
+        port,
+        weight,
+        zone,
+      })),
+      appProtocol: "",
+    };
+  const how = upstreamOf(backend, found.appProtocol, view, conditions);
+  if (how.closedReason !== "") closedReason = how.closedReason;
+  const pool = spec.connectionPool;
   const message = Backend.create({
     namespace: backend.namespace,
     name: backend.name,
@@ -34,15 +45,16 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
       spec.connectionPool?.maxConnsPerHost ?? 0,
     maxIdlePerEndpoint: spec.connectionPool?.maxIdleConnsPerHost ?? 0,
     maxPendingRequests: spec.circuitBreaker?.maxPendingRequests ?? 0,
-    endpoints: spec.endpoints === undefined
-      ? serviceEndpoints(backend, view, conditions)
-      : spec.endpoints.map(({ address, port, weight = 1, zone = "" }) => ({
-        address,
-        port,
-        weight,
-        zone,
-      })),
+    endpoints: found.endpoints,
     closedReason,
+    protocol: how.protocol,
+    tls: how.tls,
+    proxyProtocol: spec.upstreamProxyProtocol?.enabled === true
+      ? spec.upstreamProxyProtocol.version ?? 1
+      : 0,
+    maxConnectionAgeMs: milliseconds(pool?.maxConnectionAge ?? "0"),
+    maxRequestsPerConnection: pool?.maxRequestsPerConnection ?? 0,
+    prewarmConnections: pool?.prewarm ?? 0,
   });
   return {
     outcome: conditions.outcome(backend),
@@ -50,32 +62,41 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   };
 }
 
+interface FoundEndpoints {
+  readonly endpoints: Endpoint[];
+  /** What the Service port says it speaks, "" for nothing. */
+  readonly appProtocol: string;
+}
+
+const NO_ENDPOINTS: FoundEndpoints = { endpoints: [], appProtocol: "" };
+
 function serviceEndpoints(
   backend: SourceObject<"ProxyBackend">,
   view: View,
   conditions: Conditions,
-): Endpoint[] {
+): FoundEndpoints {
   const { namespace = backend.namespace, name, port } = backend.body.spec.serviceRef!;
   const label = `${namespace}/${name}`;
   const from = { group: GROUP, kind: "ProxyBackend", namespace: backend.namespace };
   if (!mayRefer(view, from, { group: "", kind: "Service", namespace, name })) {
     conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for Service ${label}`);
-    return [];
+    return NO_ENDPOINTS;
   }
   const service = view.get("Service", namespace, name);
   if (service === null) {
     conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} not found`);
-    return [];
+    return NO_ENDPOINTS;
   }
   const servicePort = service.body.spec.ports?.find((candidate) => candidate.port === port);
   if (servicePort === undefined) {
     conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} has no port ${port}`);
-    return [];
+    return NO_ENDPOINTS;
   }
-  return sliceEndpoints(
-    view.select("EndpointSlice", "slice-service", fullName(service)),
-    servicePort,
-  );
+  const slices = view.select("EndpointSlice", "slice-service", fullName(service));
+  return {
+    endpoints: sliceEndpoints(slices, servicePort),
+    appProtocol: servicePort.appProtocol ?? "",
+  };
 }
 
 /**

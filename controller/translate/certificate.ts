@@ -9,6 +9,7 @@ import { fullName, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 const TLS_TYPE = "kubernetes.io/tls";
+const NOTHING = Buffer.alloc(0);
 
 /** Certificate and key of a TLS Secret; null where one is missing. */
 function pemOf(secret: Secret, key: string): Buffer | null {
@@ -18,7 +19,7 @@ function pemOf(secret: Secret, key: string): Buffer | null {
   return encoded === undefined ? null : Buffer.from(encoded, "base64");
 }
 
-/** Why a Secret cannot serve TLS, or null. The text never contains key material. */
+/** Why a Secret cannot serve as our own certificate, or null. The text never contains key material. */
 export function certificateProblem(secret: Secret): string | null {
   if (secret.type !== TLS_TYPE) return `type must be ${TLS_TYPE}`;
   const certificate = pemOf(secret, "tls.crt");
@@ -40,19 +41,41 @@ export function certificateProblem(secret: Secret): string | null {
   }
 }
 
-/** Translates a Secret: a certificate where a gateway refers to it, else nothing. */
+/** Why a Secret cannot serve as a bundle of authorities, or null. */
+export function authoritiesProblem(secret: Secret): string | null {
+  const bundle = pemOf(secret, "ca.crt");
+  if (bundle === null) return "ca.crt is missing";
+  try {
+    return new X509Certificate(bundle).ca ? null : "ca.crt is not the certificate of a CA";
+  } catch {
+    return "ca.crt is not a PEM certificate";
+  }
+}
+
+/** Translates a Secret: its certificate and authorities where something refers to it, else nothing. */
 export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derived {
   const conditions = new Conditions().expect("Accepted");
-  const used = view.select("ProxyGateway", "gateway-secret", fullName(secret)).length > 0;
-  const problem = used ? certificateProblem(secret.body) : null;
+  const name = fullName(secret);
+  const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
+    view.select("ProxyBackend", "backend-secret", name).length > 0;
+  if (!used) return { outcome: conditions.outcome(secret), resource: null };
+  const { body } = secret;
+  const bundle = pemOf(body, "ca.crt");
+  const own = pemOf(body, "tls.crt") !== null || bundle === null;
+  const problem = own ? certificateProblem(body) : authoritiesProblem(body);
   if (problem !== null) conditions.fail("Accepted", "InvalidCertificate", problem);
+  else if (own) {
+    const { validTo } = new X509Certificate(pemOf(body, "tls.crt")!);
+    conditions.note("Certificate", "Loaded", `valid until ${new Date(validTo).toISOString()}`);
+  }
   const outcome = conditions.outcome(secret);
-  if (!used || problem !== null) return { outcome, resource: null };
+  if (problem !== null) return { outcome, resource: null };
   const message = Certificate.create({
     namespace: secret.namespace,
     name: secret.name,
-    certPem: pemOf(secret.body, "tls.crt")!,
-    keyPem: pemOf(secret.body, "tls.key")!,
+    certPem: own ? pemOf(body, "tls.crt")! : NOTHING,
+    keyPem: own ? pemOf(body, "tls.key")! : NOTHING,
+    caPem: bundle !== null && authoritiesProblem(body) === null ? bundle : NOTHING,
   });
   return {
     outcome,

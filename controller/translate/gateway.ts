@@ -1,15 +1,10 @@
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
-import {
-  Gateway,
-  Listener,
-  Protocol,
-  type SniCertificate,
-} from "../../proto/gen/novaedge/v1/config.ts";
-import { certificateProblem } from "./certificate.ts";
+import { cidrProblem } from "../../common/cidr.ts";
+import { Gateway, Listener, Protocol, type Redirect } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
-import { GROUP, mayRefer } from "./grants.ts";
+import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
 import type { SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
@@ -48,15 +43,38 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       ? certificatesOf(gateway, listener, view, fail)
       : [];
     if (protocol === Protocol.PROTOCOL_HTTPS && certificates.length === 0) return;
+    const https = protocol === Protocol.PROTOCOL_HTTPS;
+    const clientAuth = clientAuthOf(gateway, listener, view, fail);
+    if (clientAuth !== undefined && !https) {
+      fail("Accepted", "InvalidClientAuth", "clientAuth needs protocol HTTPS");
+      return;
+    }
+    const proxies = listener.trustedProxies ?? [];
+    const { proxyProtocol } = listener;
+    const senders = proxyProtocol?.enabled === true ? proxyProtocol.trustedCIDRs ?? [] : [];
+    const badNetwork = cidrProblem([...proxies, ...senders]);
+    if (badNetwork !== null) {
+      fail("Accepted", "InvalidCIDR", badNetwork);
+      return;
+    }
     listeners.push(Listener.create({
       name: listener.name,
       port: listener.port,
       protocol,
       hostnames: (listener.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
       bindAddress: listener.address ?? "",
-      tls: protocol === Protocol.PROTOCOL_HTTPS
-        ? { certificates, minVersion: listener.tls?.minVersion ?? "" }
+      tls: https
+        ? { certificates, minVersion: listener.tls?.minVersion ?? "", clientAuth }
         : undefined,
+      proxyProtocol: proxyProtocol?.enabled === true
+        ? { trustedCidrs: senders, version: proxyProtocol.version ?? 0 }
+        : undefined,
+      redirect: https ? undefined : redirectOf(gateway, listener),
+      maxRequestBodyBytes: listener.maxRequestBodySize ?? 0,
+      trustedProxies: proxies,
+      forwarded: listener.forwardedHeader === true,
+      maxConnections: listener.connectionLimits?.perWorker ?? 0,
+      maxConnectionsPerClient: listener.connectionLimits?.perClient ?? 0,
       closedReason: closed.get(index) ?? closed.get(-1) ?? "",
     }));
   });
@@ -70,6 +88,17 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     outcome: conditions.outcome(gateway),
     resource: { kind: Kind.KIND_GATEWAY, body: Gateway.encode(message).finish() },
   };
+}
+
+/** Where a plain listener sends its requests: by its own sslRedirect or the gateway's redirectScheme. */
+function redirectOf(gateway: GatewayObject, listener: ProxyListener): Redirect | undefined {
+  const { redirectScheme } = gateway.body.spec;
+  if (listener.sslRedirect === true) {
+    return { scheme: "https", port: 443, status: 301, exclusions: [] };
+  }
+  if (redirectScheme?.enabled !== true) return undefined;
+  const { scheme = "https", port = 443, statusCode = 301, exclusions = [] } = redirectScheme;
+  return { scheme, port, status: statusCode, exclusions };
 }
 
 /** Why listeners must answer 500, by position; -1 stands for all of them. */
@@ -108,6 +137,9 @@ function conflictOf(
         continue;
       }
       const label = `${other.namespace}/${other.name}/${peer.name}`;
+      if (proxyProtocolKey(peer) !== proxyProtocolKey(listener)) {
+        return `proxyProtocol differs from that of ${label} on the same port`;
+      }
       if (peer.protocol !== listener.protocol) {
         return `port ${listener.port} is ${peer.protocol} at ${label}`;
       }
@@ -121,6 +153,12 @@ function conflictOf(
   return null;
 }
 
+/** A PROXY header comes before anything that could tell listeners of one port apart. */
+function proxyProtocolKey({ proxyProtocol }: ProxyListener): string {
+  if (proxyProtocol?.enabled !== true) return "";
+  return `${proxyProtocol.version ?? 0}|${[...(proxyProtocol.trustedCIDRs ?? [])].sort()}`;
+}
+
 function hostnamesOf({ hostnames }: ProxyListener): string[] {
   return hostnames === undefined || hostnames.length === 0
     ? [""]
@@ -129,36 +167,4 @@ function hostnamesOf({ hostnames }: ProxyListener): string[] {
 
 function overlaps(a: string | undefined, b: string | undefined): boolean {
   return (a ?? "") === (b ?? "") || (a ?? "") === "" || (b ?? "") === "";
-}
-
-function certificatesOf(
-  gateway: GatewayObject,
-  listener: ProxyListener,
-  view: View,
-  fail: (type: string, reason: string, message: string) => void,
-): SniCertificate[] {
-  const found: SniCertificate[] = [];
-  const wanted: [string, ProxyListener["tls"]][] = [
-    ["", listener.tls],
-    ...Object.entries(listener.tlsCertificates ?? {}),
-  ];
-  for (const [serverName, tls] of wanted) {
-    if (tls?.secretRef === undefined) continue;
-    const { namespace = gateway.namespace, name } = tls.secretRef;
-    const label = `${namespace}/${name}`;
-    const from = { group: GROUP, kind: "ProxyGateway", namespace: gateway.namespace };
-    if (!mayRefer(view, from, { group: "", kind: "Secret", namespace, name })) {
-      fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for Secret ${label}`);
-      continue;
-    }
-    const secret = view.get("Secret", namespace, name);
-    const problem = secret === null ? "not found" : certificateProblem(secret.body);
-    if (problem !== null) {
-      fail("ResolvedRefs", "InvalidCertificateRef", `Secret ${label}: ${problem}`);
-    } else found.push({ serverName: serverName.toLowerCase(), certificate: label });
-  }
-  if (wanted.every(([, tls]) => tls?.secretRef === undefined)) {
-    fail("ResolvedRefs", "InvalidCertificateRef", "an HTTPS listener needs tls.secretRef");
-  }
-  return found;
 }

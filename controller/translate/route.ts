@@ -43,6 +43,7 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
       backendRefs: rule.backendRefs.map((ref) => backendRef(route, ref, view, conditions)),
       requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
       closedReason: closed.get(index) ?? closed.get(-1) ?? "",
+      upgrades: rule.upgrades ?? [],
     })),
   });
   const outcome = conditions.outcome(route);

@@ -15,6 +15,8 @@ export type Index =
   | "gateway-port"
   /** ProxyGateways that refer to a Secret: "namespace/name". */
   | "gateway-secret"
+  /** ProxyBackends that refer to a Secret: "namespace/name". */
+  | "backend-secret"
   /** EndpointSlices of a Service: "namespace/name". */
   | "slice-service";
 
@@ -37,8 +39,20 @@ export function secretsOf(gateway: SourceObject<"ProxyGateway">): string[] {
       const { namespace = gateway.namespace, name } = config.secretRef;
       names.add(`${namespace}/${name}`);
     }
+    const { caCertRef, mode } = listener.clientAuth ?? {};
+    if (caCertRef !== undefined && mode !== "none") {
+      names.add(`${caCertRef.namespace ?? gateway.namespace}/${caCertRef.name}`);
+    }
   }
   return [...names];
+}
+
+/** Secrets a backend's TLS names; they are in its own namespace. */
+export function secretsOfBackend({ namespace, body }: SourceObject<"ProxyBackend">): string[] {
+  const { caCertSecretRef, clientCertSecretRef } = body.spec.tls ?? {};
+  return [caCertSecretRef, clientCertSecretRef].filter((name) => name !== undefined).map((name) =>
+    `${namespace}/${name}`
+  );
 }
 
 /** Index entries an object belongs to. */
@@ -48,6 +62,10 @@ export function indexKeysOf(object: SourceObject): string[] {
     const gateway = object as SourceObject<"ProxyGateway">;
     for (const { port } of gateway.body.spec.listeners) keys.push(`gateway-port:${port}`);
     for (const secret of secretsOf(gateway)) keys.push(`gateway-secret:${secret}`);
+  } else if (object.kind === "ProxyBackend") {
+    for (const secret of secretsOfBackend(object as SourceObject<"ProxyBackend">)) {
+      keys.push(`backend-secret:${secret}`);
+    }
   } else if (object.kind === "EndpointSlice") {
     const service = object.body.metadata.labels?.[SERVICE_LABEL];
     if (service !== undefined) {

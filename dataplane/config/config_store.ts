@@ -2,12 +2,14 @@ import type { Delta, Refusal } from "../../proto/gen/novaedge/v1/distribution.ts
 import { Gateway } from "../../proto/gen/novaedge/v1/config.ts";
 import { keyOf, Kind, type Resource } from "../../common/delta/resources.ts";
 import { ResourceStore } from "../../common/delta/resource_store.ts";
+import { CertificateDates } from "./certificate_dates.ts";
 import type { ResourceChange } from "../worker/messages.ts";
 import type { Supervisor } from "../worker/supervisor.ts";
 
 /** What the dataplane holds: only what its workers accepted. */
 export class ConfigStore {
   readonly store = new ResourceStore();
+  readonly certificates = new CertificateDates();
   readonly #supervisor: () => Supervisor;
   #ready = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -44,6 +46,7 @@ export class ConfigStore {
     const byKey = new Map(refused.map((refusal) => [keyOf(refusal), refusal.reason]));
     const accepted = delta.upserts.filter((resource) => !byKey.has(keyOf(resource)));
     this.store.apply({ ...delta, upserts: accepted });
+    this.certificates.apply(accepted, delta.removals);
     this.#ready = true;
     return delta.upserts.filter((resource) => byKey.has(keyOf(resource))).map((
       { kind, name, hash },

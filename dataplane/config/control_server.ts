@@ -140,7 +140,13 @@ export class ControlServer {
       }));
       return { $case: "nack", value: { nonce, version, refusals } };
     }
+    const before = new Set(config.certificates.expired(Date.now()));
     const refusals = await config.apply(delta);
+    for (const certificate of config.certificates.expired(Date.now())) {
+      if (!before.has(certificate)) {
+        log.warn({ certificate }, "certificate has expired; it still serves");
+      }
+    }
     for (const { resource, reason } of refusals) {
       log.warn({ kind: resource?.kind, resource: resource?.name, reason }, "resource refused");
     }

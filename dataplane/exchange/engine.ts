@@ -2,6 +2,8 @@ import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
+import type { TurnEnd } from "../net/turn_end.ts";
+import type { Overload } from "../worker/overload.ts";
 import type { Ticker } from "../worker/ticker.ts";
 
 /** What the exchanges of one worker share. */
@@ -14,6 +16,10 @@ export interface Engine {
   readonly timeOrigin: number;
   /** Random prefix of this worker's request ids. */
   readonly requestIdPrefix: string;
+  /** Joins what several calls of one turn write. */
+  readonly turnEnd: TurnEnd;
+  /** Bytes kept for slow peers, and whether new work must be refused. */
+  readonly overload: Overload;
   /** Set while the dataplane ends: every answer closes its connection. */
   draining: boolean;
 }

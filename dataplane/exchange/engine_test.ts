@@ -11,6 +11,7 @@ function rule(weights: readonly number[]): CompiledRule {
     totalWeight: weights.reduce((sum, weight) => sum + weight, 0),
     requestTimeout: 0,
     closedReason: "",
+    upgrades: [],
   };
 }
 

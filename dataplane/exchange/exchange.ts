@@ -1,20 +1,25 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
-import { text } from "../http1/bytes.ts";
-import type { RequestHead } from "../http1/request_head.ts";
-import type { ResponseHead } from "../http1/response_head.ts";
-import { writeChunk, writeRequest } from "../http1/write_request.ts";
-import { countRequest, GLOBAL } from "../observe/counters.ts";
-import { type Reason, REASON_INDEX } from "../observe/reasons.ts";
-import type { CompiledRule, RouteRequest } from "../router/compiled.ts";
-import { canonicalPath, isCanonical, mergeSlashes } from "../router/path.ts";
-import { type HostDecision, matchRoute } from "../router/port_table.ts";
-import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
-import type { UpstreamConnection } from "../upstream/upstream_connection.ts";
-import type { UpstreamFailure, UpstreamUser } from "../upstream/user.ts";
+import { type RequestAdditions, writeRequest } from "../http1/write_request.ts";
+import { grpcAnswer, refusalAnswer } from "../message/local_answer.ts";
+import type { LocalAnswer } from "../message/local_answer.ts";
+import type { RequestHead } from "../message/request_head.ts";
+import { Version } from "../message/request_head.ts";
+import type { ResponseHead } from "../message/response_head.ts";
+import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
+import { GLOBAL } from "../observe/counters.ts";
+import type { Reason } from "../observe/reasons.ts";
+import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Downstream } from "./downstream.ts";
-import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
+import type { Engine, PortRuntime } from "./engine.ts";
+import { forwardedFields } from "./forwarded.ts";
+import { grpcTimeout } from "./grpc_timeout.ts";
+import { record } from "./record.ts";
+import { Replay } from "./replay.ts";
+import { nextRequestId } from "./request_id.ts";
+import { Routing } from "./routing.ts";
+import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
 
 /** Methods that may be sent again on a fresh connection (semantics of re-sending). */
 const RESENDABLE = new Set(["GET", "HEAD", "OPTIONS"]);
@@ -22,6 +27,8 @@ const RESENDABLE = new Set(["GET", "HEAD", "OPTIONS"]);
 const FAILURE_STATUS: Readonly<Record<UpstreamFailure, number>> = {
   connect_failed: 502,
   connect_timeout: 504,
+  upstream_tls: 502,
+  upstream_refused: 502,
   upstream_reset: 502,
   upstream_protocol: 502,
   response_timeout: 504,
@@ -31,6 +38,7 @@ const FAILURE_STATUS: Readonly<Record<UpstreamFailure, number>> = {
 
 /** Status logged for a client that left before its answer; never sent. */
 const CLIENT_GONE = 499;
+const WEBSOCKET = "websocket";
 
 const enum Phase {
   Idle,
@@ -39,124 +47,148 @@ const enum Phase {
   /** The request is on its way or sent; no answer yet. */
   Sent,
   Answering,
+  /** After a 101: bytes of another protocol flow both ways. */
+  Tunnel,
 }
 
-let requestNumber = 0;
+/** What each request changes in what is added to its head; one object serves all of a worker's. */
+const additions = {
+  method: "",
+  path: null as string | null,
+  peerFields: new Uint8Array(0) as Uint8Array,
+  forwardedHost: "",
+  defaultHost: "",
+  requestId: "",
+  upgrade: "",
+  webSocketKey: "",
+} satisfies RequestAdditions;
 
 /**
  * One request and its answer: routes it, finds an endpoint and moves bytes both ways. The object is
  * reused for every request of an HTTP/1.1 connection, so nothing is allocated per request but bytes.
  */
-export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
-  method = "";
-  path = "";
-  query = "";
+export class Exchange implements UpstreamUser, Deadlined {
   deadline = Infinity;
   tickerSlot = -1;
+  upstreamMethod = "";
+  upgrade = "";
+  readonly routing: Routing;
   readonly #engine: Engine;
   readonly #port: PortRuntime;
   readonly #downstream: Downstream;
+  readonly #replay = new Replay();
   #phase = Phase.Idle;
-  #head!: RequestHead;
-  #decision!: HostDecision;
-  #rule: CompiledRule | null = null;
-  #endpoint: EndpointRuntime | null = null;
-  #backend = "";
-  #upstream: UpstreamConnection | null = null;
-  /** Head, and body bytes that came with it, as they go to the backend. */
-  #bytes: Buffer | null = null;
-  #chunkedRequest = false;
+  #upstream: UpstreamStream | null = null;
+  /** The head as it goes to the backend. */
+  #head: Buffer | null = null;
+  #unsized = false;
+  /** Trailer lines that wait for a connection. */
+  #trailers: Buffer | null = null;
   #requestEnded = false;
-  /** Body bytes beyond `#bytes` were sent, so the request cannot be sent again. */
-  #streamed = false;
   #hasBody = false;
-  #reused = false;
   #resent = false;
+  #http2 = false;
+  #grpc = false;
+  #webSocketKey = "";
   /** In the pool's queue; and whether that, not the request's timeout, sets the deadline. */
   #queued = false;
   #queueDecides = false;
-  #host = "";
-  #rawPath = "";
-  #requestId = "";
+  /** Ticker time at which the whole request is over. */
+  #timeoutAt = Infinity;
+  #tunnelEnds = 0;
+  #maxBody = 0;
+  client = "";
+  requestId = "";
+  startedAt = 0;
+  bytesIn = 0;
+  bytesOut = 0;
   #status = 0;
-  #startedAt = 0;
-  #bytesIn = 0;
-  #bytesOut = 0;
 
   constructor(engine: Engine, port: PortRuntime, downstream: Downstream) {
     this.#engine = engine;
     this.#port = port;
     this.#downstream = downstream;
+    this.routing = new Routing(engine, port);
   }
 
   get active(): boolean {
     return this.#phase !== Phase.Idle;
   }
 
-  /** Value of a request field; valid while the head is being routed. */
-  header(name: string): string | null {
-    return this.#head.block.get(name);
+  /** Whether the connection carries another protocol now. */
+  get tunnelling(): boolean {
+    return this.#phase === Phase.Tunnel;
   }
 
   /** Starts with a parsed head and the (decoded) body bytes that came with it. */
   start(head: RequestHead, body: Buffer | null, ended: boolean): void {
-    this.#begin(head);
-    const refusal = this.#route(head);
+    this.#begin(head, body, ended);
+    const { routing } = this;
+    const refusal = routing.find(this.#downstream.peer.tlsListener);
     if (refusal !== null) {
-      this.fail(refusal[0], refusal[1]);
+      this.#answer(refusal.answer, refusal.status, refusal.reason);
       return;
     }
-    this.#requestEnded = ended;
-    this.#hasBody = head.hasBody;
-    this.#chunkedRequest = head.framing.chunked;
-    this.#bytesIn = body === null ? 0 : body.length;
-    const first = this.#chunkedRequest && (body !== null || ended) ? writeChunk(body, ended) : body;
-    this.#bytes = writeRequest(head, {
-      path: this.path === this.#rawPath ? null : this.#target(),
-      peerFields: this.#downstream.peerFields,
-      defaultHost: this.#endpoint!.label,
-      requestId: head.requestIdIndex >= 0 ? "" : this.#requestId,
-    }, first);
-    this.#acquire(false);
+    this.#maxBody = routing.decision.listener!.settings.maxBody;
+    this.upgrade = head.upgrade !== "" && this.#allowsUpgrade(head.upgrade) ? head.upgrade : "";
+    this.#setTimeout(head);
+    this.#write(head);
+    this.#acquire(body, false);
   }
 
-  /** More of the request body; the exchange may ask to pause. */
+  /** More of the request body, or of a tunnel's bytes; the exchange may ask to pause. */
   requestBody(body: Buffer | null, ended: boolean): void {
     this.#requestEnded = ended;
-    if (body !== null) this.#bytesIn += body.length;
+    if (body !== null) this.bytesIn += body.length;
     if (this.#upstream === null) return;
-    this.#streamed = true;
-    const bytes = this.#chunkedRequest && (body !== null || ended) ? writeChunk(body, ended) : body;
-    if (!this.#upstream.sendBody(bytes, ended) && !ended) this.#downstream.pauseRequest();
+    if (this.#phase === Phase.Tunnel) {
+      const flowing = this.#upstream.sendBody(body, ended);
+      if (ended) this.#tunnelEnded();
+      else if (!flowing) this.#downstream.pauseRequest();
+      return;
+    }
+    if (this.#maxBody > 0 && this.bytesIn > this.#maxBody) {
+      this.#bodyTooLarge();
+      return;
+    }
+    this.#replay.add(body);
+    if (!this.#upstream.sendBody(body, ended) && !ended) this.#downstream.pauseRequest();
+  }
+
+  /** The request ends, with trailer lines. */
+  requestTrailers(lines: Buffer): void {
+    this.#requestEnded = true;
+    if (this.#upstream === null) {
+      this.#trailers = lines;
+      return;
+    }
+    this.#replay.give();
+    this.#upstream.sendTrailers(lines);
   }
 
   /** Answers without, or instead of, a backend. */
   fail(status: number, reason: Reason): void {
     this.#leaveUpstream();
-    this.#bytesOut += this.#downstream.sendLocal(status, reason);
-    this.#finish(status, reason);
+    this.#answer(refusalAnswer(status, reason), status, reason);
   }
 
-  /** The client's connection is gone or unusable: the backend is told at once. */
+  /** The client's connection or stream is gone or unusable: the backend is told at once. */
   abort(reason: Reason): void {
     if (this.#phase === Phase.Idle) return;
+    const answered = this.#phase === Phase.Answering || this.#phase === Phase.Tunnel;
     this.#leaveUpstream();
-    this.#finish(this.#phase === Phase.Answering ? this.#status : CLIENT_GONE, reason);
+    this.#finish(answered ? this.#status : CLIENT_GONE, reason);
   }
 
   /** Counts a request whose head was refused before it could be routed. */
-  refused(method: string, host: string, status: number, reason: Reason, bytesOut: number): void {
-    this.#startedAt = performance.now();
-    this.method = method;
-    this.#host = host;
-    this.#rawPath = "";
-    this.#requestId = "";
-    this.#bytesIn = 0;
-    this.#bytesOut = bytesOut;
-    this.#rule = null;
-    this.#endpoint = null;
-    this.#decision = this.#port.table.resolve(host);
-    this.#record(status, reason);
+  refused(status: number, reason: Reason, bytesOut: number): void {
+    this.startedAt = performance.now();
+    this.routing.beginRefused();
+    this.client = this.#downstream.peer.label;
+    this.requestId = "";
+    this.bytesIn = 0;
+    this.bytesOut = bytesOut;
+    record(this.#engine, this.#port, this, status, reason);
   }
 
   /** The client takes bytes again. */
@@ -164,17 +196,34 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
     this.#upstream?.resume();
   }
 
-  onConnection(upstream: UpstreamConnection): void {
-    this.#upstream = upstream;
-    this.#reused = upstream.served > 0;
+  onStream(stream: UpstreamStream): void {
+    this.#upstream = stream;
     this.#phase = Phase.Sent;
     this.#queued = false;
-    if (this.#rule!.requestTimeout > 0) this.#arm();
+    if (this.#timeoutAt !== Infinity) this.#arm();
     else this.deadline = Infinity;
-    const flowing = upstream.send(this, this.#bytes!, this.#requestEnded);
-    if (this.#requestEnded) return;
+    const flowing = stream.send(
+      this.#head!,
+      this.#replay.take(),
+      this.#unsized,
+      this.#requestEnded && this.#trailers === null,
+    );
+    if (this.#trailers !== null && this.#upstream === stream) {
+      this.#replay.give();
+      stream.sendTrailers(this.#trailers);
+      this.#trailers = null;
+    }
+    if (this.#requestEnded || this.upgrade !== "" || this.#upstream !== stream) return;
     if (flowing) this.#downstream.resumeRequest();
     else this.#downstream.pauseRequest();
+  }
+
+  proxySource(): ProxyEndpoint {
+    return this.#downstream.peer;
+  }
+
+  proxyDestination(): ProxyEndpoint {
+    return this.#downstream.peer.destination();
   }
 
   onInterim(head: ResponseHead): void {
@@ -182,9 +231,15 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
   }
 
   onResponse(head: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): void {
+    if (this.upgrade !== "" && this.#http2 && head.status < 300) {
+      // To a client of extended CONNECT a success would mean that the tunnel is open.
+      this.fail(502, "upstream_protocol");
+      return;
+    }
     this.#phase = Phase.Answering;
     this.#status = head.status;
-    if (body !== null) this.#bytesOut += body.length;
+    this.#replay.give();
+    if (body !== null) this.bytesOut += body.length;
     if (ended) this.#upstream = null;
     const flowing = this.#downstream.sendHead(head, body, ended, more);
     if (ended) this.#finish(this.#status, "ok");
@@ -192,11 +247,34 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
   }
 
   onResponseBody(body: Buffer | null, ended: boolean, more: boolean): void {
-    if (body !== null) this.#bytesOut += body.length;
-    if (ended) this.#upstream = null;
+    if (body !== null) this.bytesOut += body.length;
+    const tunnel = this.#phase === Phase.Tunnel;
+    if (ended && !tunnel) this.#upstream = null;
     const flowing = this.#downstream.sendBody(body, ended, more);
-    if (ended) this.#finish(this.#status, "ok");
+    if (tunnel) {
+      if (ended) this.#tunnelEnded();
+      else if (!flowing) this.#upstream?.pause();
+    } else if (ended) this.#finish(this.#status, "ok");
     else if (!flowing) this.#upstream?.pause();
+  }
+
+  onResponseTrailers(lines: Buffer): void {
+    this.#upstream = null;
+    this.#downstream.sendTrailers(lines);
+    this.#finish(this.#status, "ok");
+  }
+
+  onUpgraded(head: ResponseHead, rest: Buffer | null): void {
+    if (this.#webSocketKey !== "" && !acceptsWebSocket(head, this.#webSocketKey)) {
+      this.fail(502, "upstream_protocol");
+      return;
+    }
+    this.#phase = Phase.Tunnel;
+    this.#status = head.status;
+    this.deadline = Infinity;
+    if (rest !== null) this.bytesOut += rest.length;
+    if (!this.#downstream.sendUpgrade(head, rest)) this.#upstream?.pause();
+    this.#downstream.resumeRequest();
   }
 
   onUpstreamDrain(): void {
@@ -204,21 +282,21 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
   }
 
   onUpstreamFailure(failure: UpstreamFailure, answered: boolean): void {
-    const connected = this.#upstream !== null;
+    const stream = this.#upstream;
     this.#upstream = null;
-    if (this.#phase === Phase.Answering) {
+    if (this.#phase === Phase.Answering || this.#phase === Phase.Tunnel) {
       this.#downstream.cut();
-      this.#finish(this.#status, failure);
+      this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
-    if (!this.#resent && !answered && this.#mayResend(failure, connected)) {
+    if (!this.#resent && !answered && this.#mayResend(failure, stream)) {
       this.#resent = true;
       this.#engine.counters[GLOBAL.resent]++;
-      const backend = this.#engine.backends.get(this.#backend);
-      const endpoint = backend?.pick(connected ? null : this.#endpoint) ?? null;
+      const { routing } = this;
+      const endpoint = routing.backend!.pick(stream === null ? routing.endpoint : null);
       if (endpoint !== null) {
-        this.#endpoint = endpoint;
-        this.#acquire(true);
+        routing.endpoint = endpoint;
+        this.#acquire(null, true);
         return;
       }
     }
@@ -238,155 +316,138 @@ export class Exchange implements UpstreamUser, RouteRequest, Deadlined {
 
   /**
    * Without retry configuration a request goes out again, once and on a fresh connection, only if not a
-   * byte of it was written, or if it is a safe method without a body whose reused connection closed
-   * before any byte of an answer.
+   * byte of it was written, if the backend proved that it did not process it, or if it is a safe method
+   * without a body whose reused connection closed before any byte of an answer.
    */
-  #mayResend(failure: UpstreamFailure, connected: boolean): boolean {
-    if (this.#streamed) return false;
-    if (!connected) return failure === "connect_failed" || failure === "connect_timeout";
-    return failure === "upstream_reset" && this.#reused && !this.#hasBody &&
-      RESENDABLE.has(this.method);
+  #mayResend(failure: UpstreamFailure, stream: UpstreamStream | null): boolean {
+    if (stream === null) {
+      return failure === "connect_failed" || failure === "connect_timeout" ||
+        failure === "upstream_tls";
+    }
+    if (failure === "upstream_refused") return this.#replay.complete;
+    return failure === "upstream_reset" && stream.reused && !this.#hasBody &&
+      RESENDABLE.has(this.routing.method);
   }
 
-  #begin(head: RequestHead): void {
-    this.#startedAt = performance.now();
-    this.#head = head;
+  #begin(head: RequestHead, body: Buffer | null, ended: boolean): void {
+    this.startedAt = performance.now();
     this.#phase = Phase.Acquiring;
-    this.method = head.method;
-    this.#host = head.host;
-    this.#rule = null;
-    this.#endpoint = null;
     this.#upstream = null;
-    this.#bytes = null;
-    this.#streamed = false;
     this.#resent = false;
     this.#status = 0;
-    this.#bytesIn = 0;
-    this.#bytesOut = 0;
-    this.#requestId = head.requestIdIndex >= 0
+    this.#http2 = head.version === Version.Http2;
+    this.#grpc = head.grpc && this.#http2;
+    this.upgrade = "";
+    this.#webSocketKey = "";
+    this.#unsized = head.framing.unsized;
+    this.#requestEnded = ended;
+    this.#hasBody = head.hasBody;
+    this.bytesIn = body === null ? 0 : body.length;
+    this.bytesOut = 0;
+    this.#tunnelEnds = 0;
+    this.#replay.clear();
+    this.#trailers = null;
+    this.client = this.#downstream.peer.label;
+    this.requestId = head.requestIdIndex >= 0
       ? head.block.value(head.requestIdIndex)
-      : this.#engine.requestIdPrefix + (requestNumber++).toString(16).padStart(12, "0");
-    const target = text(head.buffer, head.targetStart, head.targetEnd);
-    const question = target.indexOf("?");
-    this.#rawPath = (question < 0 ? target : target.slice(0, question)) || "/";
-    this.query = question < 0 ? "" : target.slice(question + 1);
+      : nextRequestId(this.#engine.requestIdPrefix);
+    this.routing.begin(head);
   }
 
-  /** Finds rule and endpoint; otherwise the status and reason to answer with. */
-  #route(head: RequestHead): [number, Reason] | null {
-    this.#decision = this.#port.table.resolve(head.host);
-    if (this.method === "CONNECT") return [501, "connect_unsupported"];
-    if (this.method === "TRACE") return [405, "trace_refused"];
-    let matchPath = this.#rawPath;
-    this.path = matchPath;
-    if (!isCanonical(matchPath) && matchPath !== "*") {
-      const canonical = canonicalPath(matchPath);
-      if (canonical.path === null) return [400, "bad_path"];
-      this.path = canonical.path;
-      matchPath = mergeSlashes(canonical.path);
-    }
-    const { listener } = this.#decision;
-    if (listener === null) return [404, "no_listener"];
-    const { tlsListener } = this.#downstream;
-    if (tlsListener !== null && tlsListener !== listener.key) return [421, "misdirected"];
-    if (listener.closedReason !== "") return [500, "listener_closed"];
-    const sentPath = this.path;
-    this.path = matchPath;
-    const entry = matchRoute(this.#decision, this);
-    this.path = sentPath;
-    if (entry === null) return [404, "no_route"];
-    this.#rule = entry.rule;
-    if (entry.rule.closedReason !== "") return [500, "route_closed"];
-    const ref = nextRef(entry.rule);
-    if (ref === null || ref.invalidReason !== "") return [500, "backend_missing"];
-    return this.#pick(ref.backend);
+  #allowsUpgrade(token: string): boolean {
+    return token === WEBSOCKET || this.routing.rule!.upgrades.includes(token);
   }
 
-  #pick(name: string): [number, Reason] | null {
-    const backend = this.#engine.backends.get(name);
-    this.#backend = name;
-    if (backend === undefined) return [500, "backend_missing"];
-    if (backend.closedReason !== "") return [500, "backend_closed"];
-    this.#endpoint = backend.pick(null);
-    return this.#endpoint === null ? [503, "no_endpoints"] : null;
+  #setTimeout(head: RequestHead): void {
+    const { requestTimeout } = this.routing.rule!;
+    const asked = this.#grpc ? grpcTimeout(head) : 0;
+    const shortest = asked > 0 && (requestTimeout === 0 || asked < requestTimeout)
+      ? asked
+      : requestTimeout;
+    this.#timeoutAt = shortest === 0 ? Infinity : this.#engine.ticker.now + shortest;
   }
 
-  /** Target with the canonical path; the query's bytes never change. */
-  #target(): string {
-    return this.query === "" && !this.#head.hasQuery ? this.path : `${this.path}?${this.query}`;
+  #write(head: RequestHead): void {
+    const { routing } = this;
+    const { peer } = this.#downstream;
+    const forwarding = forwardedFields(head, peer, routing.decision.listener!);
+    if (forwarding !== null) this.client = forwarding.client;
+    this.upstreamMethod = this.upgrade === "" ? routing.method : "GET";
+    additions.method = this.upstreamMethod;
+    additions.path = routing.changedTarget();
+    additions.peerFields = forwarding === null ? peer.fields : forwarding.fields;
+    additions.forwardedHost = forwarding === null ? head.host : "";
+    additions.defaultHost = routing.endpoint!.label;
+    additions.requestId = head.requestIdIndex >= 0 ? "" : this.requestId;
+    additions.upgrade = this.upgrade;
+    if (this.upgrade === WEBSOCKET && this.#http2) this.#webSocketKey = webSocketKey();
+    additions.webSocketKey = this.#webSocketKey;
+    this.#head = writeRequest(head, additions);
   }
 
-  #acquire(fresh: boolean): void {
+  /** @param body first bytes of the body, null when `#replay` has them */
+  #acquire(body: Buffer | null, fresh: boolean): void {
     this.#phase = Phase.Acquiring;
     if (!this.#requestEnded) this.#downstream.pauseRequest();
-    const { pool } = this.#endpoint!;
-    const acquired = pool.acquire(this, fresh);
+    this.#replay.begin(body, this.routing.backend!.multiplexes);
+    const acquired = this.routing.endpoint!.pool.acquire(this, fresh);
+    if (acquired === "given") return;
     if (acquired === "full") {
       this.fail(503, "pending_overflow");
       return;
     }
+    this.#replay.keep();
     // Opening a connection has a limit of its own; a place in the queue has not.
     this.#queued = acquired === "queued";
-    if (acquired !== "given" && (this.#queued || this.#rule!.requestTimeout > 0)) this.#arm();
+    this.#arm();
   }
 
   /** Sets the deadline of the whole request, and that of the queue while the request is in it. */
   #arm(): void {
     const { ticker } = this.#engine;
     if (this.tickerSlot < 0) ticker.add(this);
-    const timeout = this.#rule!.requestTimeout;
-    const total = timeout === 0
-      ? Infinity
-      : ticker.now + timeout - (performance.now() - this.#startedAt);
-    this.deadline = this.#queued ? Math.min(total, ticker.now + LIMIT.pending) : total;
-    this.#queueDecides = this.deadline < total;
+    this.deadline = this.#queued
+      ? Math.min(this.#timeoutAt, ticker.now + LIMIT.pending)
+      : this.#timeoutAt;
+    this.#queueDecides = this.deadline < this.#timeoutAt;
+  }
+
+  #answer(answer: LocalAnswer, status: number, reason: Reason): void {
+    this.bytesOut += this.#downstream.sendLocal(this.#grpc ? grpcAnswer(answer) : answer);
+    this.#finish(status, reason);
+  }
+
+  /** More came than the listener takes: the client learns it as long as no answer has begun. */
+  #bodyTooLarge(): void {
+    if (this.#phase !== Phase.Answering) {
+      this.fail(413, "body_too_large");
+      return;
+    }
+    this.#leaveUpstream();
+    this.#downstream.cut();
+    this.#finish(this.#status, "body_too_large");
+  }
+
+  /** One direction of a tunnel has ended; with the second it is over. */
+  #tunnelEnded(): void {
+    if (++this.#tunnelEnds < 2) return;
+    this.#leaveUpstream();
+    this.#finish(this.#status, "ok");
   }
 
   #leaveUpstream(): void {
     if (this.#upstream !== null) this.#upstream.abandon();
-    else if (this.#phase === Phase.Acquiring) this.#endpoint?.pool.cancel(this);
+    else if (this.#phase === Phase.Acquiring) this.routing.endpoint?.pool.cancel(this);
     this.#upstream = null;
   }
 
   #finish(status: number, reason: Reason): void {
     this.#phase = Phase.Idle;
-    this.#bytes = null;
+    this.#head = null;
+    this.#replay.clear();
     this.deadline = Infinity;
     if (this.tickerSlot >= 0) this.#engine.ticker.remove(this);
-    this.#record(status, reason);
+    record(this.#engine, this.#port, this, status, reason);
     this.#downstream.exchangeDone();
-  }
-
-  #record(status: number, reason: Reason): void {
-    const { counters, accessLog, timeOrigin } = this.#engine;
-    const now = performance.now();
-    const milliseconds = now - this.#startedAt;
-    const listener = this.#decision.listener === null ? null : this.#decision.listener.key;
-    const slot = this.#port.slotOf(listener);
-    countRequest(
-      counters,
-      slot,
-      status,
-      REASON_INDEX[reason],
-      milliseconds,
-      this.#bytesIn,
-      this.#bytesOut,
-    );
-    if (!accessLog.enabled || !this.#port.logs(this.#decision)) return;
-    accessLog.add({
-      listener: listener ?? "",
-      method: this.method,
-      host: this.#host,
-      path: this.#rawPath,
-      route: this.#rule === null ? "" : this.#rule.route,
-      upstream: this.#endpoint === null ? "" : this.#endpoint.label,
-      client: this.#downstream.client,
-      requestId: this.#requestId,
-      status,
-      reason,
-      bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
-      milliseconds,
-    }, timeOrigin + now);
   }
 }

@@ -8,6 +8,9 @@ const ANSWERS = [
   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
 ];
 
+const WEBSOCKET = "GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+const SWITCH = "HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
 /** Brings one connection of the pool into use and back, so that the next request reuses it. */
 function warm(edge: Harness) {
   const client = edge.client();
@@ -181,11 +184,85 @@ Deno.test("interim answers pass, and 101 that nobody asked for is an error", () 
   assert.equal(client.take(), "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n");
   upstream.receive(OK);
   assert.equal(client.take(), OK);
-  client.receive(GET.replace("\r\n\r\n", "\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"));
+  client.receive(GET);
   assert.ok(!/upgrade/i.test(upstream.take()));
-  upstream.receive("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\nframes");
+  upstream.receive(`${SWITCH}frames`);
   assert.match(client.take(), /^HTTP\/1\.1 502/);
   assert.equal(upstream.closed, true);
+});
+
+Deno.test("a query passes byte for byte, an empty one too, also behind a path that was changed", () => {
+  const targets = [["/a?b=%20c?d", "/a?b=%20c?d"], ["/%61?%61", "/a?%61"], ["/%61?", "/a?"]];
+  for (const [target, sent] of [...targets, ["/%61", "/a"], ["/a?/../b", "/a?/../b"]]) {
+    const edge = harness();
+    edge.client().receive(GET.replace("/", target));
+    assert.ok(edge.upstream(0).take().startsWith(`GET ${sent} HTTP/1.1\r\n`), target);
+  }
+});
+
+Deno.test("only an upgrade that may pass is asked for", () => {
+  const asking = [
+    // A token that the route does not name; a body behind the request; no Connection: upgrade.
+    WEBSOCKET.replace("websocket", "h2c"),
+    WEBSOCKET.replace("Host", "Content-Length: 1\r\nHost") + "x",
+    WEBSOCKET.replace("Connection: upgrade\r\n", ""),
+  ];
+  for (const text of asking) {
+    const edge = harness();
+    const client = edge.client();
+    client.receive(text);
+    const upstream = edge.upstream(0);
+    assert.ok(!/upgrade/i.test(upstream.take()), text);
+    upstream.receive(SWITCH);
+    assert.match(client.take(), /^HTTP\/1\.1 502/, text);
+  }
+});
+
+Deno.test("an upgrade passes, and then bytes both ways until both sides have ended", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(`${WEBSOCKET}early`);
+  const upstream = edge.upstream(0);
+  assert.match(upstream.take(), /\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n$/);
+  upstream.receive(`${SWITCH}frames`);
+  assert.match(client.take(), /^HTTP\/1\.1 101 .*connection: upgrade\r\n\r\nframes$/s);
+  assert.equal(upstream.take(), "early", "what came before the 101 waited for it");
+  // What looks like HTTP is none any more.
+  client.receive(GET);
+  upstream.receive(OK);
+  assert.deepEqual([upstream.take(), client.take()], [GET, OK]);
+  upstream.events.onEnd();
+  assert.deepEqual([client.ended, edge.log().length], [true, 0]);
+  client.events.onEnd();
+  assert.deepEqual(edge.log().map(({ status, reason }) => [status, reason]), [[101, "ok"]]);
+  assert.equal(edge.backends.get("b")!.endpoints[0].pool.connections, 0);
+});
+
+Deno.test("an upgrade that the backend does not take is an ordinary answer", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(WEBSOCKET);
+  edge.upstream(0).receive(OK);
+  assert.equal(client.take(), OK);
+  client.receive(GET);
+  assert.equal(edge.connects, 1);
+});
+
+Deno.test("trailers of an answer pass but for those of framing, and the connection stays", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(GET);
+  const upstream = edge.upstream(0);
+  const chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n";
+  upstream.receive(`${chunked}Content-Length: 9\r\nX-Sum: 1\r\nSet-Cookie: a=b\r\n\r\n`);
+  assert.ok(client.take().endsWith("\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n"));
+  assert.equal(edge.backends.get("b")!.endpoints[0].pool.idleConnections, 1);
+  // HTTP/1.0 has no chunks, so no place for trailers.
+  const old = edge.client();
+  old.receive("GET / HTTP/1.0\r\nHost: h\r\n\r\n");
+  upstream.receive(`${chunked}X-Sum: 1\r\n\r\n`);
+  assert.ok(old.take().endsWith("\r\n\r\nok"));
+  assert.equal(old.ended, true);
 });
 
 Deno.test("a client that leaves ends the exchange with the backend at once", () => {

@@ -1,5 +1,6 @@
-import type { Buffer } from "node:buffer";
-import { CLASS, CR, FIELD_VALUE, LF } from "./bytes.ts";
+import { Buffer } from "node:buffer";
+import { CLASS, CR, FIELD_VALUE, LF } from "../message/bytes.ts";
+import { readTrailers } from "../message/trailers.ts";
 
 /** Longest accepted chunk-size line, extensions included, and longest trailer section, in bytes. */
 const MAX_SIZE_LINE = 256;
@@ -22,12 +23,15 @@ const enum State {
 
 /**
  * Decoder of the chunked coding (RFC 9112 section 7.1), fed with bytes. Each `read` consumes up to one
- * run of chunk data. Trailers are checked and dropped.
+ * run of chunk data.
  */
 export class ChunkedDecoder {
   #state = State.Size;
   #left = 0;
   #line = 0;
+  #section: number[] = [];
+  /** Trailer lines that may be passed on, once `done`; null without any. */
+  trailers: Buffer | null = null;
   /** Bounds of the data found by the last `read`; empty when it found none. */
   dataStart = 0;
   dataEnd = 0;
@@ -40,6 +44,8 @@ export class ChunkedDecoder {
     this.#state = State.Size;
     this.#left = 0;
     this.#line = 0;
+    this.trailers = null;
+    if (this.#section.length > 0) this.#section = [];
   }
 
   /** Reads from `at`; returns the position it stopped at, or -1 for malformed bytes. */
@@ -95,7 +101,8 @@ export class ChunkedDecoder {
           break;
         case State.TrailerStart:
           if (byte === CR) this.#state = State.EndLf;
-          else if ((CLASS[byte] & FIELD_VALUE) !== 0 && byte !== 32 && byte !== 9) {
+          else if ((CLASS[byte] & FIELD_VALUE) !== 0) {
+            this.#section.push(byte);
             this.#state = State.TrailerLine;
           } else return -1;
           at++;
@@ -104,15 +111,17 @@ export class ChunkedDecoder {
           if (byte === CR) this.#state = State.TrailerLf;
           else if ((CLASS[byte] & FIELD_VALUE) === 0) return -1;
           if (++this.#line > MAX_TRAILER) return -1;
+          this.#section.push(byte);
           at++;
           break;
         case State.TrailerLf:
           if (byte !== LF) return -1;
+          this.#section.push(byte);
           this.#state = State.TrailerStart;
           at++;
           break;
         case State.EndLf:
-          if (byte !== LF) return -1;
+          if (byte !== LF || !this.#readTrailers()) return -1;
           this.#state = State.Done;
           return at + 1;
         case State.Done:
@@ -120,6 +129,15 @@ export class ChunkedDecoder {
       }
     }
     return at;
+  }
+
+  #readTrailers(): boolean {
+    if (this.#section.length === 0) return true;
+    const lines = readTrailers(Buffer.from(this.#section));
+    this.#section = [];
+    if (lines === null) return false;
+    if (lines.length > 0) this.trailers = lines;
+    return true;
   }
 }
 

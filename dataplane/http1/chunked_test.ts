@@ -9,6 +9,7 @@ interface Decoded {
   readonly malformed: boolean;
   /** Bytes used. */
   readonly used: number;
+  readonly trailers: string | null;
 }
 
 /** Decodes pieces as a connection would feed them. */
@@ -20,14 +21,17 @@ function decode(pieces: readonly Buffer[]): Decoded {
     let at = 0;
     while (at < piece.length && !decoder.done) {
       const next = decoder.read(piece, at);
-      if (next < 0) return { data: text(data), done: false, malformed: true, used: used + at };
+      if (next < 0) {
+        return { data: text(data), done: false, malformed: true, used: used + at, trailers: null };
+      }
       assert.ok(next > at, "the decoder must make progress");
       data.push(Buffer.from(piece.subarray(decoder.dataStart, decoder.dataEnd)));
       at = next;
     }
     used += at;
   }
-  return { data: text(data), done: decoder.done, malformed: false, used };
+  const trailers = decoder.trailers?.toString("latin1") ?? null;
+  return { data: text(data), done: decoder.done, malformed: false, used, trailers };
 }
 
 const text = (data: readonly Buffer[]) => Buffer.concat(data).toString("latin1");
@@ -55,6 +59,7 @@ Deno.test("a valid body split anywhere decodes to its data and not a byte more",
       done: true,
       malformed: false,
       used: coded.length,
+      trailers: fields || null,
     });
   }));
 });
@@ -87,6 +92,9 @@ const MALFORMED: readonly [string, string][] = [
   ["endless extension", `5;${"a".repeat(300)}\r\n`],
   ["last chunk by bare LF", "0\n\n"],
   ["trailer by bare LF", "0\r\nA: 1\n\r\n"],
+  ["folded first trailer", "0\r\n A: 1\r\n\r\n"],
+  ["trailer without a colon", "0\r\nA\r\n\r\n"],
+  ["trailer with a space before its colon", "0\r\nA : 1\r\n\r\n"],
   ["folded trailer", "0\r\nA: 1\r\n B\r\n\r\n"],
   ["NUL in a trailer", "0\r\nA: \0\r\n\r\n"],
   ["endless trailer", `0\r\n${"A: 1\r\n".repeat(3000)}\r\n`],
@@ -114,6 +122,49 @@ Deno.test("bug: a chunk size followed by a space and anything is refused", () =>
   for (const coded of ["5 0\r\nhello\r\n0\r\n\r\n", "5\tx\r\nhello\r\n0\r\n\r\n"]) {
     assert.equal(decode([bytes(coded)]).malformed, true, JSON.stringify(coded));
   }
+});
+
+Deno.test("trailers pass but for those of framing, routing, authentication and the hop", () => {
+  const dropped = [
+    "Content-Length: 5",
+    "Transfer-Encoding: chunked",
+    "Trailer: A",
+    "Host: evil",
+    "Authorization: Basic eA==",
+    "Proxy-Authorization: Basic eA==",
+    "Cookie: a=b",
+    "Set-Cookie: a=b",
+    "Content-Type: text/html",
+    "Expect: 100-continue",
+    "Connection: close",
+    "Keep-Alive: timeout=5",
+    "Upgrade: h2c",
+    "TE: trailers",
+    "X-Forwarded-For: 6.6.6.6",
+    "Forwarded: for=6.6.6.6",
+    "X-Real-IP: 6.6.6.6",
+    "X-Forwarded-Client-Cert: By=x",
+    "X-Request-Id: 1",
+  ];
+  const section = `A: 1\r\n${dropped.join("\r\n")}\r\nGrpc-Status: 0\r\n`;
+  assert.equal(decode([encode([], section)]).trailers, "A: 1\r\nGrpc-Status: 0\r\n");
+  assert.equal(decode([encode([], `${dropped.join("\r\n")}\r\n`)]).trailers, null);
+});
+
+Deno.test("more trailers than anybody sends are refused", () => {
+  assert.equal(decode([encode([], "A: 1\r\n".repeat(64))]).done, true);
+  assert.equal(decode([encode([], "A: 1\r\n".repeat(65))]).malformed, true);
+});
+
+Deno.test("trailers are those of their own body, and outlive the bytes they came in", () => {
+  const decoder = new ChunkedDecoder();
+  const first = encode([], "A: 1\r\n");
+  decoder.read(first, 0);
+  first.fill(0);
+  assert.equal(decoder.trailers?.toString(), "A: 1\r\n");
+  decoder.reset();
+  decoder.read(encode([], ""), 0);
+  assert.equal(decoder.trailers, null);
 });
 
 Deno.test("reset starts a new body", () => {

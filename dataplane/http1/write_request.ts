@@ -1,108 +1,74 @@
 import type { Buffer } from "node:buffer";
-import { copy, put, putHex } from "./bytes.ts";
-import { FieldId, HOP_BY_HOP, SET_BY_US } from "./field_id.ts";
-import type { HeaderBlock } from "./header_block.ts";
-import type { RequestHead } from "./request_head.ts";
-import { commit, reserve } from "./slab.ts";
+import { copy, put } from "../message/bytes.ts";
+import { copyFields, fieldsLength } from "../message/copy_fields.ts";
+import { FieldId, HOP_BY_HOP, SET_BY_US } from "../message/field_id.ts";
+import type { RequestHead } from "../message/request_head.ts";
+import { commit, reserve } from "../message/slab.ts";
 
-const LAST_CHUNK = "0\r\n\r\n";
 /** Room for what is added around copied bytes: version, framing, request id and names. */
-const OVERHEAD = 256;
+const OVERHEAD = 320;
+const SLASH = 47;
+const QUESTION = 63;
 
 /** What the request gets on its way to the backend. */
 export interface RequestAdditions {
+  /** Method that the backend sees, usually the client's. */
+  readonly method: string;
   /** Canonical path when it differs from the one sent, else null. */
   readonly path: string | null;
-  /** Field lines that are the same for every request of the connection, CRLF included. */
+  /** Field lines that tell who the client is, CRLF included. */
   readonly peerFields: Uint8Array;
+  /** Value of X-Forwarded-Host, "" when `peerFields` has it. */
+  readonly forwardedHost: string;
   /** Host for a request that came without one (HTTP/1.0). */
   readonly defaultHost: string;
   /** Generated X-Request-Id, or "" to keep the client's. */
   readonly requestId: string;
-}
-
-/** Copies the field lines whose id is not in `dropped`, in runs; returns the position after them. */
-export function copyFields(block: HeaderBlock, dropped: number, out: Buffer, at: number): number {
-  const { buffer, count } = block;
-  let runStart = -1;
-  let runEnd = -1;
-  for (let i = 0; i < count; i++) {
-    if ((dropped & (1 << block.id(i))) !== 0) {
-      if (runStart >= 0) at = copy(buffer, runStart, runEnd, out, at);
-      runStart = -1;
-    } else {
-      if (runStart < 0) runStart = block.nameStart(i);
-      runEnd = block.lineEnd(i);
-    }
-  }
-  return runStart >= 0 ? copy(buffer, runStart, runEnd, out, at) : at;
+  /** Token to upgrade to, "" for none. */
+  readonly upgrade: string;
+  /** Sec-WebSocket-Key for a handshake that came without one, else "". */
+  readonly webSocketKey: string;
 }
 
 /**
- * Writes the head that goes to an HTTP/1.1 backend, followed by `body` (already in chunked form where
- * the request is chunked).
+ * Writes the head that goes to a backend, in HTTP/1.1 form. It is also the form in which a request
+ * waits for its connection: a connection that speaks another version takes the parts from it.
  */
-export function writeRequest(
-  head: RequestHead,
-  additions: RequestAdditions,
-  body: Buffer | null,
-): Buffer {
-  const { buffer, block, method, framing } = head;
-  const { path, peerFields, requestId, defaultHost } = additions;
-  const bodyLength = body === null ? 0 : body.length;
-  const last = block.count === 0 ? head.targetEnd : block.lineEnd(block.count - 1);
-  const size = (last - head.targetStart) + (path?.length ?? 0) * 3 +
-    (head.host.length + defaultHost.length) * 2 +
-    method.length +
-    peerFields.length + bodyLength + OVERHEAD;
+export function writeRequest(head: RequestHead, additions: RequestAdditions): Buffer {
+  const { buffer, block, framing } = head;
+  const { method, path, peerFields, forwardedHost, requestId, defaultHost, upgrade } = additions;
+  const size = fieldsLength(block) + (head.targetEnd - head.targetStart) +
+    (path?.length ?? 0) * 3 + (head.host.length + defaultHost.length) + forwardedHost.length +
+    method.length + peerFields.length + requestId.length + upgrade.length * 2 + OVERHEAD;
   const out = reserve(size);
   let at = put(method, out, 0);
   out[at++] = 32;
   if (path !== null) at = put(path, out, at);
-  else if (head.targetStart === head.targetEnd) at = put("/", out, at);
+  else if (head.targetStart === head.targetEnd) out[at++] = SLASH;
   else {
-    if (buffer[head.targetStart] === 63) out[at++] = 47;
+    if (buffer[head.targetStart] === QUESTION) out[at++] = SLASH;
     at = copy(buffer, head.targetStart, head.targetEnd, out, at);
   }
   at = put(" HTTP/1.1\r\n", out, at);
   const dropped = HOP_BY_HOP | SET_BY_US | (1 << FieldId.Trailer);
   at = copyFields(block, dropped | (head.absolute ? 1 << FieldId.Host : 0), out, at);
-  if (head.absolute || head.host === "") {
-    at = put("host: ", out, at);
-    at = put(head.host || defaultHost, out, at);
-    at = put("\r\n", out, at);
-  }
-  if (framing.chunked) at = put("transfer-encoding: chunked\r\n", out, at);
+  if (head.absolute || head.host === "") at = putField("host: ", head.host || defaultHost, out, at);
+  if (framing.unsized) at = put("transfer-encoding: chunked\r\n", out, at);
   at = copy(peerFields, 0, peerFields.length, out, at);
-  if (head.host !== "") {
-    at = put("x-forwarded-host: ", out, at);
-    at = put(head.host, out, at);
-    at = put("\r\n", out, at);
-  }
-  if (requestId !== "") {
-    at = put("x-request-id: ", out, at);
-    at = put(requestId, out, at);
-    at = put("\r\n", out, at);
-  }
+  if (forwardedHost !== "") at = putField("x-forwarded-host: ", forwardedHost, out, at);
+  if (requestId !== "") at = putField("x-request-id: ", requestId, out, at);
+  if (upgrade !== "") {
+    at = put("connection: upgrade\r\n", out, at);
+    at = putField("upgrade: ", upgrade, out, at);
+    if (additions.webSocketKey !== "") {
+      at = putField("sec-websocket-key: ", additions.webSocketKey, out, at);
+    }
+  } else if (head.takesTrailers) at = put("connection: te\r\nte: trailers\r\n", out, at);
   out[at++] = 13;
   out[at++] = 10;
-  if (body !== null) at = copy(body, 0, body.length, out, at);
   return commit(out, at);
 }
 
-/** One piece of a chunked body, with the last chunk behind it when `ended`; `data` may be empty. */
-export function writeChunk(data: Buffer | null, ended: boolean): Buffer {
-  const length = data === null ? 0 : data.length;
-  const out = reserve(length + 32);
-  let at = 0;
-  if (length > 0) {
-    at = putHex(length, out, at);
-    out[at++] = 13;
-    out[at++] = 10;
-    at = copy(data!, 0, length, out, at);
-    out[at++] = 13;
-    out[at++] = 10;
-  }
-  if (ended) at = put(LAST_CHUNK, out, at);
-  return commit(out, at);
+function putField(name: string, value: string, out: Buffer, at: number): number {
+  return put("\r\n", out, put(value, out, put(name, out, at)));
 }

@@ -1,28 +1,37 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { ascii, text as textOf } from "./bytes.ts";
-import { RequestHead } from "./request_head.ts";
-import { type RequestAdditions, writeChunk, writeRequest } from "./write_request.ts";
+import { ascii, text as textOf } from "../message/bytes.ts";
+import { RequestHead } from "../message/request_head.ts";
+import { parseRequest } from "./parse_request.ts";
+import { type RequestAdditions, writeRequest } from "./write_request.ts";
 
 const PEER = "x-forwarded-for: 192.0.2.1\r\nx-real-ip: 192.0.2.1\r\nx-forwarded-proto: http\r\n";
 const NOTHING: RequestAdditions = {
+  method: "GET",
   path: null,
   peerFields: ascii(PEER),
+  forwardedHost: "",
   defaultHost: "b:1",
   requestId: "",
+  upgrade: "",
+  webSocketKey: "",
 };
 
 function parse(bytes: Buffer): RequestHead {
   const head = new RequestHead(64);
-  assert.equal(head.parse(bytes, 0, bytes.length), bytes.length, `${head.refusal}: ${bytes}`);
+  assert.equal(
+    parseRequest(head, bytes, 0, bytes.length),
+    bytes.length,
+    `${head.refusal}: ${bytes}`,
+  );
   return head;
 }
 
 /** What a backend reads when a client sends `text`. */
 function forward(text: string, additions = NOTHING): { written: string; head: RequestHead } {
   const head = parse(Buffer.from(text, "latin1"));
-  const bytes = writeRequest(head, additions, null);
+  const bytes = writeRequest(head, additions);
   return { written: bytes.toString("latin1"), head: parse(bytes) };
 }
 
@@ -30,7 +39,10 @@ const fieldsOf = (head: RequestHead) =>
   Array.from({ length: head.block.count }, (_, i) => [head.block.name(i), head.block.value(i)]);
 
 Deno.test("a plain request goes out with its fields in order and ours behind them", () => {
-  const { written } = forward("GET /a?b=%20c HTTP/1.1\r\nHost: H:80\r\nA: 1\r\nB:2\r\n\r\n");
+  const { written } = forward("GET /a?b=%20c HTTP/1.1\r\nHost: H:80\r\nA: 1\r\nB:2\r\n\r\n", {
+    ...NOTHING,
+    forwardedHost: "H:80",
+  });
   assert.equal(
     written,
     `GET /a?b=%20c HTTP/1.1\r\nHost: H:80\r\nA: 1\r\nB:2\r\n${PEER}x-forwarded-host: H:80\r\n\r\n`,
@@ -57,6 +69,7 @@ Deno.test("hop-by-hop fields, nominated ones and what a client says about itself
   ];
   const { head } = forward(
     `GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\n${dropped.join("\r\n")}\r\nZ: 2\r\n\r\n`,
+    { ...NOTHING, forwardedHost: "h" },
   );
   assert.deepEqual(fieldsOf(head), [
     ["host", "h"],
@@ -89,9 +102,9 @@ Deno.test("bug: credentials for this proxy do not pass to the backend", () => {
 });
 
 Deno.test("bug: HTTP/1.0 without Host becomes an HTTP/1.1 request that is valid", () => {
-  const bytes = writeRequest(parse(Buffer.from("GET / HTTP/1.0\r\n\r\n")), NOTHING, null);
+  const bytes = writeRequest(parse(Buffer.from("GET / HTTP/1.0\r\n\r\n")), NOTHING);
   const head = new RequestHead(64);
-  head.parse(bytes, 0, bytes.length);
+  parseRequest(head, bytes, 0, bytes.length);
   assert.equal(head.refusal, null);
 });
 
@@ -107,9 +120,10 @@ Deno.test("an absolute target replaces Host and keeps path and query", () => {
 
 Deno.test("a canonical path replaces the one sent, a generated id is added", () => {
   const { written } = forward("GET /%61 HTTP/1.1\r\nHost: h\r\n\r\n", {
+    ...NOTHING,
     path: "/a",
-    defaultHost: "b:1",
     peerFields: ascii(""),
+    forwardedHost: "h",
     requestId: "id-1",
   });
   assert.equal(
@@ -118,25 +132,47 @@ Deno.test("a canonical path replaces the one sent, a generated id is added", () 
   );
 });
 
-Deno.test("a body of known length follows the head; a chunked one is framed anew", () => {
-  const sized = parse(Buffer.from("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n"));
-  const out = writeRequest(sized, NOTHING, Buffer.from("hi")).toString();
-  assert.ok(out.endsWith("\r\n\r\nhi") && out.includes("Content-Length: 2\r\n"), out);
-  const chunked = parse(
-    Buffer.from("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n"),
-  );
-  const text = writeRequest(chunked, NOTHING, writeChunk(Buffer.from("hi"), true)).toString();
-  assert.equal(text.match(/transfer-encoding/gi)?.length, 1);
-  assert.ok(text.endsWith("\r\n\r\n2\r\nhi\r\n0\r\n\r\n"), text);
+Deno.test("a body keeps its length; one without is chunked, whatever case the client wrote", () => {
+  const sized = forward("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n");
+  assert.ok(sized.written.includes("Content-Length: 2\r\n"), sized.written);
+  assert.equal(/transfer-encoding/i.test(sized.written), false);
+  const chunked = forward("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\n\r\n");
+  assert.equal(chunked.written.match(/transfer-encoding/gi)?.length, 1);
+  assert.equal(chunked.head.framing.unsized, true);
 });
 
-Deno.test("writeChunk frames data and end", () => {
-  assert.equal(writeChunk(null, true).toString(), "0\r\n\r\n");
-  assert.equal(writeChunk(Buffer.alloc(0), false).length, 0, "an empty chunk would end the body");
-  const data = Buffer.alloc(70_000, "x");
-  const out = writeChunk(data, false);
-  assert.equal(out.toString("latin1", 0, 7), "11170\r\n");
-  assert.equal(out.length, 7 + data.length + 2);
+Deno.test("the method is the one that the backend is meant to see", () => {
+  const { head } = forward("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", { ...NOTHING, method: "GET" });
+  assert.equal(head.method, "GET");
+});
+
+Deno.test("a client that takes trailers is told of, as a field of this hop", () => {
+  const { head } = forward("GET / HTTP/1.1\r\nHost: h\r\nTE: Trailers\r\n\r\n");
+  assert.equal(head.takesTrailers, true);
+  assert.deepEqual(fieldsOf(head).slice(-2), [["connection", "te"], ["te", "trailers"]]);
+  for (const other of ["gzip", "trailers, deflate"]) {
+    const { written } = forward(`GET / HTTP/1.1\r\nHost: h\r\nTE: ${other}\r\n\r\n`);
+    assert.equal(/\r\n(te|connection):/i.test(written), false, other);
+  }
+});
+
+Deno.test("an upgrade that may pass is asked for anew, with nothing else of the client's hop", () => {
+  const asking = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, X-Mine\r\nX-Mine: 1\r\n" +
+    "Upgrade: WebSocket\r\nTE: trailers\r\n\r\n";
+  const { head } = forward(asking, { ...NOTHING, upgrade: "websocket" });
+  assert.equal(head.upgrade, "websocket");
+  assert.deepEqual(fieldsOf(head).slice(-2), [["connection", "upgrade"], ["upgrade", "websocket"]]);
+  assert.equal(head.block.get("x-mine"), null);
+  assert.equal(head.block.get("te"), null);
+});
+
+Deno.test("a handshake that came without a key gets one", () => {
+  const { head } = forward("GET / HTTP/1.1\r\nHost: h\r\n\r\n", {
+    ...NOTHING,
+    upgrade: "websocket",
+    webSocketKey: "a2V5",
+  });
+  assert.equal(head.block.get("sec-websocket-key"), "a2V5");
 });
 
 Deno.test("whatever a client sends, what is written parses again and says the same", () => {
@@ -163,6 +199,7 @@ Deno.test("whatever a client sends, what is written parses again and says the sa
       const { head } = forward(text);
       assert.equal(textOf(head.buffer, head.targetStart, head.targetEnd), path);
       assert.equal(head.framing.close || head.framing.keepAlive, false);
+      assert.equal(head.takesTrailers, fields.some(([n]) => /^te$/i.test(n)));
       const kept = fields.filter(([n]) => !/^(x-forwarded-for|te|keep-alive)$/i.test(n));
       assert.deepEqual(
         fieldsOf(head).slice(1, 1 + kept.length),

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { BodyKind, ResponseHead } from "./response_head.ts";
+import { refusalAnswer } from "../message/local_answer.ts";
+import { BodyKind, ResponseHead } from "../message/response_head.ts";
+import { parseResponse } from "./parse_response.ts";
 import { writeLocal, writeResponse } from "./write_response.ts";
 
 function parse(bytes: Buffer, method = "GET"): { head: ResponseHead; end: number } {
   const head = new ResponseHead(64);
-  const end = head.parse(bytes, 0, bytes.length, method);
+  const end = parseResponse(head, bytes, 0, bytes.length, method);
   assert.ok(end > 0, `${head.error}: ${bytes.toString("latin1")}`);
   return { head, end };
 }
@@ -37,6 +39,16 @@ Deno.test("chunked and the fate of the connection are said by us", () => {
   assert.equal(writeResponse(answer, false, "keep", null).toString(), "HTTP/1.1 200 OK\r\n\r\n");
 });
 
+Deno.test("a 101 that a client asked for keeps its Upgrade and says so in Connection", () => {
+  const answer = head(
+    "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nA: 1\r\n\r\n",
+  );
+  assert.equal(
+    writeResponse(answer, false, "upgrade", null).toString(),
+    "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nA: 1\r\nconnection: upgrade\r\n\r\n",
+  );
+});
+
 for (const status of [100, 103, 204]) {
   Deno.test(`bug: a ${status} passes without Content-Length, which would steal the next answer`, () => {
     const answer = head(`HTTP/1.1 ${status} X\r\nContent-Length: 5\r\n\r\n`);
@@ -56,11 +68,11 @@ Deno.test("whatever a backend sends, what is written parses again and says the s
     const text = `HTTP/1.1 ${code} ${reason}\r\n` +
       lines.map(([n, v]) => `${n}: ${v}\r\n`).join("") + framing + "\r\n";
     const answer = head(text);
-    const chunked = answer.body === BodyKind.Chunked || answer.body === BodyKind.UntilClose;
+    const chunked = answer.body === BodyKind.Framed || answer.body === BodyKind.UntilClose;
     const { head: again } = parse(writeResponse(answer, chunked, "keep", null));
     assert.equal(again.status, code);
     assert.equal(again.reusable, true, "every answer to an HTTP/1.1 client has an end");
-    assert.equal(again.body, chunked ? BodyKind.Chunked : answer.body);
+    assert.equal(again.body, chunked ? BodyKind.Framed : answer.body);
     lines.forEach(([n, v], i) => {
       assert.deepEqual([again.block.name(i), again.block.value(i)], [n.toLowerCase(), v]);
     });
@@ -69,21 +81,24 @@ Deno.test("whatever a backend sends, what is written parses again and says the s
 
 Deno.test("our own answers are valid, sized and say why", () => {
   for (const status of [400, 404, 408, 414, 417, 421, 431, 500, 501, 502, 503, 504, 505]) {
-    const bytes = writeLocal(status, "some_reason", "date", "close", false);
+    const bytes = writeLocal(refusalAnswer(status, "some_reason"), "date", "close", false);
     const { head: answer, end } = parse(bytes);
     assert.equal(answer.status, status);
     assert.equal(bytes.toString("latin1", end), `${status} some_reason\n`);
     assert.equal(answer.framing.contentLength, bytes.length - end);
     assert.equal(answer.framing.close, true);
   }
-  const { head: busy } = parse(writeLocal(503, "r", "d", "keep", false));
+  const { head: busy } = parse(writeLocal(refusalAnswer(503, "r"), "d", "keep", false));
   assert.equal(busy.block.get("retry-after"), "1");
   assert.equal(busy.framing.close, false);
-  assert.match(parse(writeLocal(405, "r", "d", "keep", false)).head.block.get("allow")!, /GET/);
+  assert.match(
+    parse(writeLocal(refusalAnswer(405, "r"), "d", "keep", false)).head.block.get("allow")!,
+    /GET/,
+  );
 });
 
 Deno.test("our own answer to HEAD has the length but not the body", () => {
-  const bytes = writeLocal(404, "no_route", "date", "keep", true);
+  const bytes = writeLocal(refusalAnswer(404, "no_route"), "date", "keep", true);
   const { head: answer, end } = parse(bytes, "HEAD");
   assert.equal(end, bytes.length);
   assert.equal(answer.framing.contentLength, "404 no_route\n".length);

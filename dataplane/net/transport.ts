@@ -12,8 +12,15 @@ export interface TlsFacts {
   readonly alpn: string;
   /** Negotiated version, "TLSv1.2" or "TLSv1.3". */
   readonly protocol: string;
-  /** Key of the listener whose certificate was served. */
+  /** Key of the listener whose certificate was served; "" on connections to backends. */
   readonly listener: string;
+  /** Whether an earlier session was resumed. */
+  readonly resumed: boolean;
+  /**
+   * Certificates that the client presented, in DER, its own first; empty for none. Possession of the key
+   * was proven, nothing else was checked.
+   */
+  readonly peerChain: readonly Uint8Array[];
 }
 
 /** Receives what happens on a connection. Calls never overlap; `onClose` is the last, exactly once. */
@@ -34,6 +41,10 @@ export interface Connection {
   events: ConnectionEvents;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Our own end. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Null on plain connections, and until the handshake is complete. */
   readonly tls: TlsFacts | null;
   /** Queues bytes; the caller must not change them afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;
@@ -58,18 +69,37 @@ export interface BoundListener {
   close(): Promise<void>;
 }
 
+/** What holds for all handshakes of a port at the time. */
+export interface TlsPolicy {
+  /** Oldest protocol version accepted on this port. */
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** Whether clients are asked for a certificate. */
+  readonly requestsCertificate: boolean;
+}
+
 /** How a listener terminates TLS: asked anew for each handshake, so reload touches no connection. */
 export interface TlsServerOptions {
+  policy(): TlsPolicy;
+  /** Protocols offered by ALPN, best first. */
+  readonly alpn: readonly string[];
   /** Gives the context for a server name, or null to fail the handshake. */
   contextFor(serverName: string): unknown | null;
   /** Key of the listener that `serverName` selects. */
   listenerFor(serverName: string): string;
-  /** Oldest protocol version accepted on this port. */
-  readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** Milliseconds until an unfinished handshake is dropped. */
   readonly handshakeTimeout: number;
   /** Called for each handshake that failed; never with key material. */
   onHandshakeError(reason: string): void;
+}
+
+/** From whom a listener takes PROXY headers: they must send one, nobody else may. */
+export interface ProxyHeaderOptions {
+  trusts(address: string): boolean;
+  /** 1 or 2, or 0 for either. */
+  readonly version: number;
+  /** Milliseconds until a missing header ends the connection. */
+  readonly timeout: number;
+  onBadHeader(reason: string): void;
 }
 
 export interface ListenOptions {
@@ -77,18 +107,49 @@ export interface ListenOptions {
   readonly address: string;
   readonly port: number;
   readonly tls: TlsServerOptions | null;
+  /** Asked for each connection; null while no PROXY header is expected. */
+  proxyHeader(): ProxyHeaderOptions | null;
+  /** Whether to take a connection from this address; otherwise it is closed at once. */
+  admits(address: string): boolean;
   /** Gives the receiver of a new connection's events. */
   accept(connection: Connection): ConnectionEvents;
   /** The listener failed after it was bound. */
   onError(error: Error): void;
 }
 
+/** How to meet a backend by TLS. One object serves all connections of a backend. */
+export interface ClientTls {
+  /** Name to send as SNI and to check, "" for the endpoint's own. */
+  readonly serverName: string;
+  /** CA bundle in PEM, null for the system's roots. */
+  readonly ca: Uint8Array | null;
+  /** Our certificate and key in PEM, null for none. */
+  readonly identity: { readonly cert: Uint8Array; readonly key: Uint8Array } | null;
+  /** Names of which the certificate must have one; empty means the server name. */
+  readonly sans: readonly string[];
+  /** Accept any certificate. */
+  readonly insecure: boolean;
+}
+
 export interface ConnectOptions {
-  /** IP address or DNS name. */
+  /** IP address. */
   readonly host: string;
   readonly port: number;
+  /** Bytes that precede everything, the handshake too; null for none. */
+  readonly preamble: Uint8Array | null;
+  readonly tls: ClientTls | null;
+  /** Protocols offered by ALPN, best first. */
+  readonly alpn: readonly string[];
+  /** Name the endpoint is known by: its certificate is checked against it where `tls` names no other. */
+  readonly endpointName: string;
   readonly events: ConnectionEvents;
+  /** The connection, with its handshake, is established. */
   onConnect(): void;
+}
+
+/** A handshake with a backend failed. */
+export class TlsError extends Error {
+  readonly code = "TLS";
 }
 
 /** One implementation of byte streams. */

@@ -19,7 +19,10 @@ export const SLOT = {
   accepted: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 4,
   open: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 5,
   handshakeErrors: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 6,
-  size: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 7,
+  handshakes: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 7,
+  resumptions: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 8,
+  http2: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 9,
+  size: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 10,
 } as const;
 
 /** Offsets of the counters that belong to no listener, behind the slots. */
@@ -32,13 +35,16 @@ export const GLOBAL = {
   refusedConnections: LISTENER_SLOTS * SLOT.size + 5,
   heapUsed: LISTENER_SLOTS * SLOT.size + 6,
   logDropped: LISTENER_SLOTS * SLOT.size + 7,
+  badProxyHeaders: LISTENER_SLOTS * SLOT.size + 8,
+  buffered: LISTENER_SLOTS * SLOT.size + 9,
+  shedding: LISTENER_SLOTS * SLOT.size + 10,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 8;
+const REGION = LISTENER_SLOTS * SLOT.size + 11;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
-const GAUGES = [GLOBAL.upstreamOpen, GLOBAL.heapUsed];
+const GAUGES = [GLOBAL.upstreamOpen, GLOBAL.heapUsed, GLOBAL.buffered, GLOBAL.shedding];
 
 /** Bytes of shared memory for the counters of `workers` workers. */
 export function countersSize(workers: number): number {

@@ -7,6 +7,8 @@ export interface ProcessFigures {
   readonly workerDeaths: number;
   readonly logLinesDropped: number;
   readonly resources: number;
+  /** End of validity by certificate, in milliseconds since 1970. */
+  readonly certificateEnds: Iterable<[string, number]>;
 }
 
 const CLASS_NAMES = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -85,6 +87,9 @@ export function renderMetrics(
       "Failed TLS handshakes.",
       SLOT.handshakeErrors,
     ],
+    ["novaedge_tls_handshakes_total", "counter", "Full TLS handshakes.", SLOT.handshakes],
+    ["novaedge_tls_resumptions_total", "counter", "Resumed TLS sessions.", SLOT.resumptions],
+    ["novaedge_http2_connections_total", "counter", "Connections that spoke HTTP/2.", SLOT.http2],
   ];
   for (const [name, type, help, offset] of perListener) {
     family(name, type, help);
@@ -130,6 +135,24 @@ export function renderMetrics(
       sum(GLOBAL.refusedConnections),
     ],
     [
+      "novaedge_proxy_header_errors_total",
+      "counter",
+      "Connections ended for a missing or malformed PROXY header.",
+      sum(GLOBAL.badProxyHeaders),
+    ],
+    [
+      "novaedge_buffered_bytes",
+      "gauge",
+      "Bytes kept for peers slower than the other side.",
+      sum(GLOBAL.buffered),
+    ],
+    [
+      "novaedge_workers_shedding",
+      "gauge",
+      "Workers that refuse new requests to protect their memory.",
+      sum(GLOBAL.shedding),
+    ],
+    [
       "novaedge_worker_heap_bytes",
       "gauge",
       "JavaScript heap of all workers.",
@@ -148,6 +171,16 @@ export function renderMetrics(
   for (const [name, type, help, value] of single) {
     family(name, type, help);
     lines.push(`${name} ${value}`);
+  }
+  family(
+    "novaedge_certificate_expiry_timestamp_seconds",
+    "gauge",
+    "End of validity of each certificate that is presented.",
+  );
+  for (const [name, end] of figures.certificateEnds) {
+    lines.push(
+      `novaedge_certificate_expiry_timestamp_seconds{certificate="${name}"} ${end / 1000}`,
+    );
   }
   return lines.join("\n") + "\n";
 }

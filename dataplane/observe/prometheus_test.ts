@@ -13,7 +13,13 @@ import {
 import { renderMetrics } from "./prometheus.ts";
 import { REASON_INDEX, REASONS } from "./reasons.ts";
 
-const FIGURES = { workers: 2, workerDeaths: 1, logLinesDropped: 3, resources: 4 };
+const FIGURES = {
+  workers: 2,
+  workerDeaths: 1,
+  logLinesDropped: 3,
+  resources: 4,
+  certificateEnds: [],
+};
 
 function regions(workers: number): Float64Array[] {
   const shared = new SharedArrayBuffer(countersSize(workers));
@@ -25,7 +31,9 @@ function series(text: string): Map<string, number> {
   const out = new Map<string, number>();
   for (const line of text.trimEnd().split("\n")) {
     if (line.startsWith("#")) continue;
-    const match = /^([a-z_]+(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\S+)$/.exec(line);
+    const match = /^([a-z_][a-z0-9_]*(?:\{[a-z]+="[^"\\]*"(?:,[a-z]+="[^"\\]*")*\})?) (\S+)$/.exec(
+      line,
+    );
     assert.ok(match !== null, line);
     assert.ok(!out.has(match[1]), `twice: ${match[1]}`);
     assert.ok(Number.isFinite(Number(match[2])), line);
@@ -56,7 +64,7 @@ Deno.test("workers are summed, and every family is announced before its series",
     const type = /^# TYPE (\S+) /.exec(line)?.[1];
     if (type !== undefined) announced.add(type);
     else if (!line.startsWith("#")) {
-      const name = /^[a-z_]+/.exec(line)![0];
+      const name = /^[a-z0-9_]+/.exec(line)![0];
       assert.ok(
         announced.has(name) || announced.has(name.replace(/_(bucket|sum|count)$/, "")),
         line,

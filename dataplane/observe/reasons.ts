@@ -2,6 +2,7 @@
 export const REASONS = [
   "ok",
   "bad_request_line",
+  "not_http",
   "bad_header",
   "bad_framing",
   "bad_host",
@@ -16,6 +17,10 @@ export const REASONS = [
   "head_timeout",
   "body_timeout",
   "client_gone",
+  "client_stalled",
+  "body_too_large",
+  "overload",
+  "redirect",
   "connect_unsupported",
   "trace_refused",
   "misdirected",
@@ -30,11 +35,14 @@ export const REASONS = [
   "pending_timeout",
   "connect_failed",
   "connect_timeout",
+  "upstream_tls",
+  "upstream_refused",
   "upstream_reset",
   "upstream_protocol",
   "response_timeout",
   "upstream_stalled",
   "request_timeout",
+  "tunnel_ended",
 ] as const;
 
 export type Reason = (typeof REASONS)[number];

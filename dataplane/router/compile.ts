@@ -42,6 +42,7 @@ export function compileRoute(route: Route): CompiledRoute {
       totalWeight: refs.reduce((sum, ref) => sum + ref.weight, 0),
       requestTimeout: rule.requestTimeoutMs,
       closedReason: rule.closedReason,
+      upgrades: rule.upgrades.map((token) => token.toLowerCase()),
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;

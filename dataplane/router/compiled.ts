@@ -20,6 +20,8 @@ export interface CompiledRule {
   readonly requestTimeout: number;
   /** Non-empty when the rule answers 500. */
   readonly closedReason: string;
+  /** Tokens beside websocket that clients may upgrade to, lower case. */
+  readonly upgrades: readonly string[];
 }
 
 export type PathKind = "exact" | "prefix" | "regex";

@@ -52,7 +52,7 @@ export function explain(
   if (decision.listener === null) {
     return { ...nothing, host: name, path, reason: `404: no listener of this port serves ${name}` };
   }
-  const { closedReason, key } = decision.listener;
+  const { key, settings: { closedReason } } = decision.listener;
   if (closedReason !== "") {
     return { ...nothing, host: name, path, listener: key, reason: `500: ${closedReason}` };
   }

@@ -7,13 +7,42 @@ const MEMO_LIMIT = 1024;
 /** Longest host remembered: a name of 253 characters with a port. */
 const MEMO_HOST_LENGTH = 260;
 
+/** Where a listener sends every request instead of a backend. */
+export interface Redirect {
+  readonly status: number;
+  /** "https://host" or "https://host:port". */
+  readonly origin: string;
+}
+
+/** What a listener does with every request. */
+export interface ListenerSettings {
+  /** Non-empty when every request is answered with 500. */
+  readonly closedReason: string;
+  /** The redirect for a host and path, or null to serve the request; null when nothing redirects. */
+  readonly redirect: ((host: string, path: string) => Redirect | null) | null;
+  /** Bytes of the largest request body, 0 without limit. */
+  readonly maxBody: number;
+  /** Peers that may say who their clients are, null for nobody. */
+  readonly trustedProxies: { has(address: string): boolean } | null;
+  /** Whether backends get Forwarded (RFC 7239) beside X-Forwarded-*. */
+  readonly forwarded: boolean;
+}
+
+/** A listener that adds nothing to its routes. */
+export const PLAIN_LISTENER: ListenerSettings = {
+  closedReason: "",
+  redirect: null,
+  maxBody: 0,
+  trustedProxies: null,
+  forwarded: false,
+};
+
 /** One listener's routes by hostname. */
 export class ListenerTable {
-  /** Bumped on each change, so that remembered lookups can be dropped. */
   readonly hosts = new HostMap<PathTable>();
 
   /** @param key namespace/gateway/listener */
-  constructor(readonly key: string, readonly closedReason: string) {}
+  constructor(readonly key: string, readonly settings: ListenerSettings) {}
 
   add(route: CompiledRoute): void {
     for (const hostname of route.hostnames) {

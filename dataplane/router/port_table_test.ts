@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { anyEntry, anyRequest, entry, request, route } from "../../tests/support/route_builders.ts";
 import { explain } from "./explain.ts";
-import { ListenerTable, matchRoute, PortTable } from "./port_table.ts";
+import { ListenerTable, matchRoute, PLAIN_LISTENER, PortTable } from "./port_table.ts";
 import { failedCondition, pathCovers } from "./predicates.ts";
 
 const HOSTS = ["", "*.example.com", "a.example.com"];
@@ -10,8 +10,8 @@ const HOSTS = ["", "*.example.com", "a.example.com"];
 Deno.test("the most specific listener serves a host alone, even without a route", () => {
   const port = new PortTable();
   const [wide, narrow] = [
-    new ListenerTable("ns/gw/wide", ""),
-    new ListenerTable("ns/gw/narrow", ""),
+    new ListenerTable("ns/gw/wide", PLAIN_LISTENER),
+    new ListenerTable("ns/gw/narrow", PLAIN_LISTENER),
   ];
   port.setListener("", wide);
   port.setListener("a.example.com", narrow);
@@ -23,14 +23,14 @@ Deno.test("the most specific listener serves a host alone, even without a route"
 
 Deno.test("a host that no listener serves has no listener", () => {
   const port = new PortTable();
-  port.setListener("*.example.com", new ListenerTable("ns/gw/l", ""));
+  port.setListener("*.example.com", new ListenerTable("ns/gw/l", PLAIN_LISTENER));
   assert.equal(port.resolve("example.com").listener, null);
   assert.equal(port.resolve("a.example.com.").listener?.key, "ns/gw/l");
 });
 
 Deno.test("routes of a more specific hostname come first, wider ones still serve the rest", () => {
   const port = new PortTable();
-  const listener = new ListenerTable("ns/gw/l", "");
+  const listener = new ListenerTable("ns/gw/l", PLAIN_LISTENER);
   port.setListener("", listener);
   const narrow = entry({ kind: "prefix", path: "/only" });
   const wide = entry({ kind: "exact", path: "/only" });
@@ -44,7 +44,7 @@ Deno.test("routes of a more specific hostname come first, wider ones still serve
 
 Deno.test("remembered decisions follow changes once told", () => {
   const port = new PortTable();
-  const listener = new ListenerTable("ns/gw/l", "");
+  const listener = new ListenerTable("ns/gw/l", PLAIN_LISTENER);
   port.setListener("", listener);
   const added = route(["h"], [entry({ kind: "prefix", path: "/" })]);
   assert.equal(matchRoute(port.resolve("h"), request("/")), null);
@@ -59,7 +59,7 @@ Deno.test("remembered decisions follow changes once told", () => {
 
 Deno.test("bug: a host longer than any DNS name is not remembered, a flood would keep its bytes", () => {
   const port = new PortTable();
-  port.setListener("", new ListenerTable("ns/gw/l", ""));
+  port.setListener("", new ListenerTable("ns/gw/l", PLAIN_LISTENER));
   assert.equal(port.resolve("h"), port.resolve("h"));
   const long = "h".repeat(60_000);
   assert.notEqual(port.resolve(long), port.resolve(long));
@@ -79,7 +79,7 @@ Deno.test("explain names the entry that traffic gets, and no other", () => {
       fc.constantFrom("a.example.com", "x"),
       (routes, asked, host) => {
         const port = new PortTable();
-        const listener = new ListenerTable("ns/gw/l", "");
+        const listener = new ListenerTable("ns/gw/l", PLAIN_LISTENER);
         port.setListener("", listener);
         for (const [hostname, entries] of routes) listener.add(route([hostname], entries));
         const decision = port.resolve(host);
@@ -112,13 +112,16 @@ Deno.test("explain says why there is no route: path refused, no listener, nothin
   const port = new PortTable();
   assert.match(explain(port, "h", "/%00", request("")).reason, /^400: .*nul/);
   assert.match(explain(port, "h", "/", request("")).reason, /^404: no listener/);
-  port.setListener("", new ListenerTable("ns/gw/l", ""));
+  port.setListener("", new ListenerTable("ns/gw/l", PLAIN_LISTENER));
   assert.match(explain(port, "h", "/a//../b", request("")).reason, /^404: no route/);
 });
 
 Deno.test("bug: explain says that a closed listener answers 500", () => {
   const port = new PortTable();
-  const listener = new ListenerTable("ns/gw/l", "certificate missing");
+  const listener = new ListenerTable("ns/gw/l", {
+    ...PLAIN_LISTENER,
+    closedReason: "certificate missing",
+  });
   port.setListener("", listener);
   listener.add(route([""], [entry({ kind: "prefix", path: "/" })]));
   assert.match(explain(port, "h", "/", request("")).reason, /^500: certificate missing/);

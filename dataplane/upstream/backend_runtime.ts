@@ -2,7 +2,9 @@ import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import type { Balancer } from "../balancer/balancer.ts";
 import { RoundRobin } from "../balancer/round_robin.ts";
 import { LIMIT } from "../config/defaults.ts";
-import { EndpointPool, type PoolContext, type PoolLimits } from "./endpoint_pool.ts";
+import { type BackendTransport, PLAIN_HTTP1 } from "./backend_transport.ts";
+import { EndpointPool } from "./endpoint_pool.ts";
+import type { PoolContext, PoolLimits } from "./pool_context.ts";
 
 /** One endpoint with its connections. */
 export interface EndpointRuntime {
@@ -19,6 +21,7 @@ export class BackendRuntime {
   readonly #context: PoolContext;
   readonly #balancer: Balancer<EndpointRuntime>;
   #endpoints: readonly EndpointRuntime[] = [];
+  #transport: BackendTransport = PLAIN_HTTP1;
   #closedReason = "";
 
   constructor(readonly name: string, context: PoolContext, start: number) {
@@ -35,24 +38,29 @@ export class BackendRuntime {
     return this.#closedReason;
   }
 
-  /** Takes over a new definition; pools of endpoints that stay are kept. */
-  update(backend: Backend): void {
+  /** Whether its connections may carry several requests and can refuse one unprocessed. */
+  get multiplexes(): boolean {
+    return this.#transport.protocol !== "http1";
+  }
+
+  /**
+   * Takes over a new definition. Pools of endpoints that stay are kept, unless connections have to be
+   * made in another way than before.
+   */
+  update(backend: Backend, transport: BackendTransport = PLAIN_HTTP1): void {
     const limits = limitsOf(backend);
+    const sameTransport = transport.key === this.#transport.key;
+    this.#transport = transport;
     const old = new Map(this.#endpoints.map((endpoint) => [endpoint.label, endpoint]));
     this.#closedReason = backend.closedReason;
     this.#endpoints = backend.endpoints.map(({ address, port, weight }) => {
       const label = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-      const known = old.get(label);
-      old.delete(label);
+      const known = sameTransport ? old.get(label) : undefined;
       if (known === undefined) {
-        return {
-          address,
-          port,
-          weight,
-          label,
-          pool: new EndpointPool(address, port, limits, this.#context),
-        };
+        const pool = new EndpointPool(address, port, transport, limits, this.#context);
+        return { address, port, weight, label, pool };
       }
+      old.delete(label);
       known.pool.limits = limits;
       return known.weight === weight ? known : { ...known, weight };
     });
@@ -77,8 +85,11 @@ function limitsOf(backend: Backend): PoolLimits {
   return {
     connectTimeout: backend.connectTimeoutMs || LIMIT.connect,
     idleTimeout: backend.idleTimeoutMs || LIMIT.upstreamIdle,
+    lifetime: backend.maxConnectionAgeMs || LIMIT.upstreamLifetime,
     maxConnections: backend.maxConnectionsPerEndpoint || LIMIT.maxConnectionsPerEndpoint,
     maxIdle: backend.maxIdlePerEndpoint || LIMIT.maxIdlePerEndpoint,
     maxPending: backend.maxPendingRequests || LIMIT.maxPending,
+    maxRequests: backend.maxRequestsPerConnection || LIMIT.requestsPerUpstream,
+    prewarm: backend.prewarmConnections,
   };
 }

@@ -1,52 +1,60 @@
-import type { Transport } from "../net/transport.ts";
+import { proxyHeader } from "../net/proxy_protocol.ts";
+import type { Connection } from "../net/transport.ts";
 import { GLOBAL } from "../observe/counters.ts";
-import type { Ticker } from "../worker/ticker.ts";
-import { type ConnectionOwner, UpstreamConnection } from "./upstream_connection.ts";
-import type { UpstreamUser } from "./user.ts";
+import type { BackendTransport } from "./backend_transport.ts";
+import { Http1Upstream } from "./http1_upstream.ts";
+import { Http2Upstream } from "./http2_upstream.ts";
+import { Opening } from "./opening.ts";
+import type { PoolContext, PoolLimits } from "./pool_context.ts";
+import type { UpstreamFailure, UpstreamUser } from "./upstream_stream.ts";
 
-/** What pools of one worker share. */
-export interface PoolContext {
-  readonly transport: Transport;
-  readonly ticker: Ticker;
-  readonly counters: Float64Array;
-}
-
-/** How `acquire` went: a connection at once, one being opened, a place in the queue, or none. */
+/** How `acquire` went: a stream at once, one being opened, a place in the queue, or none. */
 export type Acquired = "given" | "opening" | "queued" | "full";
 
-/** Limits of one backend's pools; replaced as a whole when the backend changes. */
-export interface PoolLimits {
-  /** Milliseconds. */
-  readonly connectTimeout: number;
-  /** Milliseconds an unused connection is kept. */
-  readonly idleTimeout: number;
-  readonly maxConnections: number;
-  readonly maxIdle: number;
-  readonly maxPending: number;
+/** Streams that a connection being opened is expected to carry at once. */
+const EXPECTED_STREAMS = 100;
+/** Spread of lifetimes, so that connections opened together do not end together. */
+const LIFETIME_JITTER = 0.1;
+
+interface Waiting {
+  readonly user: UpstreamUser;
+  /** Never a connection that has served before. */
+  readonly fresh: boolean;
+  readonly http1Only: boolean;
 }
 
 /**
- * The connections of one worker to one endpoint. Lives as long as the endpoint stays in the
- * configuration, whatever else of its backend changes.
+ * The connections of one worker to one endpoint, of whichever protocol version. Lives as long as the
+ * endpoint stays in the configuration, whatever else of its backend changes.
  */
-export class EndpointPool implements ConnectionOwner {
+export class EndpointPool {
   readonly #context: PoolContext;
-  readonly #idle: UpstreamConnection[] = [];
-  readonly #all = new Set<UpstreamConnection>();
-  /** Users that wait for a connection, each with the one being opened for it (if any). */
-  readonly #waiting: UpstreamUser[] = [];
-  readonly #openedFor = new Map<UpstreamConnection, UpstreamUser>();
+  readonly #transport: BackendTransport;
+  /** Idle HTTP/1.1 connections; the last used goes first. */
+  readonly #idle: Http1Upstream[] = [];
+  readonly #http1 = new Set<Http1Upstream>();
+  readonly #http2 = new Set<Http2Upstream>();
+  readonly #openings = new Set<Opening>();
+  readonly #waiting: Waiting[] = [];
+  /** For whom alone a connection is being opened, with a PROXY header. */
+  readonly #owners = new Map<Opening, UpstreamUser>();
   #limits: PoolLimits;
   #draining = false;
+  /** With "auto": what the last handshake settled on. */
+  #settled: "http1" | "http2" | null;
 
   constructor(
     readonly address: string,
     readonly port: number,
+    transport: BackendTransport,
     limits: PoolLimits,
     context: PoolContext,
   ) {
+    this.#transport = transport;
+    this.#settled = transport.protocol === "auto" ? null : transport.protocol;
     this.#limits = limits;
     this.#context = context;
+    for (let i = 0; transport.proxyProtocol === 0 && i < limits.prewarm; i++) this.#open(false);
   }
 
   set limits(limits: PoolLimits) {
@@ -54,11 +62,13 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   get connections(): number {
-    return this.#all.size;
+    return this.#http1.size + this.#http2.size + this.#openings.size;
   }
 
   get idleConnections(): number {
-    return this.#idle.length;
+    let idle = this.#idle.length;
+    for (const connection of this.#http2) if (connection.size === 0) idle++;
+    return idle;
   }
 
   get waiting(): number {
@@ -66,94 +76,217 @@ export class EndpointPool implements ConnectionOwner {
   }
 
   /**
-   * Gives `user` a connection, now or later, by `onConnection`.
-   * @param fresh never one that has served before
+   * Gives `user` a stream, now or later, by `onStream`.
+   * @param fresh never on a connection that has served before
    */
   acquire(user: UpstreamUser, fresh: boolean): Acquired {
+    if (this.#transport.proxyProtocol !== 0) return this.#acquireOwn(user);
     if (!fresh) {
       const idle = this.#idle.pop();
       if (idle !== undefined) {
         this.#context.counters[GLOBAL.upstreamReused]++;
-        user.onConnection(idle);
+        idle.give(user);
         return "given";
       }
     }
-    if (this.#all.size < this.#limits.maxConnections) {
-      this.#open(user);
-      return "opening";
+    // A new connection may need the place of one that has nothing to do.
+    if (fresh && this.connections >= this.#limits.maxConnections) this.#idle.shift()?.destroy();
+    const http1Only = user.upgrade !== "";
+    if (!http1Only && this.#http2.size > 0 && this.#giveStream(user, fresh)) return "given";
+    const position = this.#waiting.push({ user, fresh, http1Only });
+    const capacity = () => this.#expected();
+    if (position > capacity() && this.connections < this.#limits.maxConnections) {
+      this.#open(http1Only);
     }
-    if (this.#waiting.length >= this.#limits.maxPending) return "full";
-    this.#waiting.push(user);
-    return "queued";
+    if (position <= capacity()) return "opening";
+    if (position - capacity() <= this.#limits.maxPending) return "queued";
+    this.#waiting.splice(this.#waiting.findIndex((waiting) => waiting.user === user), 1);
+    return "full";
+  }
+
+  /** A PROXY header speaks for one client: its connection serves one exchange and nobody else. */
+  #acquireOwn(user: UpstreamUser): Acquired {
+    if (this.connections >= this.#limits.maxConnections) return "full";
+    const version = this.#transport.proxyProtocol as 1 | 2;
+    const preamble = proxyHeader(version, user.proxySource(), user.proxyDestination());
+    this.#open(user.upgrade !== "", preamble, user);
+    return "opening";
   }
 
   /** The user no longer waits. */
   cancel(user: UpstreamUser): void {
-    const position = this.#waiting.indexOf(user);
-    if (position >= 0) this.#waiting.splice(position, 1);
-    for (const [connection, waiter] of this.#openedFor) {
-      if (waiter === user) this.#openedFor.delete(connection);
+    for (const [opening, owner] of this.#owners) {
+      if (owner !== user) continue;
+      this.#owners.delete(opening);
+      this.#openings.delete(opening);
+      opening.cancel();
+      this.#closed();
     }
+    const position = this.#waiting.findIndex((waiting) => waiting.user === user);
+    if (position >= 0) this.#waiting.splice(position, 1);
   }
 
   /** The endpoint left the configuration: idle connections end now, busy ones after their exchange. */
   drain(): void {
     this.#draining = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const connection of this.#http2) connection.retire();
+    if (this.#waiting.length > 0) return;
+    for (const opening of this.#openings) {
+      opening.cancel();
+      this.#closed();
+    }
+    this.#openings.clear();
   }
 
-  onConnected(connection: UpstreamConnection): void {
-    const user = this.#openedFor.get(connection);
-    this.#openedFor.delete(connection);
-    if (user !== undefined) user.onConnection(connection);
-    else this.onIdle(connection);
+  onOpened(opening: Opening, connection: Connection): void {
+    this.#openings.delete(opening);
+    const alpn = connection.tls === null ? "" : connection.tls.alpn;
+    const speaksHttp2 = !opening.http1Only &&
+      (alpn === "h2" || this.#transport.protocol === "http2");
+    if (!opening.http1Only) this.#settled = speaksHttp2 ? "http2" : "http1";
+    const { ticker, random } = this.#context;
+    const owner = this.#owners.get(opening);
+    this.#owners.delete(opening);
+    const maxRequests = owner === undefined ? this.#limits.maxRequests : 1;
+    const retireAt = ticker.now +
+      this.#limits.lifetime * (1 - LIFETIME_JITTER + 2 * LIFETIME_JITTER * random());
+    if (speaksHttp2) {
+      const upstream = new Http2Upstream(connection, this, this.#context, maxRequests);
+      upstream.retireAt = retireAt;
+      connection.events = upstream;
+      this.#http2.add(upstream);
+      upstream.start();
+      if (owner !== undefined) upstream.give(owner);
+      else this.onStreamsFree(upstream);
+    } else {
+      const upstream = new Http1Upstream(connection, this, ticker);
+      upstream.retireAt = retireAt;
+      connection.events = upstream;
+      this.#http1.add(upstream);
+      if (owner !== undefined) {
+        upstream.retireAt = 0;
+        upstream.give(owner);
+      } else this.onIdle(upstream);
+    }
+    this.#openForWaiting();
   }
 
-  onIdle(connection: UpstreamConnection): void {
-    const waiting = this.#waiting.shift();
-    if (waiting !== undefined) {
-      waiting.onConnection(connection);
+  onOpenFailed(opening: Opening, failure: UpstreamFailure): void {
+    this.#openings.delete(opening);
+    this.#closed();
+    this.#context.counters[GLOBAL.upstreamConnectFailures]++;
+    const owner = this.#owners.get(opening);
+    this.#owners.delete(opening);
+    if (owner !== undefined) {
+      owner.onUpstreamFailure(failure, false);
       return;
     }
-    if (this.#draining || this.#idle.length >= this.#limits.maxIdle) {
+    // One HTTP/1.1 connection would have served one user; one of HTTP/2 all that wait.
+    const hopeless = this.#settled !== "http1" && !opening.http1Only &&
+      this.#openings.size === 0 && this.#http2.size === 0;
+    const failed = hopeless
+      ? this.#waiting.splice(0)
+      : this.#waiting.splice(0, this.#waiting.length > this.#openings.size ? 1 : 0);
+    for (const { user } of failed) user.onUpstreamFailure(failure, false);
+    this.#openForWaiting();
+  }
+
+  onIdle(connection: Http1Upstream): void {
+    const { served } = connection;
+    const limits = this.#limits;
+    const retired = this.#draining || served >= limits.maxRequests ||
+      connection.retireAt <= this.#context.ticker.now;
+    if (retired && served > 0) {
       connection.destroy();
       return;
     }
-    connection.deadline = this.#context.ticker.now + this.#limits.idleTimeout;
-    this.#idle.push(connection);
-  }
-
-  onGone(connection: UpstreamConnection): void {
-    this.#all.delete(connection);
-    const { counters } = this.#context;
-    counters[GLOBAL.upstreamOpen]--;
-    const position = this.#idle.indexOf(connection);
-    if (position >= 0) this.#idle.splice(position, 1);
-    const user = this.#openedFor.get(connection);
-    if (user !== undefined) {
-      this.#openedFor.delete(connection);
-      counters[GLOBAL.upstreamConnectFailures]++;
-      user.onUpstreamFailure(connection.failure, false);
+    const position = this.#waiting.findIndex(({ fresh }) => !fresh || served === 0);
+    if (position >= 0) {
+      const [{ user }] = this.#waiting.splice(position, 1);
+      connection.give(user);
+    } else if (
+      retired || this.#idle.length >= limits.maxIdle ||
+      // All who wait need a new connection, and this one has its place.
+      (this.#waiting.length > 0 && this.connections >= limits.maxConnections)
+    ) connection.destroy();
+    else {
+      connection.deadline = this.#context.ticker.now + limits.idleTimeout;
+      this.#idle.push(connection);
     }
-    const waiting = this.#all.size < this.#limits.maxConnections
-      ? this.#waiting.shift()
-      : undefined;
-    if (waiting !== undefined) this.#open(waiting);
   }
 
-  #open(user: UpstreamUser): void {
-    const { transport, ticker, counters } = this.#context;
-    const connection = new UpstreamConnection(this, ticker);
-    this.#all.add(connection);
-    this.#openedFor.set(connection, user);
+  /** An HTTP/2 connection can take streams. */
+  onStreamsFree(connection: Http2Upstream): void {
+    while (connection.available) {
+      const position = this.#waiting.findIndex((waiting) =>
+        !waiting.http1Only && (!waiting.fresh || connection.served === 0)
+      );
+      if (position < 0) break;
+      const [{ user }] = this.#waiting.splice(position, 1);
+      connection.give(user);
+    }
+    if (connection.size > 0) return;
+    if (this.#draining) connection.retire();
+    else connection.idleUntil(this.#context.ticker.now + this.#limits.idleTimeout);
+  }
+
+  onGone(connection: Http1Upstream | Http2Upstream): void {
+    if (connection instanceof Http1Upstream) {
+      this.#http1.delete(connection);
+      const position = this.#idle.indexOf(connection);
+      if (position >= 0) this.#idle.splice(position, 1);
+    } else this.#http2.delete(connection);
+    this.#closed();
+    this.#openForWaiting();
+  }
+
+  #giveStream(user: UpstreamUser, fresh: boolean): boolean {
+    for (const connection of this.#http2) {
+      if (!connection.available || (fresh && connection.served > 0)) continue;
+      this.#context.counters[GLOBAL.upstreamReused]++;
+      connection.give(user);
+      return true;
+    }
+    return false;
+  }
+
+  /** Users that the connections being opened will serve. */
+  #expected(): number {
+    return this.#settled === "http1" ? this.#openings.size : this.#openings.size * EXPECTED_STREAMS;
+  }
+
+  /** Opens what those who wait need, within the limit. */
+  #openForWaiting(): void {
+    while (
+      this.#waiting.length > this.#expected() && this.connections < this.#limits.maxConnections
+    ) {
+      this.#open(this.#waiting[0].http1Only);
+    }
+  }
+
+  #open(http1Only: boolean, preamble: Uint8Array | null = null, owner?: UpstreamUser): void {
+    const { counters } = this.#context;
     counters[GLOBAL.upstreamConnects]++;
     counters[GLOBAL.upstreamOpen]++;
-    const stream = transport.connect({
-      host: this.address,
-      port: this.port,
-      events: connection,
-      onConnect: () => connection.onConnect(),
-    });
-    connection.attach(stream, this.#limits.connectTimeout);
+    const opening = new Opening(
+      {
+        address: this.address,
+        port: this.port,
+        transport: this.#transport,
+        preamble,
+        http1Only,
+        timeout: this.#limits.connectTimeout,
+      },
+      this,
+      this.#context,
+    );
+    this.#openings.add(opening);
+    if (owner !== undefined) this.#owners.set(opening, owner);
+    opening.start();
+  }
+
+  #closed(): void {
+    this.#context.counters[GLOBAL.upstreamOpen]--;
   }
 }

@@ -1,25 +1,39 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { FakeTransport } from "../../tests/support/fake_transport.ts";
+import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
+import { TurnEnd } from "../net/turn_end.ts";
 import { countersOf, countersSize, GLOBAL } from "../observe/counters.ts";
+import { Overload } from "../worker/overload.ts";
 import { Ticker } from "../worker/ticker.ts";
-import { EndpointPool, type PoolLimits } from "./endpoint_pool.ts";
-import type { UpstreamConnection } from "./upstream_connection.ts";
-import type { UpstreamUser } from "./user.ts";
+import { AddressBook } from "./address_book.ts";
+import { type BackendTransport, PLAIN_HTTP1 } from "./backend_transport.ts";
+import { EndpointPool } from "./endpoint_pool.ts";
+import type { PoolLimits } from "./pool_context.ts";
+import type { UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
-/** A user that sends one request as soon as it has a connection. */
+/** A user that sends one request as soon as it has a stream. */
 class User implements UpstreamUser {
-  readonly method = "GET";
-  connection: UpstreamConnection | null = null;
+  readonly upstreamMethod = "GET";
+  readonly upgrade = "";
+  stream: UpstreamStream | null = null;
   failure = "";
-  onConnection(connection: UpstreamConnection): void {
-    assert.equal(this.connection, null, "one connection only");
-    this.connection = connection;
-    connection.send(this, Buffer.from("request"), true);
+  proxySource(): ProxyEndpoint {
+    return { address: "192.0.2.1", port: 4711 };
+  }
+  proxyDestination(): ProxyEndpoint {
+    return { address: "192.0.2.254", port: 80 };
+  }
+  onStream(stream: UpstreamStream): void {
+    assert.equal(this.stream, null, "one stream only");
+    this.stream = stream;
+    stream.send(Buffer.from("request"), null, false, true);
   }
   onInterim(): void {}
   onResponse(): void {}
   onResponseBody(): void {}
+  onResponseTrailers(): void {}
+  onUpgraded(): void {}
   onUpstreamDrain(): void {}
   onUpstreamFailure(failure: string): void {
     this.failure = failure;
@@ -28,18 +42,30 @@ class User implements UpstreamUser {
 
 const OK = "HTTP/1.1 204 No\r\n\r\n";
 
-function setup(changes: Partial<PoolLimits> = {}) {
+function setup(changes: Partial<PoolLimits> = {}, how: BackendTransport = PLAIN_HTTP1) {
   const transport = new FakeTransport();
   const ticker = new Ticker();
   const counters = countersOf(new SharedArrayBuffer(countersSize(1)), 0);
-  const pool = new EndpointPool("10.0.0.1", 80, {
+  const limits: PoolLimits = {
     connectTimeout: 1000,
     idleTimeout: 5000,
+    lifetime: 1_000_000,
     maxConnections: 2,
     maxIdle: 2,
     maxPending: 2,
+    maxRequests: 1000,
+    prewarm: 0,
     ...changes,
-  }, { transport, ticker, counters });
+  };
+  const pool = new EndpointPool("10.0.0.1", 80, how, limits, {
+    transport,
+    ticker,
+    counters,
+    turnEnd: new TurnEnd(() => {}),
+    overload: new Overload(),
+    addresses: new AddressBook(() => Promise.reject(new Error("no names")), () => ticker.now),
+    random: () => 0.5,
+  });
   const acquire = (fresh = false) => {
     const user = new User();
     return { user, taken: pool.acquire(user, fresh) };
@@ -51,8 +77,8 @@ Deno.test("the connection used last is used next, unless a fresh one is asked fo
   const { transport, pool, acquire, counters } = setup();
   acquire();
   acquire();
-  transport.establish(0).receive(OK);
-  const last = transport.establish(1);
+  const [first, last] = [transport.establish(0), transport.establish(1)];
+  first.receive(OK);
   last.receive(OK);
   last.take();
   assert.equal(pool.idleConnections, 2);
@@ -73,12 +99,17 @@ Deno.test("beyond its limits the pool queues, then refuses, and serves the queue
     "queued",
     "full",
   ]);
-  assert.deepEqual([transport.opened.length, pool.waiting], [2, 2]);
+  assert.deepEqual([transport.opened.length, pool.waiting], [2, 4]);
+  const served = () => users.map(({ user }) => user.stream !== null);
   const first = transport.establish(0);
+  assert.deepEqual(served(), [true, false, false, false, false]);
+  // Whichever connection is free serves whoever waits longest, also a user one is being opened for.
   first.receive(OK);
-  assert.ok(users[2].user.connection !== null && users[3].user.connection === null);
+  assert.deepEqual(served(), [true, true, false, false, false]);
   first.receive(OK);
-  assert.ok(users[3].user.connection !== null);
+  assert.deepEqual(served(), [true, true, true, false, false]);
+  first.receive(OK);
+  assert.deepEqual(served(), [true, true, true, true, false]);
   assert.equal(pool.waiting, 0);
 });
 
@@ -89,7 +120,7 @@ Deno.test("a connection that cannot be opened fails its own user and opens one f
   assert.deepEqual([first.user.failure, second.user.failure], ["connect_failed", ""]);
   assert.equal(transport.opened.length, 2);
   transport.establish(1);
-  assert.ok(second.user.connection !== null);
+  assert.ok(second.user.stream !== null);
   assert.equal(counters[GLOBAL.upstreamConnectFailures], 1);
   assert.equal(counters[GLOBAL.upstreamOpen], 1);
 });
@@ -99,7 +130,7 @@ Deno.test("a cancelled user is told nothing; its connection serves others", () =
   const { user } = acquire();
   pool.cancel(user);
   transport.establish(0);
-  assert.equal(user.connection, null);
+  assert.equal(user.stream, null);
   assert.equal(pool.idleConnections, 1);
   const late = setup();
   const gone = late.acquire();
@@ -107,9 +138,12 @@ Deno.test("a cancelled user is told nothing; its connection serves others", () =
   late.transport.opened[0].connection.gone(new Error("refused"));
   assert.equal(gone.user.failure, "");
   const queued = setup({ maxConnections: 1 });
-  queued.acquire();
-  queued.pool.cancel(queued.acquire().user);
-  assert.equal(queued.pool.waiting, 0);
+  const { user: first } = queued.acquire();
+  const { user: second } = queued.acquire();
+  queued.pool.cancel(second);
+  queued.transport.establish(0).receive(OK);
+  assert.ok(first.stream !== null && second.stream === null);
+  assert.deepEqual([queued.pool.waiting, queued.pool.idleConnections], [0, 1]);
 });
 
 Deno.test("idle connections beyond the limit or their time are closed", () => {
@@ -148,4 +182,87 @@ Deno.test("draining ends idle connections now and busy ones after their answer",
   assert.deepEqual([idle.closed, busy.closed], [true, false]);
   busy.receive(OK);
   assert.deepEqual([busy.closed, pool.connections], [true, 0]);
+});
+
+Deno.test("a connection that takes too long fails its user, and what comes late serves nobody", () => {
+  const { transport, ticker, pool, acquire, counters } = setup();
+  const { user } = acquire();
+  ticker.tick(999);
+  assert.equal(user.failure, "");
+  ticker.tick(1000);
+  assert.equal(user.failure, "connect_timeout");
+  assert.equal(transport.opened[0].connection.closed, true);
+  transport.establish(0);
+  assert.deepEqual([user.stream, pool.connections], [null, 0]);
+  assert.equal(counters[GLOBAL.upstreamOpen], 0);
+});
+
+Deno.test("a handshake that fails is told apart from a connection that fails", () => {
+  const { transport, acquire } = setup();
+  const { user } = acquire();
+  transport.opened[0].connection.gone(Object.assign(new Error("bad certificate"), { code: "TLS" }));
+  assert.equal(user.failure, "upstream_tls");
+});
+
+Deno.test("prewarmed connections wait for the first requests", () => {
+  const { transport, pool, acquire } = setup({ prewarm: 2 });
+  assert.equal(transport.opened.length, 2);
+  transport.establish(0);
+  transport.establish(1);
+  assert.equal(pool.idleConnections, 2);
+  assert.equal(acquire().taken, "given");
+});
+
+Deno.test("a fresh connection is to be had even if idle ones take all places", () => {
+  const { transport, acquire } = setup();
+  acquire();
+  acquire();
+  const [first, second] = [transport.establish(0), transport.establish(1)];
+  first.receive(OK);
+  second.receive(OK);
+  // In the queue it would wait for an answer that none of the idle connections is going to have.
+  assert.equal(acquire(true).taken, "opening");
+});
+
+Deno.test("who waits for a fresh connection in a full pool gets one when another's answer ends", () => {
+  const { transport, acquire } = setup({ maxConnections: 1 });
+  acquire();
+  const { user, taken } = acquire(true);
+  assert.equal(taken, "queued");
+  transport.establish(0).receive(OK);
+  assert.equal(transport.opened.length, 2, "the one that has served makes room");
+  transport.establish(1);
+  assert.ok(user.stream !== null);
+});
+
+Deno.test("a connection that served its number of requests, or its time, serves no other", () => {
+  const counted = setup({ maxRequests: 1 });
+  counted.acquire();
+  const first = counted.transport.establish(0);
+  first.receive(OK);
+  assert.deepEqual([first.closed, counted.pool.idleConnections], [true, 0]);
+  const aged = setup({ lifetime: 2000 });
+  aged.acquire();
+  const second = aged.transport.establish(0);
+  aged.ticker.tick(2000);
+  second.receive(OK);
+  assert.deepEqual([second.closed, aged.pool.idleConnections], [true, 0]);
+});
+
+Deno.test("with a PROXY header each user has a connection of its own, headed by its address", () => {
+  const { transport, pool, acquire } = setup({}, { ...PLAIN_HTTP1, proxyProtocol: 1 });
+  const users = [acquire(), acquire(), acquire()];
+  assert.deepEqual(users.map(({ taken }) => taken), ["opening", "opening", "full"]);
+  assert.equal(
+    Buffer.from(transport.opened[0].options.preamble!).toString(),
+    "PROXY TCP4 192.0.2.1 192.0.2.254 4711 80\r\n",
+  );
+  // The second is there first: it must not go to the first user.
+  const second = transport.establish(1);
+  assert.deepEqual([users[0].user.stream !== null, users[1].user.stream !== null], [false, true]);
+  second.receive(OK);
+  assert.deepEqual([second.closed, pool.idleConnections], [true, 0]);
+  pool.cancel(users[0].user);
+  assert.equal(transport.opened[0].connection.closed, true);
+  assert.equal(pool.connections, 0);
 });

@@ -1,7 +1,6 @@
+import { Buffer } from "node:buffer";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
-import { X509Certificate } from "node:crypto";
-import { createPrivateKey } from "node:crypto";
-import type { Buffer } from "node:buffer";
 import type { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** A certificate that cannot serve; the message never contains key material. */
@@ -9,28 +8,66 @@ export class CertificateError extends Error {
   readonly code = "CERTIFICATE";
 }
 
-/** A certificate ready for handshakes. */
+/** A certificate ready for handshakes, a CA bundle, or both. */
 export interface LoadedCertificate {
-  readonly context: tls.SecureContext;
+  /** Null for a bundle without a certificate of our own. */
+  readonly context: tls.SecureContext | null;
+  /** Milliseconds since 1970 at which the certificate expires; Infinity without one. */
+  readonly notAfter: number;
+  readonly identity: { readonly cert: Buffer; readonly key: Buffer } | null;
+  /** CA certificates in PEM, null for none. */
+  readonly ca: Buffer | null;
+  readonly authorities: readonly X509Certificate[];
 }
 
+const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
 /**
- * Checks and loads a certificate with its key.
- * @throws {CertificateError} when either cannot be read or they do not belong together
+ * Checks and loads a certificate with its key, and the CA bundle beside it.
+ * @throws {CertificateError} when one cannot be read or certificate and key do not belong together
  */
-export function loadCertificate({ certPem, keyPem }: Certificate): LoadedCertificate {
+export function loadCertificate(message: Certificate): LoadedCertificate {
+  const ca = message.caPem.length > 0 ? Buffer.from(message.caPem) : null;
+  const authorities = ca === null ? [] : authoritiesOf(ca);
+  if (message.certPem.length === 0) {
+    if (ca === null) throw new CertificateError("there is neither a certificate nor a CA bundle");
+    return { context: null, notAfter: Infinity, identity: null, ca, authorities };
+  }
+  const cert = Buffer.from(message.certPem);
+  const key = Buffer.from(message.keyPem);
+  let certificate: X509Certificate;
   let matches: boolean;
   try {
-    const certificate = new X509Certificate(certPem as Buffer);
-    matches = certificate.checkPrivateKey(createPrivateKey(keyPem as Buffer));
+    certificate = new X509Certificate(cert);
+    matches = certificate.checkPrivateKey(createPrivateKey(key));
   } catch {
     throw new CertificateError("certificate or key cannot be read");
   }
   if (!matches) throw new CertificateError("the key does not belong to the certificate");
   try {
-    const context = tls.createSecureContext({ cert: certPem as Buffer, key: keyPem as Buffer });
-    return { context };
+    return {
+      context: tls.createSecureContext({ cert, key }),
+      notAfter: Date.parse(certificate.validTo),
+      identity: { cert, key },
+      ca,
+      authorities,
+    };
   } catch (error) {
     throw new CertificateError(`TLS cannot use the certificate: ${(error as Error).message}`);
   }
+}
+
+function authoritiesOf(bundle: Buffer): X509Certificate[] {
+  const texts = bundle.toString("latin1").match(PEM) ?? [];
+  if (texts.length === 0) throw new CertificateError("the CA bundle has no certificate");
+  return texts.map((text) => {
+    let authority: X509Certificate;
+    try {
+      authority = new X509Certificate(text);
+    } catch {
+      throw new CertificateError("a certificate of the CA bundle cannot be read");
+    }
+    if (!authority.ca) throw new CertificateError("a certificate of the CA bundle is not a CA's");
+    return authority;
+  });
 }

@@ -13,6 +13,8 @@ export interface WorkerSetup {
   readonly index: number;
   readonly counters: SharedArrayBuffer;
   readonly faultInjection: boolean;
+  /** Bytes that the worker's heap and buffers may have before it refuses new work. */
+  readonly heapBytes: number;
 }
 
 export type ToWorker =

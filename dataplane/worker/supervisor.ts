@@ -165,6 +165,7 @@ export class Supervisor {
       index: slot.index,
       counters: this.counters,
       faultInjection: this.#options.faultInjection,
+      heapBytes: (this.#options.heapMb ?? DEFAULT_HEAP_MB) * 1024 * 1024,
     };
     const worker = new Worker(new URL("./traffic_worker.ts", import.meta.url), {
       workerData: setup,

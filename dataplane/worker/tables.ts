@@ -1,17 +1,12 @@
-import {
-  Backend,
-  Certificate,
-  Gateway,
-  Protocol,
-  Route,
-} from "../../proto/gen/novaedge/v1/config.ts";
+import { Backend, Certificate, Gateway, Route } from "../../proto/gen/novaedge/v1/config.ts";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { compileRoute } from "../router/compile.ts";
 import type { CompiledRoute } from "../router/compiled.ts";
-import { ListenerTable } from "../router/port_table.ts";
 import { BackendRuntime } from "../upstream/backend_runtime.ts";
-import type { PoolContext } from "../upstream/endpoint_pool.ts";
+import type { PoolContext } from "../upstream/pool_context.ts";
+import { backendTransport } from "./backend_transport.ts";
 import { CertificateError, loadCertificate, type LoadedCertificate } from "./certificate.ts";
+import { type ListenerState, listenerState } from "./listener_state.ts";
 import type { ResourceChange } from "./messages.ts";
 
 /** A resource that this dataplane cannot use. */
@@ -19,20 +14,6 @@ export interface Refusal {
   readonly kind: Kind;
   readonly name: string;
   readonly reason: string;
-}
-
-/** A listener with its routes. */
-export interface ListenerState {
-  readonly key: string;
-  readonly gateway: string;
-  readonly port: number;
-  readonly address: string;
-  readonly https: boolean;
-  readonly hostnames: readonly string[];
-  readonly minVersion: string;
-  readonly certificates: readonly { serverName: string; certificate: string }[];
-  readonly accessLog: boolean;
-  readonly table: ListenerTable;
 }
 
 /**
@@ -44,11 +25,15 @@ export class Tables {
   readonly backends = new Map<string, BackendRuntime>();
   readonly listeners = new Map<string, ListenerState>();
   readonly certificates = new Map<string, LoadedCertificate>();
-  readonly #gateways = new Map<string, Gateway>();
+  /** Keys of each gateway's listeners. */
+  readonly #gateways = new Map<string, readonly string[]>();
+  readonly #backendMessages = new Map<string, Backend>();
   readonly #routes = new Map<string, CompiledRoute>();
   readonly #routesOf = new Map<string, Set<CompiledRoute>>();
   readonly #pools: PoolContext;
   readonly #worker: number;
+  /** Called when a certificate was replaced or removed. */
+  onCertificate: (name: string) => void = () => {};
 
   constructor(pools: PoolContext, worker: number) {
     this.#pools = pools;
@@ -84,11 +69,15 @@ export class Tables {
         return () => {
           if (certificate === null) this.certificates.delete(name);
           else this.certificates.set(name, certificate);
+          this.#certificateChanged(name);
         };
       }
       case Kind.KIND_GATEWAY: {
         const gateway = body === null ? null : Gateway.decode(body);
-        return () => this.#setGateway(name, gateway);
+        const states = gateway === null
+          ? []
+          : gateway.listeners.map((listener) => listenerState(name, gateway, listener));
+        return () => this.#setGateway(name, states);
       }
       default:
         throw new CertificateError(`kind ${kind} is not served by this version`);
@@ -100,17 +89,36 @@ export class Tables {
       return () => {
         this.backends.get(name)?.drain();
         this.backends.delete(name);
+        this.#backendMessages.delete(name);
       };
     }
     const backend = Backend.decode(body);
     return () => {
+      this.#backendMessages.set(name, backend);
       let runtime = this.backends.get(name);
       if (runtime === undefined) {
         runtime = new BackendRuntime(name, this.#pools, this.#worker);
         this.backends.set(name, runtime);
       }
-      runtime.update(backend);
+      this.#updateBackend(runtime, backend);
     };
+  }
+
+  /** A backend whose certificates are not there yet must not be met without them. */
+  #updateBackend(runtime: BackendRuntime, backend: Backend): void {
+    const transport = backendTransport(backend, this.certificates);
+    if (typeof transport !== "string") runtime.update(backend, transport);
+    else runtime.update({ ...backend, closedReason: backend.closedReason || transport });
+  }
+
+  #certificateChanged(name: string): void {
+    for (const [key, message] of this.#backendMessages) {
+      const { tls } = message;
+      if (tls === undefined || (tls.ca !== name && tls.clientCertificate !== name)) continue;
+      const runtime = this.backends.get(key);
+      if (runtime !== undefined) this.#updateBackend(runtime, message);
+    }
+    this.onCertificate(name);
   }
 
   #setRoute(name: string, route: CompiledRoute | null): void {
@@ -132,29 +140,13 @@ export class Tables {
     }
   }
 
-  #setGateway(name: string, gateway: Gateway | null): void {
-    const old = this.#gateways.get(name);
-    const before = new Set(old?.listeners.map((listener) => `${name}/${listener.name}`));
-    if (gateway === null) this.#gateways.delete(name);
-    else this.#gateways.set(name, gateway);
-    for (const listener of gateway?.listeners ?? []) {
-      const key = `${name}/${listener.name}`;
-      before.delete(key);
-      const table = new ListenerTable(key, listener.closedReason);
-      for (const route of this.#routesOf.get(key) ?? []) table.add(route);
-      this.listeners.set(key, {
-        key,
-        gateway: name,
-        port: listener.port,
-        address: listener.bindAddress,
-        https: listener.protocol === Protocol.PROTOCOL_HTTPS,
-        hostnames: listener.hostnames.length > 0 ? listener.hostnames : [""],
-        minVersion: listener.tls?.minVersion ?? "",
-        certificates: listener.tls?.certificates ?? [],
-        accessLog: gateway!.accessLog?.disabled !== true,
-        table,
-      });
+  #setGateway(name: string, states: readonly ListenerState[]): void {
+    for (const key of this.#gateways.get(name) ?? []) this.listeners.delete(key);
+    if (states.length === 0) this.#gateways.delete(name);
+    else this.#gateways.set(name, states.map(({ key }) => key));
+    for (const state of states) {
+      for (const route of this.#routesOf.get(state.key) ?? []) state.table.add(route);
+      this.listeners.set(state.key, state);
     }
-    for (const key of before) this.listeners.delete(key);
   }
 }

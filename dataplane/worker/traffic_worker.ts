@@ -3,12 +3,16 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
+import { resolveName } from "../net/node/resolve_name.ts";
 import { turn } from "../net/turn.ts";
+import { TurnEnd } from "../net/turn_end.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
+import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
+import { Overload } from "./overload.ts";
 import { Ports } from "./ports.ts";
 import { Tables } from "./tables.ts";
 import { TICK, Ticker } from "./ticker.ts";
@@ -28,7 +32,18 @@ const logBuffers = new LogBuffers((buffer, length, lines) =>
   port.postMessage({ type: "log", buffer, length, lines } satisfies FromWorker, [buffer])
 );
 const accessLog = new AccessLog((text, lines) => logBuffers.write(text, lines));
-const tables = new Tables({ transport, ticker, counters }, setup.index);
+const overload = new Overload();
+// Events that are ready now are handled before what setImmediate asks for.
+const turnEnd = new TurnEnd((run) => setImmediate(run));
+const tables = new Tables({
+  transport,
+  ticker,
+  counters,
+  turnEnd,
+  overload,
+  addresses: new AddressBook(resolveName, () => performance.now()),
+  random: Math.random,
+}, setup.index);
 const random = crypto.getRandomValues(new Uint8Array(8));
 const engine: Engine = {
   ticker,
@@ -37,6 +52,8 @@ const engine: Engine = {
   backends: tables.backends,
   timeOrigin: performance.timeOrigin,
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+  turnEnd,
+  overload,
   draining: false,
 };
 let claims = 0;
@@ -64,7 +81,11 @@ setInterval(() => {
   ports.tick(ticker.now);
   accessLog.flush();
   if (++ticks % SLOW_TICKS !== 0) return;
-  counters[GLOBAL.heapUsed] = Deno.memoryUsage().heapUsed;
+  const { heapUsed, external } = Deno.memoryUsage();
+  counters[GLOBAL.heapUsed] = heapUsed;
+  overload.observe(heapUsed + external, setup.heapBytes);
+  counters[GLOBAL.buffered] = overload.buffered;
+  counters[GLOBAL.shedding] = overload.shedding ? 1 : 0;
   counters[GLOBAL.logDropped] = logBuffers.dropped;
 }, TICK);
 
@@ -104,7 +125,7 @@ function explainUrl(method: string, text: string, headers: Record<string, string
 async function drain(): Promise<void> {
   engine.draining = true;
   ports.drain();
-  while (ports.connections.size > 0) await new Promise((resolve) => setTimeout(resolve, TICK / 2));
+  while (ports.connections > 0) await new Promise((resolve) => setTimeout(resolve, TICK / 2));
   accessLog.flush();
 }
 

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
-import { ascii } from "../../dataplane/http1/bytes.ts";
 import { FakeConnection, FakeTransport } from "./fake_transport.ts";
 import type { TlsFacts } from "../../dataplane/net/transport.ts";
 import { AccessLog } from "../../dataplane/observe/access_log.ts";
@@ -11,11 +10,22 @@ import type {
   RouteEntry,
   WeightedRef,
 } from "../../dataplane/router/compiled.ts";
-import { ListenerTable, PortTable } from "../../dataplane/router/port_table.ts";
+import {
+  type ListenerSettings,
+  ListenerTable,
+  PLAIN_LISTENER,
+  PortTable,
+} from "../../dataplane/router/port_table.ts";
 import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
 import { Ticker } from "../../dataplane/worker/ticker.ts";
 import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
-import { ServerConnection } from "../../dataplane/exchange/server_connection.ts";
+import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
+import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
+import { peerOf } from "../../dataplane/exchange/peer.ts";
+import { TurnEnd } from "../../dataplane/net/turn_end.ts";
+import { AddressBook } from "../../dataplane/upstream/address_book.ts";
+import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
+import { Overload } from "../../dataplane/worker/overload.ts";
 
 /** One line of the access log. */
 export interface Line {
@@ -41,7 +51,10 @@ export class Harness {
   readonly transport = new FakeTransport();
   readonly counters = countersOf(new SharedArrayBuffer(countersSize(1)), 0);
   readonly backends = new Map<string, BackendRuntime>();
-  readonly listener = new ListenerTable("ns/gw/l", "");
+  readonly listener: ListenerTable;
+  readonly overload = new Overload();
+  /** Frames are written when the test says that the turn is over. */
+  readonly turnEnd = new TurnEnd(() => {});
   readonly table = new PortTable();
   readonly lines: Line[] = [];
   readonly engine: Engine;
@@ -49,7 +62,8 @@ export class Harness {
   closed = 0;
   #now = 0;
 
-  constructor() {
+  constructor(settings: ListenerSettings = PLAIN_LISTENER) {
+    this.listener = new ListenerTable("ns/gw/l", settings);
     const accessLog = new AccessLog((batch) => {
       for (const line of batch.trimEnd().split("\n")) {
         this.lines.push(JSON.parse(line));
@@ -62,15 +76,30 @@ export class Harness {
       backends: this.backends,
       timeOrigin: Date.UTC(2030, 0, 1),
       requestIdPrefix: "id",
+      turnEnd: this.turnEnd,
+      overload: this.overload,
       draining: false,
     };
     this.port = { table: this.table, scheme: "http", slotOf: () => 0, logs: () => true };
     this.table.setListener("", this.listener);
   }
 
-  backend(name: string, changes: Partial<Backend> = {}): BackendRuntime {
-    const { transport, ticker, counters } = this;
-    const runtime = new BackendRuntime(name, { transport, ticker, counters }, 0);
+  backend(
+    name: string,
+    changes: Partial<Backend> = {},
+    how?: BackendTransport,
+  ): BackendRuntime {
+    const { transport, ticker, counters, turnEnd, overload } = this;
+    const addresses = new AddressBook(
+      () => Promise.reject(new Error("no names here")),
+      () => this.#now,
+    );
+    const random = () => 0.5;
+    const runtime = new BackendRuntime(
+      name,
+      { transport, ticker, counters, turnEnd, overload, addresses, random },
+      0,
+    );
     runtime.update({
       namespace: "ns",
       name,
@@ -82,8 +111,9 @@ export class Harness {
       maxPendingRequests: 0,
       endpoints: [{ address: "10.0.0.1", port: 80, weight: 1 }],
       closedReason: "",
+      prewarmConnections: 0,
       ...changes,
-    } as Backend);
+    } as Backend, how);
     this.backends.set(name, runtime);
     return runtime;
   }
@@ -97,6 +127,7 @@ export class Harness {
       totalWeight: refs.reduce((sum, { weight }) => sum + weight, 0),
       requestTimeout: options.requestTimeout ?? 0,
       closedReason: options.closedReason ?? "",
+      upgrades: [],
     };
     const entry: RouteEntry = {
       rule,
@@ -112,18 +143,31 @@ export class Harness {
     this.table.changed();
   }
 
-  client(tls: TlsFacts | null = null): FakeConnection & { server: ServerConnection } {
+  client(tls: TlsFacts | null = null): FakeConnection & { server: Http1Connection } {
     const connection = new FakeConnection(tls);
-    const peer = ascii("x-forwarded-for: 192.0.2.1\r\n");
-    const server = new ServerConnection(
-      this.engine,
-      this.port,
-      connection,
-      peer,
-      () => this.closed++,
-    );
+    const peer = peerOf(connection, { scheme: "http", port: 80, certificateFields: "" });
+    const server = new Http1Connection(this.engine, this.port, connection, peer, {
+      onClosed: () => this.closed++,
+      onPreface: (_replaced, bytes) => {
+        connection.events = this.#http2(connection);
+        connection.events.onData(bytes);
+      },
+    });
     connection.events = server;
     return Object.assign(connection, { server });
+  }
+
+  /** A client whose connection speaks HTTP/2 from its first byte. */
+  http2Client(tls: TlsFacts | null = null): FakeConnection & { server: Http2Connection } {
+    const connection = new FakeConnection(tls);
+    const server = this.#http2(connection);
+    connection.events = server;
+    return Object.assign(connection, { server });
+  }
+
+  #http2(connection: FakeConnection): Http2Connection {
+    const peer = peerOf(connection, { scheme: "http", port: 80, certificateFields: "" });
+    return new Http2Connection(this.engine, this.port, connection, peer, () => this.closed++);
   }
 
   /** Backend connection number `index`, opened. */

@@ -17,6 +17,8 @@ export class FakeConnection implements Connection {
   events: ConnectionEvents = NOBODY;
   readonly remoteAddress = "192.0.2.1";
   readonly remotePort = 4711;
+  readonly localAddress = "192.0.2.254";
+  readonly localPort = 80;
   /** What `write` answers: false plays a peer that does not take bytes. */
   flowing = true;
   paused = false;

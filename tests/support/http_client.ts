@@ -49,6 +49,18 @@ export class HttpConnection {
     });
   }
 
+  /** Makes the handshake on a connection that is open already. */
+  static over(socket: net.Socket, options: tls.ConnectionOptions): Promise<HttpConnection> {
+    return new Promise((resolve, reject) => {
+      const secure = tls.connect({ socket, rejectUnauthorized: false, ...options });
+      secure.once("error", reject);
+      secure.once("secureConnect", () => {
+        secure.removeListener("error", reject);
+        resolve(new HttpConnection(secure));
+      });
+    });
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
@@ -93,6 +105,11 @@ export class HttpConnection {
       ? await this.#take(Number(headers.get("content-length")))
       : await this.#rest();
     return { status, headers, body, complete };
+  }
+
+  /** The next bytes, whatever they are; fewer when the connection ends. */
+  async take(length: number): Promise<string> {
+    return (await this.#take(length))[0];
   }
 
   close(): void {

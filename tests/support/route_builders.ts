@@ -28,6 +28,7 @@ export function entry(parts: EntryParts): RouteEntry {
       totalWeight: 1,
       requestTimeout: 0,
       closedReason: "",
+      upgrades: [],
     },
     matchIndex: parts.match ?? 0,
     pathKind: parts.kind,

@@ -11,21 +11,54 @@ const NOBODY: ConnectionEvents = {
   onClose() {},
 };
 
+/** What a TLS socket needs beyond a plain one. */
+export interface TlsParts {
+  readonly facts: TlsFacts;
+  /** The TCP socket below. */
+  readonly raw: Socket;
+  /** Whether the bytes of the peer ended without the alert that says so (RFC 8446 section 6.1). */
+  truncated(): boolean;
+}
+
 /** A connection over a node:net or node:tls socket. */
 export class NodeConnection implements Connection {
   events: ConnectionEvents = NOBODY;
-  readonly tls: TlsFacts | null;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-  readonly #socket: Socket;
+  tls: TlsFacts | null = null;
+  remoteAddress = "";
+  remotePort = 0;
+  #socket: Socket | null = null;
+  /** The TCP socket, which `#socket` is on plain connections. */
+  #raw: Socket | null = null;
+  #tls: TlsParts | null = null;
   #error: Error | null = null;
   #closed = false;
 
-  constructor(socket: Socket, tls: TlsFacts | null) {
+  get localAddress(): string {
+    return plainAddress(this.#raw?.localAddress ?? "");
+  }
+
+  get localPort(): number {
+    return this.#raw?.localPort ?? 0;
+  }
+
+  /** Names the peer: of the socket, or of the client that a PROXY header speaks for. */
+  from(address: string, port: number): this {
+    this.remoteAddress = address;
+    this.remotePort = port;
+    return this;
+  }
+
+  /** The TCP socket over which a handshake is still to be made. */
+  opening(raw: Socket): void {
+    this.#raw = raw;
+  }
+
+  /** Takes over an established socket, or one that is being opened. */
+  attach(socket: Socket, tls: TlsParts | null): void {
     this.#socket = socket;
-    this.tls = tls;
-    this.remoteAddress = plainAddress(socket.remoteAddress ?? "");
-    this.remotePort = socket.remotePort ?? 0;
+    this.#tls = tls;
+    this.#raw = tls === null ? socket : tls.raw;
+    this.tls = tls === null ? null : tls.facts;
     socket.on("data", (view: Buffer) => {
       if (this.#closed) return;
       turn.open++;
@@ -35,9 +68,7 @@ export class NodeConnection implements Connection {
     socket.on("drain", () => {
       if (!this.#closed) this.events.onDrain();
     });
-    socket.on("end", () => {
-      if (!this.#closed) this.events.onEnd();
-    });
+    socket.on("end", () => this.#onEnd());
     socket.on("error", (error: Error) => {
       this.#error ??= error;
     });
@@ -46,12 +77,12 @@ export class NodeConnection implements Connection {
 
   write(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
-    return this.#socket.write(bytes);
+    return this.#socket!.write(bytes);
   }
 
   writeBoth(first: Uint8Array, second: Uint8Array): boolean {
     if (this.#closed) return true;
-    const socket = this.#socket;
+    const socket = this.#socket!;
     socket.cork();
     socket.write(first);
     const flowing = socket.write(second);
@@ -60,23 +91,53 @@ export class NodeConnection implements Connection {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#socket?.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#socket?.resume();
   }
 
   end(): void {
-    if (!this.#closed) this.#socket.end();
+    if (!this.#closed) this.#socket?.end();
   }
 
   reset(): void {
-    if (!this.#closed) this.#socket.resetAndDestroy();
+    if (this.#closed) return;
+    // A TLS socket cannot send RST itself.
+    this.#raw?.resetAndDestroy();
+    if (this.#raw !== this.#socket) this.#socket?.destroy();
   }
 
   close(): void {
-    if (!this.#closed) this.#socket.destroy();
+    if (this.#closed) return;
+    if (this.#socket === null) {
+      this.#raw?.destroy();
+      this.#onClose();
+    } else {
+      this.#socket.destroy();
+      if (this.#raw !== this.#socket) this.#raw?.destroy();
+    }
+  }
+
+  /** The connection could not be established. */
+  fail(error: Error): void {
+    this.#error ??= error;
+    this.#onClose();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  #onEnd(): void {
+    if (this.#closed) return;
+    if (this.#tls !== null && this.#tls.truncated()) {
+      // Whoever cut the stream, the peer did not say that it was done.
+      this.#error ??= new Error("connection cut without close_notify");
+      this.close();
+      this.#onClose();
+    } else this.events.onEnd();
   }
 
   #onClose(): void {

@@ -1,19 +1,20 @@
 import net from "node:net";
-import tls from "node:tls";
 import type {
   BoundListener,
   Connection,
   ConnectOptions,
   ListenOptions,
-  TlsServerOptions,
   Transport,
 } from "../transport.ts";
-import { NodeConnection } from "./connection.ts";
+import { NodeConnection, plainAddress } from "./connection.ts";
+import { readProxyHeader } from "./proxy_reader.ts";
+import { connectTls } from "./tls_client.ts";
+import { NodeTlsServer } from "./tls_server.ts";
 
 /** The portable transport, on node:net and node:tls. */
 export class NodeTransport implements Transport {
   listen(options: ListenOptions): Promise<BoundListener> {
-    const server = options.tls === null ? plainServer(options) : tlsServer(options, options.tls);
+    const server = createServer(options);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       // Without a host the runtime takes every address of both families, or IPv4's where IPv6 is off.
@@ -32,6 +33,7 @@ export class NodeTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Connection {
+    const { tls, preamble } = options;
     const socket = net.connect({
       host: options.host,
       port: options.port,
@@ -40,50 +42,67 @@ export class NodeTransport implements Transport {
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
     });
-    const connection = new NodeConnection(socket, null);
+    const connection = new NodeConnection().from(options.host, options.port);
     connection.events = options.events;
-    socket.once("connect", () => options.onConnect());
+    if (tls === null) {
+      connection.attach(socket, null);
+      socket.once("connect", () => {
+        if (preamble !== null) socket.write(preamble);
+        options.onConnect();
+      });
+      return connection;
+    }
+    connection.opening(socket);
+    const fail = (error?: Error) => {
+      socket.destroy();
+      connection.fail(error ?? new Error("closed"));
+    };
+    socket.once("error", fail);
+    socket.once("connect", () => {
+      socket.removeListener("error", fail);
+      if (connection.closed) {
+        socket.destroy();
+        return;
+      }
+      socket.on("error", () => {});
+      if (preamble !== null) socket.write(preamble);
+      connectTls(socket, tls, options, connection);
+    });
     return connection;
   }
 }
 
-function plainServer(options: ListenOptions): net.Server {
+function createServer(options: ListenOptions): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
+  const accept = (connection: NodeConnection) => {
+    connection.events = options.accept(connection);
+  };
+  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, accept);
+  const proceed = (socket: net.Socket, address: string, port: number) => {
+    if (handshakes !== null) {
+      handshakes.accept(socket, address, port);
+      return;
+    }
+    const connection = new NodeConnection().from(address, port);
+    connection.attach(socket, null);
+    accept(connection);
+  };
   return net.createServer(settings, (socket) => {
-    const connection = new NodeConnection(socket, null);
-    connection.events = options.accept(connection);
+    const address = plainAddress(socket.remoteAddress ?? "");
+    const port = socket.remotePort ?? 0;
+    if (!options.admits(address)) {
+      socket.on("error", () => {});
+      socket.destroy();
+      return;
+    }
+    const proxied = options.proxyHeader();
+    if (proxied === null || !proxied.trusts(address)) proceed(socket, address, port);
+    else {
+      readProxyHeader(socket, proxied, (source) => {
+        if (source === null) proceed(socket, address, port);
+        else proceed(socket, plainAddress(source.address), source.port);
+        if (handshakes === null) socket.resume();
+      });
+    }
   });
-}
-
-function tlsServer(options: ListenOptions, settings: TlsServerOptions): net.Server {
-  const server = tls.createServer({
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    minVersion: settings.minVersion,
-    handshakeTimeout: settings.handshakeTimeout,
-    ALPNProtocols: ["http/1.1"],
-    SNICallback: (serverName, done) => {
-      const context = settings.contextFor(serverName.toLowerCase());
-      if (context === null) {
-        settings.onHandshakeError("unknown_server_name");
-        done(new Error("no listener for this server name"));
-      } else done(null, context as tls.SecureContext);
-    },
-  }, (socket) => {
-    const asked = (socket as unknown as { servername?: string | false }).servername;
-    const serverName = typeof asked === "string" ? asked.toLowerCase() : "";
-    const connection = new NodeConnection(socket, {
-      serverName,
-      alpn: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "",
-      protocol: socket.getProtocol() ?? "",
-      listener: settings.listenerFor(serverName),
-    });
-    connection.events = options.accept(connection);
-  });
-  server.on("tlsClientError", (_error, socket) => {
-    settings.onHandshakeError("failed");
-    socket.destroy();
-  });
-  return server;
 }

@@ -25,6 +25,13 @@ export enum Protocol {
   UNRECOGNIZED = -1,
 }
 
+export enum ClientAuthMode {
+  CLIENT_AUTH_MODE_UNSPECIFIED = 0,
+  CLIENT_AUTH_MODE_OPTIONAL = 1,
+  CLIENT_AUTH_MODE_REQUIRE = 2,
+  UNRECOGNIZED = -1,
+}
+
 export enum PathMatchType {
   PATH_MATCH_TYPE_UNSPECIFIED = 0,
   PATH_MATCH_TYPE_EXACT = 1,
@@ -43,6 +50,14 @@ export enum ValueMatchType {
 export enum LbPolicy {
   LB_POLICY_UNSPECIFIED = 0,
   LB_POLICY_ROUND_ROBIN = 1,
+  UNRECOGNIZED = -1,
+}
+
+export enum UpstreamProtocol {
+  /** UPSTREAM_PROTOCOL_UNSPECIFIED - HTTP/1.1, or with TLS what ALPN settles on. */
+  UPSTREAM_PROTOCOL_UNSPECIFIED = 0,
+  UPSTREAM_PROTOCOL_HTTP1 = 1,
+  UPSTREAM_PROTOCOL_HTTP2 = 2,
   UNRECOGNIZED = -1,
 }
 
@@ -88,12 +103,52 @@ export interface Listener {
     | undefined;
   /** Set when the listener must answer every request with 500: a restriction it asks for cannot be kept. */
   closedReason: string;
+  proxyProtocol: ProxyProtocol | undefined;
+  redirect:
+    | Redirect
+    | undefined;
+  /** Bytes of the largest request body, 0 without limit. */
+  maxRequestBodyBytes: number;
+  /** CIDRs of peers whose X-Forwarded-* and Forwarded fields are believed; empty means nobody. */
+  trustedProxies: string[];
+  /** Whether backends get Forwarded (RFC 7239) beside X-Forwarded-*. */
+  forwarded: boolean;
+  /** Open connections on the listener's port, and of one client address; 0 means the dataplane's own limit. */
+  maxConnections: number;
+  maxConnectionsPerClient: number;
+}
+
+/** ProxyProtocol says from whom a PROXY header is taken; those must send one, others must not. */
+export interface ProxyProtocol {
+  trustedCidrs: string[];
+  /** 1 or 2, or 0 for either. */
+  version: number;
+}
+
+/** Redirect sends every request elsewhere instead of serving it. */
+export interface Redirect {
+  scheme: string;
+  port: number;
+  status: number;
+  /** Path prefixes that are served as usual. */
+  exclusions: string[];
+}
+
+export interface ClientAuth {
+  mode: ClientAuthMode;
+  /** namespace/name of the Certificate that holds the CA bundle. */
+  ca: string;
+  /** Patterns with * of which the subject's common name must match one, if there are any. */
+  cnPatterns: string[];
+  /** Subject alternative names of which the certificate must have one, if there are any. */
+  sans: string[];
 }
 
 export interface ListenerTls {
   certificates: SniCertificate[];
   /** "TLS1.2" or "TLS1.3"; empty means TLS1.2. */
   minVersion: string;
+  clientAuth: ClientAuth | undefined;
 }
 
 export interface SniCertificate {
@@ -119,6 +174,8 @@ export interface RouteRule {
   requestTimeoutMs: number;
   /** Set when the rule must answer 500 instead of forwarding. */
   closedReason: string;
+  /** Tokens beside websocket that clients may upgrade to. */
+  upgrades: string[];
 }
 
 export interface PathMatch {
@@ -162,6 +219,29 @@ export interface Backend {
   endpoints: Endpoint[];
   /** Set when the backend must answer 500 instead of being used. */
   closedReason: string;
+  protocol: UpstreamProtocol;
+  tls:
+    | UpstreamTls
+    | undefined;
+  /** Version of the PROXY header sent to endpoints, 0 for none. */
+  proxyProtocol: number;
+  maxConnectionAgeMs: number;
+  maxRequestsPerConnection: number;
+  /** Connections that each worker opens to an endpoint before the first request. */
+  prewarmConnections: number;
+}
+
+export interface UpstreamTls {
+  /** Name sent as SNI and checked; empty means the endpoint's own. */
+  serverName: string;
+  /** namespace/name of the Certificate that holds the CA bundle; empty means the system's roots. */
+  ca: string;
+  /** namespace/name of the Certificate that identifies us; empty for none. */
+  clientCertificate: string;
+  /** Accept any certificate. */
+  insecure: boolean;
+  /** Subject alternative names of which the certificate must have one; empty means the server name. */
+  sans: string[];
 }
 
 export interface Endpoint {
@@ -188,6 +268,8 @@ export interface Certificate {
   name: string;
   certPem: Uint8Array;
   keyPem: Uint8Array;
+  /** Bundle of CA certificates, for the other side's certificate. */
+  caPem: Uint8Array;
 }
 
 function createBaseVersion(): Version {
@@ -556,7 +638,22 @@ export const AccessLog: MessageFns<AccessLog> = {
 };
 
 function createBaseListener(): Listener {
-  return { name: "", port: 0, protocol: 0, hostnames: [], bindAddress: "", tls: undefined, closedReason: "" };
+  return {
+    name: "",
+    port: 0,
+    protocol: 0,
+    hostnames: [],
+    bindAddress: "",
+    tls: undefined,
+    closedReason: "",
+    proxyProtocol: undefined,
+    redirect: undefined,
+    maxRequestBodyBytes: 0,
+    trustedProxies: [],
+    forwarded: false,
+    maxConnections: 0,
+    maxConnectionsPerClient: 0,
+  };
 }
 
 export const Listener: MessageFns<Listener> = {
@@ -581,6 +678,27 @@ export const Listener: MessageFns<Listener> = {
     }
     if (message.closedReason !== "") {
       writer.uint32(58).string(message.closedReason);
+    }
+    if (message.proxyProtocol !== undefined) {
+      ProxyProtocol.encode(message.proxyProtocol, writer.uint32(66).fork()).join();
+    }
+    if (message.redirect !== undefined) {
+      Redirect.encode(message.redirect, writer.uint32(74).fork()).join();
+    }
+    if (message.maxRequestBodyBytes !== 0) {
+      writer.uint32(80).uint64(message.maxRequestBodyBytes);
+    }
+    for (const v of message.trustedProxies) {
+      writer.uint32(90).string(v!);
+    }
+    if (message.forwarded !== false) {
+      writer.uint32(96).bool(message.forwarded);
+    }
+    if (message.maxConnections !== 0) {
+      writer.uint32(104).uint32(message.maxConnections);
+    }
+    if (message.maxConnectionsPerClient !== 0) {
+      writer.uint32(112).uint32(message.maxConnectionsPerClient);
     }
     return writer;
   },
@@ -654,6 +772,62 @@ export const Listener: MessageFns<Listener> = {
             message.closedReason = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.proxyProtocol = ProxyProtocol.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.redirect = Redirect.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.maxRequestBodyBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.trustedProxies.push(reader.string());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.forwarded = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.maxConnections = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.maxConnectionsPerClient = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -678,12 +852,272 @@ export const Listener: MessageFns<Listener> = {
     message.bindAddress = object.bindAddress ?? "";
     message.tls = (object.tls !== undefined && object.tls !== null) ? ListenerTls.fromPartial(object.tls) : undefined;
     message.closedReason = object.closedReason ?? "";
+    message.proxyProtocol = (object.proxyProtocol !== undefined && object.proxyProtocol !== null)
+      ? ProxyProtocol.fromPartial(object.proxyProtocol)
+      : undefined;
+    message.redirect = (object.redirect !== undefined && object.redirect !== null)
+      ? Redirect.fromPartial(object.redirect)
+      : undefined;
+    message.maxRequestBodyBytes = object.maxRequestBodyBytes ?? 0;
+    message.trustedProxies = object.trustedProxies?.map((e) => e) || [];
+    message.forwarded = object.forwarded ?? false;
+    message.maxConnections = object.maxConnections ?? 0;
+    message.maxConnectionsPerClient = object.maxConnectionsPerClient ?? 0;
+    return message;
+  },
+};
+
+function createBaseProxyProtocol(): ProxyProtocol {
+  return { trustedCidrs: [], version: 0 };
+}
+
+export const ProxyProtocol: MessageFns<ProxyProtocol> = {
+  encode(message: ProxyProtocol, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.trustedCidrs) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint32(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProxyProtocol {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProxyProtocol();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trustedCidrs.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ProxyProtocol>, I>>(base?: I): ProxyProtocol {
+    return ProxyProtocol.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProxyProtocol>, I>>(object: I): ProxyProtocol {
+    const message = createBaseProxyProtocol();
+    message.trustedCidrs = object.trustedCidrs?.map((e) => e) || [];
+    message.version = object.version ?? 0;
+    return message;
+  },
+};
+
+function createBaseRedirect(): Redirect {
+  return { scheme: "", port: 0, status: 0, exclusions: [] };
+}
+
+export const Redirect: MessageFns<Redirect> = {
+  encode(message: Redirect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scheme !== "") {
+      writer.uint32(10).string(message.scheme);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.status !== 0) {
+      writer.uint32(24).uint32(message.status);
+    }
+    for (const v of message.exclusions) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Redirect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedirect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exclusions.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Redirect>, I>>(base?: I): Redirect {
+    return Redirect.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Redirect>, I>>(object: I): Redirect {
+    const message = createBaseRedirect();
+    message.scheme = object.scheme ?? "";
+    message.port = object.port ?? 0;
+    message.status = object.status ?? 0;
+    message.exclusions = object.exclusions?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClientAuth(): ClientAuth {
+  return { mode: 0, ca: "", cnPatterns: [], sans: [] };
+}
+
+export const ClientAuth: MessageFns<ClientAuth> = {
+  encode(message: ClientAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.mode !== 0) {
+      writer.uint32(8).int32(message.mode);
+    }
+    if (message.ca !== "") {
+      writer.uint32(18).string(message.ca);
+    }
+    for (const v of message.cnPatterns) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.sans) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClientAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClientAuth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.mode = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cnPatterns.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sans.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ClientAuth>, I>>(base?: I): ClientAuth {
+    return ClientAuth.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ClientAuth>, I>>(object: I): ClientAuth {
+    const message = createBaseClientAuth();
+    message.mode = object.mode ?? 0;
+    message.ca = object.ca ?? "";
+    message.cnPatterns = object.cnPatterns?.map((e) => e) || [];
+    message.sans = object.sans?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseListenerTls(): ListenerTls {
-  return { certificates: [], minVersion: "" };
+  return { certificates: [], minVersion: "", clientAuth: undefined };
 }
 
 export const ListenerTls: MessageFns<ListenerTls> = {
@@ -693,6 +1127,9 @@ export const ListenerTls: MessageFns<ListenerTls> = {
     }
     if (message.minVersion !== "") {
       writer.uint32(18).string(message.minVersion);
+    }
+    if (message.clientAuth !== undefined) {
+      ClientAuth.encode(message.clientAuth, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -726,6 +1163,14 @@ export const ListenerTls: MessageFns<ListenerTls> = {
             message.minVersion = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clientAuth = ClientAuth.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -745,6 +1190,9 @@ export const ListenerTls: MessageFns<ListenerTls> = {
     const message = createBaseListenerTls();
     message.certificates = object.certificates?.map((e) => SniCertificate.fromPartial(e)) || [];
     message.minVersion = object.minVersion ?? "";
+    message.clientAuth = (object.clientAuth !== undefined && object.clientAuth !== null)
+      ? ClientAuth.fromPartial(object.clientAuth)
+      : undefined;
     return message;
   },
 };
@@ -920,7 +1368,7 @@ export const Route: MessageFns<Route> = {
 };
 
 function createBaseRouteRule(): RouteRule {
-  return { matches: [], backendRefs: [], requestTimeoutMs: 0, closedReason: "" };
+  return { matches: [], backendRefs: [], requestTimeoutMs: 0, closedReason: "", upgrades: [] };
 }
 
 export const RouteRule: MessageFns<RouteRule> = {
@@ -936,6 +1384,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.closedReason !== "") {
       writer.uint32(34).string(message.closedReason);
+    }
+    for (const v of message.upgrades) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -985,6 +1436,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.closedReason = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.upgrades.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1006,6 +1465,7 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.backendRefs = object.backendRefs?.map((e) => BackendRef.fromPartial(e)) || [];
     message.requestTimeoutMs = object.requestTimeoutMs ?? 0;
     message.closedReason = object.closedReason ?? "";
+    message.upgrades = object.upgrades?.map((e) => e) || [];
     return message;
   },
 };
@@ -1338,6 +1798,12 @@ function createBaseBackend(): Backend {
     maxPendingRequests: 0,
     endpoints: [],
     closedReason: "",
+    protocol: 0,
+    tls: undefined,
+    proxyProtocol: 0,
+    maxConnectionAgeMs: 0,
+    maxRequestsPerConnection: 0,
+    prewarmConnections: 0,
   };
 }
 
@@ -1372,6 +1838,24 @@ export const Backend: MessageFns<Backend> = {
     }
     if (message.closedReason !== "") {
       writer.uint32(82).string(message.closedReason);
+    }
+    if (message.protocol !== 0) {
+      writer.uint32(88).int32(message.protocol);
+    }
+    if (message.tls !== undefined) {
+      UpstreamTls.encode(message.tls, writer.uint32(98).fork()).join();
+    }
+    if (message.proxyProtocol !== 0) {
+      writer.uint32(104).uint32(message.proxyProtocol);
+    }
+    if (message.maxConnectionAgeMs !== 0) {
+      writer.uint32(112).uint32(message.maxConnectionAgeMs);
+    }
+    if (message.maxRequestsPerConnection !== 0) {
+      writer.uint32(120).uint32(message.maxRequestsPerConnection);
+    }
+    if (message.prewarmConnections !== 0) {
+      writer.uint32(128).uint32(message.prewarmConnections);
     }
     return writer;
   },
@@ -1469,6 +1953,54 @@ export const Backend: MessageFns<Backend> = {
             message.closedReason = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.protocol = reader.int32() as any;
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.tls = UpstreamTls.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.proxyProtocol = reader.uint32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.maxConnectionAgeMs = reader.uint32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.maxRequestsPerConnection = reader.uint32();
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.prewarmConnections = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1496,6 +2028,115 @@ export const Backend: MessageFns<Backend> = {
     message.maxPendingRequests = object.maxPendingRequests ?? 0;
     message.endpoints = object.endpoints?.map((e) => Endpoint.fromPartial(e)) || [];
     message.closedReason = object.closedReason ?? "";
+    message.protocol = object.protocol ?? 0;
+    message.tls = (object.tls !== undefined && object.tls !== null) ? UpstreamTls.fromPartial(object.tls) : undefined;
+    message.proxyProtocol = object.proxyProtocol ?? 0;
+    message.maxConnectionAgeMs = object.maxConnectionAgeMs ?? 0;
+    message.maxRequestsPerConnection = object.maxRequestsPerConnection ?? 0;
+    message.prewarmConnections = object.prewarmConnections ?? 0;
+    return message;
+  },
+};
+
+function createBaseUpstreamTls(): UpstreamTls {
+  return { serverName: "", ca: "", clientCertificate: "", insecure: false, sans: [] };
+}
+
+export const UpstreamTls: MessageFns<UpstreamTls> = {
+  encode(message: UpstreamTls, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.serverName !== "") {
+      writer.uint32(10).string(message.serverName);
+    }
+    if (message.ca !== "") {
+      writer.uint32(18).string(message.ca);
+    }
+    if (message.clientCertificate !== "") {
+      writer.uint32(26).string(message.clientCertificate);
+    }
+    if (message.insecure !== false) {
+      writer.uint32(32).bool(message.insecure);
+    }
+    for (const v of message.sans) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpstreamTls {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpstreamTls();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.serverName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ca = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clientCertificate = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.insecure = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sans.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UpstreamTls>, I>>(base?: I): UpstreamTls {
+    return UpstreamTls.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpstreamTls>, I>>(object: I): UpstreamTls {
+    const message = createBaseUpstreamTls();
+    message.serverName = object.serverName ?? "";
+    message.ca = object.ca ?? "";
+    message.clientCertificate = object.clientCertificate ?? "";
+    message.insecure = object.insecure ?? false;
+    message.sans = object.sans?.map((e) => e) || [];
     return message;
   },
 };
@@ -1714,7 +2355,7 @@ export const Vip: MessageFns<Vip> = {
 };
 
 function createBaseCertificate(): Certificate {
-  return { namespace: "", name: "", certPem: new Uint8Array(0), keyPem: new Uint8Array(0) };
+  return { namespace: "", name: "", certPem: new Uint8Array(0), keyPem: new Uint8Array(0), caPem: new Uint8Array(0) };
 }
 
 export const Certificate: MessageFns<Certificate> = {
@@ -1730,6 +2371,9 @@ export const Certificate: MessageFns<Certificate> = {
     }
     if (message.keyPem.length !== 0) {
       writer.uint32(34).bytes(message.keyPem);
+    }
+    if (message.caPem.length !== 0) {
+      writer.uint32(42).bytes(message.caPem);
     }
     return writer;
   },
@@ -1779,6 +2423,14 @@ export const Certificate: MessageFns<Certificate> = {
             message.keyPem = reader.bytes();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.caPem = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1800,6 +2452,7 @@ export const Certificate: MessageFns<Certificate> = {
     message.name = object.name ?? "";
     message.certPem = object.certPem ?? new Uint8Array(0);
     message.keyPem = object.keyPem ?? new Uint8Array(0);
+    message.caPem = object.caPem ?? new Uint8Array(0);
     return message;
   },
 };

@@ -1,0 +1,297 @@
+import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import { PREFACE } from "../http2/preface.ts";
+import { ErrorCode, MAX_WINDOW, Setting } from "../http2/frame.ts";
+import { FieldSection } from "../http2/field_section.ts";
+import { readRequest } from "../http2/read_request.ts";
+import { Session } from "../http2/session.ts";
+import {
+  encodedBound,
+  encodeLocal,
+  encodeResponse,
+  encodeTrailers,
+  localLines,
+} from "../http2/write_fields.ts";
+import { HeaderBlock } from "../message/header_block.ts";
+import { type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
+import { REFUSAL_STATUS, RequestHead } from "../message/request_head.ts";
+import type { ResponseHead } from "../message/response_head.ts";
+import { trailerBlock, trailerLines } from "../message/trailers.ts";
+import type { Connection, ConnectionEvents } from "../net/transport.ts";
+import type { Deadlined } from "../worker/ticker.ts";
+import type { Engine, PortRuntime } from "./engine.ts";
+import { Http2Stream } from "./http2_stream.ts";
+import { httpDate } from "./http_date.ts";
+import type { Peer } from "./peer.ts";
+
+/** Scratch of all sessions of a worker: a section is used up in the turn it is decoded. */
+export const section = new FieldSection(LIMIT.headBytes, 2 * LIMIT.headBytes);
+const head = new RequestHead(LIMIT.fields);
+const trailers = new HeaderBlock(LIMIT.fields);
+const own = new HeaderBlock(16);
+
+const SETTINGS = [
+  [Setting.MaxConcurrentStreams, LIMIT.streams],
+  [Setting.InitialWindowSize, LIMIT.streamWindow],
+  [Setting.MaxHeaderListSize, LIMIT.headBytes],
+  [Setting.EnableConnectProtocol, 1],
+] as const;
+
+/** One HTTP/2 connection of a client (RFC 9113). */
+export class Http2Connection extends Session<Http2Stream> implements ConnectionEvents, Deadlined {
+  deadline: number;
+  tickerSlot = -1;
+  readonly engine: Engine;
+  readonly port: PortRuntime;
+  readonly client: Peer;
+  readonly #connection: Connection;
+  readonly #onClosed: (connection: Http2Connection) => void;
+  #preface = 0;
+  #lastStream = 0;
+  #served = 0;
+  /** Highest stream that is still taken; lower once GOAWAY was sent. */
+  #lastTaken = MAX_WINDOW;
+  #draining = false;
+  #ending = false;
+  #closed = false;
+
+  constructor(
+    engine: Engine,
+    port: PortRuntime,
+    connection: Connection,
+    peer: Peer,
+    onClosed: (connection: Http2Connection) => void,
+  ) {
+    super({
+      sink: connection,
+      scheduler: engine.turnEnd,
+      memory: engine.overload,
+      clock: engine.ticker,
+      section,
+      streamWindow: LIMIT.streamWindow,
+      connectionWindow: LIMIT.connectionWindow,
+      maxBlock: LIMIT.headBytes,
+      maxContinuations: LIMIT.continuations,
+      settings: SETTINGS,
+    });
+    this.engine = engine;
+    this.port = port;
+    this.client = peer;
+    this.#connection = connection;
+    this.#onClosed = onClosed;
+    this.deadline = engine.ticker.now + LIMIT.requestHead;
+    engine.ticker.add(this);
+    this.sendPreface();
+  }
+
+  onData(view: Buffer): void {
+    if (this.#ending) return;
+    let bytes = view;
+    if (this.#preface < PREFACE.length) {
+      const length = Math.min(PREFACE.length - this.#preface, view.length);
+      if (view.compare(PREFACE, this.#preface, this.#preface + length, 0, length) !== 0) {
+        this.fail(ErrorCode.ProtocolError, "no connection preface");
+        return;
+      }
+      this.#preface += length;
+      bytes = view.subarray(length);
+      if (bytes.length === 0) return;
+    }
+    this.receive(bytes);
+    if (this.streams.size > 0) this.#watch();
+  }
+
+  /** While streams are open only an incomplete field section has a deadline of the connection. */
+  #watch(): void {
+    if (this.#ending) return;
+    if (!this.withinMessage) this.deadline = Infinity;
+    else if (this.deadline === Infinity) {
+      this.deadline = this.engine.ticker.now + LIMIT.requestHead;
+    }
+  }
+
+  onDrain(): void {
+    this.drained();
+  }
+
+  onEnd(): void {
+    if (this.streams.size === 0) this.#end();
+  }
+
+  onClose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.failed = true;
+    this.output.close();
+    this.deadline = Infinity;
+    this.engine.ticker.remove(this);
+    this.dropStreams(ErrorCode.Cancel);
+    this.#onClosed(this);
+  }
+
+  onDeadline(): void {
+    if (this.#ending) this.#connection.close();
+    else if (this.withinMessage || !this.peer.seen) {
+      this.fail(ErrorCode.EnhanceYourCalm, "too slow");
+    } else this.#end();
+  }
+
+  /** Takes no further streams; ends with the last of those it has. */
+  drain(): void {
+    if (this.#draining || this.failed) return;
+    this.#draining = true;
+    // Streams that the client has opened meanwhile are still served (section 6.8).
+    this.output.goAway(MAX_WINDOW, ErrorCode.NoError, "");
+    this.output.ping(DRAIN_PING, false);
+    if (this.streams.size === 0) {
+      this.deadline = this.engine.ticker.now + LIMIT.drainLingering;
+    }
+  }
+
+  protected onPingAck(): void {
+    if (!this.#draining || this.#lastTaken !== MAX_WINDOW) return;
+    // Whatever the client opens from here on it opened after it had read the first GOAWAY.
+    this.#lastTaken = this.#lastStream;
+    this.output.goAway(this.#lastTaken, ErrorCode.NoError, "");
+    if (this.streams.size === 0) this.#end();
+  }
+
+  sendResponse(stream: Http2Stream, answer: ResponseHead, status: number, ended: boolean): void {
+    this.sendSection(
+      stream,
+      ended,
+      encodedBound(answer.block),
+      (out, at) => encodeResponse(this.encoder, answer, status, out, at),
+    );
+  }
+
+  /** Sends an answer of our own; returns its bytes. */
+  sendLocal(stream: Http2Stream, answer: LocalAnswer, body: string): number {
+    const date = httpDate(this.engine.timeOrigin + performance.now());
+    const lines = localLines(answer, date, answer.reason === "" && answer.status === 200);
+    own.parse(lines, 0, lines.length);
+    const encode = (out: Buffer, at: number) =>
+      encodeLocal(this.encoder, answer.status, own, out, at);
+    this.sendSection(stream, body === "", encodedBound(own), encode);
+    if (body !== "") stream.sendOwnBody(Buffer.from(body, "latin1"));
+    return lines.length + body.length;
+  }
+
+  /** Ends a stream of which the client still sends, once our answer has left. */
+  leaveWhenSent(stream: Http2Stream): void {
+    stream.leaving = true;
+    if (stream.localEnded || stream.endQueued) this.settle(stream);
+    else this.leaveStream(stream, ErrorCode.InternalError);
+  }
+
+  protected isIdle(id: number): boolean {
+    return id % 2 === 0 || id > this.#lastStream;
+  }
+
+  protected get lastPeerStream(): number {
+    return this.#lastStream;
+  }
+
+  protected blockFor(id: number): HeaderBlock {
+    return this.streams.has(id) ? trailers : head.block;
+  }
+
+  protected onSection(id: number, ended: boolean): void {
+    const known = this.streams.get(id);
+    if (known !== undefined) {
+      this.#onTrailers(known, ended);
+      return;
+    }
+    if (id % 2 === 0) this.protocolError("even stream id");
+    if (id <= this.#lastStream) {
+      if (!this.wasResetByUs(id)) this.closedStream();
+      return;
+    }
+    this.#lastStream = id;
+    if (id > this.#lastTaken) return;
+    if (this.streams.size >= LIMIT.streams) {
+      this.streamError(id, ErrorCode.RefusedStream);
+      return;
+    }
+    this.#open(id, ended);
+  }
+
+  #open(id: number, ended: boolean): void {
+    const reading = readRequest(section, head, ended);
+    if (reading === "malformed") {
+      this.streamError(id, ErrorCode.ProtocolError);
+      return;
+    }
+    const stream = new Http2Stream(this, id, this.peer.initialWindow, LIMIT.streamWindow);
+    this.addStream(stream);
+    if (++this.#served >= LIMIT.requestsPerConnection) this.drain();
+    const { refusal } = head;
+    if (reading === "refused") {
+      stream.refuse(refusalAnswer(REFUSAL_STATUS[refusal!], refusal!), refusal!, ended);
+    } else if (head.targetEnd - head.targetStart > LIMIT.targetBytes) {
+      stream.refuse(refusalAnswer(414, "target_too_long"), "target_too_long", ended);
+    } else stream.start(head, ended);
+  }
+
+  #onTrailers(stream: Http2Stream, ended: boolean): void {
+    if (stream.remoteEnded) this.resetStream(stream, ErrorCode.StreamClosed);
+    else if (!ended || section.hasPseudo || section.malformed !== "") {
+      this.resetStream(stream, ErrorCode.ProtocolError);
+    } else if (stream.expected >= 0 && stream.received !== stream.expected) {
+      this.resetStream(stream, ErrorCode.ProtocolError);
+    } else stream.receiveEnd(section.tooLarge ? null : trailerLines(trailers));
+  }
+
+  protected sendTrailerSection(stream: Http2Stream, lines: Buffer): void {
+    const block = trailerBlock(lines);
+    this.sendSection(
+      stream,
+      true,
+      encodedBound(block),
+      (out, at) => encodeTrailers(this.encoder, block, out, at),
+    );
+  }
+
+  protected onStreamGone(stream: Http2Stream): void {
+    stream.gone();
+    if (this.streams.size > 0 || this.failed) return;
+    if (this.#draining && this.#lastTaken !== MAX_WINDOW) this.#end();
+    else {this.deadline = this.engine.ticker.now +
+        (this.#draining ? LIMIT.drainLingering : LIMIT.idle);}
+  }
+
+  protected onGoAway(): void {
+    this.#draining = true;
+    this.#lastTaken = this.#lastStream;
+    if (this.streams.size === 0) this.#end();
+  }
+
+  protected onSettings(): void {
+    if (this.streams.size === 0) this.deadline = this.engine.ticker.now + LIMIT.idle;
+  }
+
+  protected onFailure(): void {
+    this.dropStreams(ErrorCode.Cancel);
+    this.#finish();
+  }
+
+  /** Ends an unused connection. */
+  #end(): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.output.goAway(this.#lastStream, ErrorCode.NoError, "");
+    this.output.flush();
+    this.dropStreams(ErrorCode.Cancel);
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#ending || this.#closed) return;
+    this.#ending = true;
+    this.#connection.end();
+    this.#connection.resume();
+    this.deadline = this.engine.ticker.now + LIMIT.lingering;
+  }
+}
+
+const DRAIN_PING = Buffer.from("draining", "latin1");

@@ -1,0 +1,156 @@
+import type { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import { ErrorCode } from "../http2/frame.ts";
+import { Stream } from "../http2/stream.ts";
+import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
+import type { RequestHead } from "../message/request_head.ts";
+import type { ResponseHead } from "../message/response_head.ts";
+import type { Deadlined } from "../worker/ticker.ts";
+import type { Downstream } from "./downstream.ts";
+import { Exchange } from "./exchange.ts";
+import type { Http2Connection } from "./http2_connection.ts";
+import type { Peer } from "./peer.ts";
+
+/** One request of an HTTP/2 client. */
+export class Http2Stream extends Stream implements Downstream, Deadlined {
+  deadline = Infinity;
+  tickerSlot = -1;
+  readonly peer: Peer;
+  readonly #connection: Http2Connection;
+  readonly #exchange: Exchange;
+  #headRequest = false;
+  #answerStarted = false;
+
+  constructor(
+    connection: Http2Connection,
+    id: number,
+    sendWindow: number,
+    receiveWindow: number,
+  ) {
+    super(id, connection, sendWindow, receiveWindow);
+    this.#connection = connection;
+    this.peer = connection.client;
+    this.#exchange = new Exchange(connection.engine, connection.port, this);
+  }
+
+  /** Starts the exchange of a parsed head. */
+  start(head: RequestHead, ended: boolean): void {
+    this.#headRequest = head.method === "HEAD";
+    this.remoteEnded = ended;
+    this.expected = head.framing.contentLength;
+    this.#connection.engine.ticker.add(this);
+    if (!ended) this.#expectBody();
+    this.#exchange.start(head, null, ended);
+  }
+
+  /** Answers a head that was refused before it could be routed. */
+  refuse(answer: LocalAnswer, reason: Parameters<Exchange["refused"]>[1], ended: boolean): void {
+    this.remoteEnded = ended;
+    const bytes = this.sendLocal(answer);
+    this.#exchange.refused(answer.status, reason, bytes);
+    this.exchangeDone();
+  }
+
+  protected onContent(view: Buffer | null, ended: boolean): void {
+    if (!this.#exchange.active) return;
+    if (ended) this.#bodyComplete();
+    else this.#expectBody();
+    this.#exchange.requestBody(view, ended);
+  }
+
+  protected onTrailers(lines: Buffer): void {
+    this.#bodyComplete();
+    if (this.#exchange.active) this.#exchange.requestTrailers(lines);
+  }
+
+  onReset(_code: ErrorCode, byPeer: boolean): void {
+    this.#connection.engine.ticker.remove(this);
+    this.#exchange.abort(byPeer ? "client_gone" : "bad_framing");
+  }
+
+  onDrained(): void {
+    if (this.#answerStarted) this.deadline = Infinity;
+    this.#exchange.downstreamDrained();
+  }
+
+  onDeadline(): void {
+    if (this.#answerStarted) {
+      this.session.resetStream(this, ErrorCode.Cancel);
+    } else this.#exchange.fail(408, "body_timeout");
+  }
+
+  sendInterim(head: ResponseHead): void {
+    this.#connection.sendResponse(this, head, head.status, false);
+  }
+
+  sendHead(head: ResponseHead, body: Buffer | null, ended: boolean, _more: boolean): boolean {
+    this.#answerStarted = true;
+    if (this.closed) return true;
+    this.#connection.sendResponse(this, head, head.status, ended && body === null);
+    return body === null ? true : this.#sent(this.sendContent(body, ended));
+  }
+
+  sendBody(body: Buffer | null, ended: boolean, _more: boolean): boolean {
+    return body === null && !ended ? true : this.#sent(this.sendContent(body, ended));
+  }
+
+  sendTrailers(lines: Buffer): void {
+    this.sendTrailerLines(lines);
+  }
+
+  sendUpgrade(head: ResponseHead, rest: Buffer | null): boolean {
+    this.#answerStarted = true;
+    this.#connection.sendResponse(this, head, 200, false);
+    return rest === null ? true : this.#sent(this.sendContent(rest, false));
+  }
+
+  sendLocal(answer: LocalAnswer): number {
+    this.#answerStarted = true;
+    const body = this.#headRequest ? "" : bodyOf(answer);
+    return this.#connection.sendLocal(this, answer, body);
+  }
+
+  /** Queues the body of an answer of our own. */
+  sendOwnBody(body: Buffer): void {
+    this.sendContent(body, true);
+  }
+
+  cut(): void {
+    this.#connection.leaveStream(this, ErrorCode.InternalError);
+  }
+
+  pauseRequest(): void {
+    this.pauseReceiving();
+    if (!this.#answerStarted) this.deadline = Infinity;
+  }
+
+  resumeRequest(): void {
+    if (!this.receivingPaused) return;
+    if (!this.remoteEnded && !this.#exchange.tunnelling) this.#expectBody();
+    this.resumeReceiving();
+  }
+
+  exchangeDone(): void {
+    // The client is told that the rest of its request is not wanted (RFC 9113 section 8.1).
+    if (!this.remoteEnded && !this.closed) this.#connection.leaveWhenSent(this);
+  }
+
+  /** The connection has taken the stream off. */
+  gone(): void {
+    this.#connection.engine.ticker.remove(this);
+  }
+
+  #expectBody(): void {
+    this.deadline = this.#connection.engine.ticker.now + LIMIT.bodyProgress;
+  }
+
+  #bodyComplete(): void {
+    if (!this.#answerStarted) this.deadline = Infinity;
+  }
+
+  /** A client that stops taking bytes has the same time as one that stops sending them. */
+  #sent(flowing: boolean): boolean {
+    this.deadline = flowing ? Infinity : this.#connection.engine.ticker.now + LIMIT.bodyProgress;
+    return flowing;
+  }
+}

@@ -1,0 +1,48 @@
+import { countRequest } from "../observe/counters.ts";
+import { type Reason, REASON_INDEX } from "../observe/reasons.ts";
+import type { Engine, PortRuntime } from "./engine.ts";
+import type { Routing } from "./routing.ts";
+
+/** What is known of a request when it ends. */
+export interface Finished {
+  readonly routing: Routing;
+  readonly client: string;
+  readonly requestId: string;
+  /** performance.now() of its start. */
+  readonly startedAt: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+/** Counts a request that is over and writes its log line. */
+export function record(
+  engine: Engine,
+  port: PortRuntime,
+  request: Finished,
+  status: number,
+  reason: Reason,
+): void {
+  const { counters, accessLog, timeOrigin } = engine;
+  const { routing, bytesIn, bytesOut } = request;
+  const now = performance.now();
+  const milliseconds = now - request.startedAt;
+  const listener = routing.decision.listener === null ? null : routing.decision.listener.key;
+  const slot = port.slotOf(listener);
+  countRequest(counters, slot, status, REASON_INDEX[reason], milliseconds, bytesIn, bytesOut);
+  if (!accessLog.enabled || !port.logs(routing.decision)) return;
+  accessLog.add({
+    listener: listener ?? "",
+    method: routing.method,
+    host: routing.host,
+    path: routing.rawPath,
+    route: routing.rule === null ? "" : routing.rule.route,
+    upstream: routing.endpoint === null ? "" : routing.endpoint.label,
+    client: request.client,
+    requestId: request.requestId,
+    status,
+    reason,
+    bytesIn,
+    bytesOut,
+    milliseconds,
+  }, timeOrigin + now);
+}

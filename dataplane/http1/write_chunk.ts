@@ -1,0 +1,34 @@
+import type { Buffer } from "node:buffer";
+import { copy, put, putHex } from "../message/bytes.ts";
+import { commit, reserve } from "../message/slab.ts";
+
+const LAST_CHUNK = "0\r\n";
+
+/**
+ * One piece of a chunked body (RFC 9112 section 7.1), with the last chunk behind it when `ended`; `data`
+ * may be empty.
+ * @param trailers field lines that follow the last chunk
+ */
+export function writeChunk(
+  data: Buffer | null,
+  ended: boolean,
+  trailers: Buffer | null = null,
+): Buffer {
+  const length = data === null ? 0 : data.length;
+  const out = reserve(length + (trailers === null ? 0 : trailers.length) + 32);
+  let at = 0;
+  if (length > 0) {
+    at = putHex(length, out, at);
+    out[at++] = 13;
+    out[at++] = 10;
+    at = copy(data!, 0, length, out, at);
+    out[at++] = 13;
+    out[at++] = 10;
+  }
+  if (ended) {
+    at = put(LAST_CHUNK, out, at);
+    if (trailers !== null) at = copy(trailers, 0, trailers.length, out, at);
+    at = put("\r\n", out, at);
+  }
+  return commit(out, at);
+}

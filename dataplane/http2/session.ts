@@ -1,0 +1,469 @@
+import type { Buffer } from "node:buffer";
+import type { HeaderBlock } from "../message/header_block.ts";
+import { Budget } from "./budget.ts";
+import type { FieldSection } from "./field_section.ts";
+import {
+  ConnectionError,
+  DEFAULT_FRAME_SIZE,
+  DEFAULT_WINDOW,
+  ErrorCode,
+  Flag,
+  FrameType,
+  MAX_WINDOW,
+  read31,
+  read32,
+  type Setting,
+} from "./frame.ts";
+import { type ByteSink, type FlushScheduler, FrameOutput } from "./frame_output.ts";
+import { FrameReader, type FrameSink } from "./frame_reader.ts";
+import { HpackDecoder } from "./hpack_decoder.ts";
+import { HpackEncoder } from "./hpack_encoder.ts";
+import { PeerSettings } from "./peer_settings.ts";
+import { type EncodedSection, SectionAssembler } from "./section_assembler.ts";
+import { SendScheduler } from "./send_scheduler.ts";
+import type { MemoryAccount, Stream, StreamSession } from "./stream.ts";
+
+/** Bytes of dynamic table that we offer. */
+const TABLE_CAPACITY = 4096;
+/** Streams that we reset and for which frames may still be on their way. */
+const REMEMBERED_RESETS = 256;
+/** Answers to control frames that may wait for a peer that does not read. */
+const MAX_QUEUED_ANSWERS = 1_000;
+/** Resets at once and per second; control frames likewise. Browsers stay far below. */
+const RESETS = [100, 50] as const;
+const CONTROL = [1_000, 200] as const;
+
+/** What both sides of HTTP/2 are configured with. */
+export interface SessionOptions {
+  readonly sink: ByteSink;
+  readonly scheduler: FlushScheduler;
+  readonly memory: MemoryAccount;
+  /** Milliseconds, monotonic. */
+  readonly clock: { readonly now: number };
+  /** Shared by the connections of a worker: a section is used up in the turn it is decoded. */
+  readonly section: FieldSection;
+  /** Bytes that the peer may send on one stream, and on all of them, before it must wait. */
+  readonly streamWindow: number;
+  readonly connectionWindow: number;
+  /** Encoded bytes and frames of one field section. */
+  readonly maxBlock: number;
+  readonly maxContinuations: number;
+  readonly settings: readonly (readonly [Setting, number])[];
+}
+
+/**
+ * One HTTP/2 connection as a machine that is fed with bytes (RFC 9113). What is the same for a server and
+ * a client is here; who opens streams and what their fields mean is the subclass's.
+ */
+export abstract class Session<S extends Stream> implements FrameSink, StreamSession {
+  readonly output: FrameOutput;
+  readonly memory: MemoryAccount;
+  protected readonly streams = new Map<number, S>();
+  protected readonly encoder = new HpackEncoder();
+  protected readonly options: SessionOptions;
+  protected readonly peer = new PeerSettings();
+  /** Nothing more is read; what is queued may still leave. */
+  protected failed = false;
+  readonly #reader = new FrameReader(this);
+  readonly #decoder = new HpackDecoder(TABLE_CAPACITY);
+  readonly #sections: SectionAssembler;
+  readonly #sender: SendScheduler<S>;
+  readonly #resetByUs = new Set<number>();
+  readonly #resets: Budget;
+  readonly #control: Budget;
+  #receiveWindow: number;
+  #unreturned = 0;
+  /** The DATA frame being received: its stream, null when nobody wants it. */
+  #dataStream: S | null = null;
+  #dataEnds = false;
+  #dataLength = 0;
+  #dataContent = 0;
+
+  constructor(options: SessionOptions) {
+    this.options = options;
+    this.memory = options.memory;
+    this.output = new FrameOutput(options.sink, options.scheduler);
+    this.#sections = new SectionAssembler(options.maxBlock, options.maxContinuations);
+    this.#sender = new SendScheduler(this.output, options.memory, {
+      sendTrailers: (stream, lines) => this.sendTrailerSection(stream, lines),
+      settle: (stream) => this.settle(stream),
+    });
+    this.#receiveWindow = options.connectionWindow;
+    const { now } = options.clock;
+    this.#resets = new Budget(...RESETS, now);
+    this.#control = new Budget(...CONTROL, now);
+  }
+
+  /** Whether a stream with this id was never opened. */
+  protected abstract isIdle(id: number): boolean;
+  /** Highest stream of the peer that was handled. */
+  protected abstract get lastPeerStream(): number;
+  /** Where the regular fields of the next section of a stream go. */
+  protected abstract blockFor(id: number): HeaderBlock;
+  /**
+   * A complete field section, decoded into `options.section`. Called for streams that are gone too;
+   * what nobody wants is ignored.
+   */
+  protected abstract onSection(id: number, ended: boolean): void;
+  /** Encodes trailer lines as the section that ends the stream. */
+  protected abstract sendTrailerSection(stream: S, lines: Buffer): void;
+  /** A stream is over, whichever way. */
+  protected abstract onStreamGone(stream: S): void;
+  /** The connection cannot go on: what is queued leaves, then it ends. */
+  protected abstract onFailure(code: ErrorCode): void;
+  protected abstract onGoAway(lastStream: number, code: ErrorCode): void;
+  /** The peer's settings have changed. */
+  protected abstract onSettings(): void;
+  protected abstract onPingAck(payload: Buffer): void;
+
+  /** Sends what a side sends first. */
+  protected sendPreface(): void {
+    const { settings, connectionWindow } = this.options;
+    this.output.settings(settings);
+    if (connectionWindow > DEFAULT_WINDOW) {
+      this.output.windowUpdate(0, connectionWindow - DEFAULT_WINDOW);
+    }
+  }
+
+  /** Takes bytes from the peer. */
+  receive(view: Buffer): void {
+    if (this.failed) return;
+    try {
+      this.#reader.receive(view);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.fail(error.code, error.message);
+    }
+  }
+
+  /** Whether a frame or field section has begun and is not complete. */
+  get withinMessage(): boolean {
+    return this.#sections.stream !== 0 || (this.#reader.withinFrame && this.#dataStream === null);
+  }
+
+  /** The peer takes bytes again. */
+  drained(): void {
+    this.output.drained();
+    this.#sender.pumpAll();
+  }
+
+  /** Ends the connection for an error of the peer. */
+  protected fail(code: ErrorCode, message: string): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.#reader.stop();
+    this.output.goAway(this.lastPeerStream, code, message);
+    this.output.flush();
+    this.onFailure(code);
+  }
+
+  /** Forgets all streams, telling each. */
+  protected dropStreams(code: ErrorCode): void {
+    for (const stream of [...this.streams.values()]) {
+      this.#remove(stream);
+      stream.onReset(code, true);
+    }
+  }
+
+  protected addStream(stream: S): void {
+    this.streams.set(stream.id, stream);
+  }
+
+  pump(stream: Stream): boolean {
+    return this.#sender.pump(stream as S);
+  }
+
+  consumed(stream: Stream, bytes: number): void {
+    this.#credit(bytes);
+    if (stream.closed || stream.remoteEnded) return;
+    stream.unreturned += bytes;
+    if (stream.unreturned * 2 < this.options.streamWindow) return;
+    stream.receiveWindow += stream.unreturned;
+    this.output.windowUpdate(stream.id, stream.unreturned);
+    stream.unreturned = 0;
+  }
+
+  resetStream(stream: Stream, code: ErrorCode): void {
+    if (stream.closed) return;
+    this.#sendReset(stream.id, code);
+    this.#remove(stream as S);
+    stream.onReset(code, false);
+  }
+
+  settle(stream: Stream): void {
+    if (stream.closed || !stream.localEnded) return;
+    if (stream.remoteEnded) this.#remove(stream as S);
+    else if (stream.leaving) this.leaveStream(stream as S, ErrorCode.NoError);
+  }
+
+  /** Ends a stream of which we are done but the peer is not, without telling the stream. */
+  leaveStream(stream: S, code: ErrorCode): void {
+    if (stream.closed) return;
+    this.#sendReset(stream.id, code);
+    this.#remove(stream);
+  }
+
+  /**
+   * Sends a field section.
+   * @param bound bytes that `encode` writes at most
+   */
+  protected sendSection(
+    stream: S,
+    ended: boolean,
+    bound: number,
+    encode: (out: Buffer, at: number) => number,
+  ): void {
+    this.output.headers(stream.id, ended, bound, DEFAULT_FRAME_SIZE, encode);
+    if (!ended) return;
+    stream.localEnded = true;
+    this.settle(stream);
+  }
+
+  onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+    const open = this.#sections.stream;
+    if (open !== 0 && (type !== FrameType.Continuation || stream !== open)) {
+      throw protocol("frame within a field section");
+    }
+    if (!this.peer.seen && type !== FrameType.Settings) throw protocol("SETTINGS must be first");
+    switch (type) {
+      case FrameType.Headers:
+        return this.#section(this.#sections.headers(flags, stream, payload));
+      case FrameType.Continuation:
+        return this.#section(this.#sections.continuation(flags, payload));
+      case FrameType.Priority:
+        return this.#onPriority(stream, payload);
+      case FrameType.RstStream:
+        return this.#onReset(stream, payload);
+      case FrameType.Settings:
+        return this.#onSettings(flags, stream, payload);
+      case FrameType.PushPromise:
+        throw protocol("push is not allowed");
+      case FrameType.Ping:
+        return this.#onPing(flags, stream, payload);
+      case FrameType.GoAway:
+        if (stream !== 0) throw protocol("GOAWAY on a stream");
+        if (payload.length < 8) throw frameSize("GOAWAY");
+        this.#spendControl(1);
+        return this.onGoAway(read31(payload, 0), read32(payload, 4));
+      case FrameType.WindowUpdate:
+        return this.#onWindowUpdate(stream, payload);
+      default:
+        // Unknown types are ignored (section 4.1), but not without end.
+        this.#spendControl(1);
+    }
+  }
+
+  onDataFrame(id: number, flags: number, length: number): void {
+    if (this.#sections.stream !== 0) throw protocol("frame within a field section");
+    if (!this.peer.seen) throw protocol("SETTINGS must be first");
+    if (id === 0) throw protocol("DATA on stream 0");
+    if (this.isIdle(id)) throw protocol("DATA on an idle stream");
+    if (length > this.#receiveWindow) {
+      throw new ConnectionError(ErrorCode.FlowControlError, "connection window exceeded");
+    }
+    this.#receiveWindow -= length;
+    this.#dataEnds = (flags & Flag.EndStream) !== 0;
+    this.#dataLength = length;
+    this.#dataContent = 0;
+    this.#dataStream = null;
+    if (length === 0 && !this.#dataEnds) this.#spendControl(2);
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (!this.#resetByUs.has(id)) this.#sendReset(id, ErrorCode.StreamClosed);
+    } else if (stream.remoteEnded) this.resetStream(stream, ErrorCode.StreamClosed);
+    else if (length > stream.receiveWindow) this.resetStream(stream, ErrorCode.FlowControlError);
+    else {
+      stream.receiveWindow -= length;
+      this.#dataStream = stream;
+    }
+  }
+
+  onDataContent(view: Buffer, last: boolean): void {
+    const stream = this.#dataStream;
+    if (stream === null || stream.closed) return;
+    this.#dataContent += view.length;
+    const ended = last && this.#dataEnds;
+    const total = stream.received + view.length;
+    // Content that does not have the announced length must not pass as complete (section 8.1.1).
+    if (stream.expected >= 0 && (total > stream.expected || (ended && total < stream.expected))) {
+      this.#credit(view.length);
+      this.resetStream(stream, ErrorCode.ProtocolError);
+    } else stream.receive(view, ended);
+  }
+
+  onDataFrameEnd(): void {
+    const stream = this.#dataStream;
+    this.#dataStream = null;
+    const rest = this.#dataLength - this.#dataContent;
+    if (stream === null || stream.closed) {
+      // What nobody used is given back to the connection, or its window would shrink for ever.
+      this.#credit(rest);
+      return;
+    }
+    if (rest > 0) this.consumed(stream, rest);
+    if (!this.#dataEnds || stream.remoteEnded) return;
+    if (stream.expected >= 0 && stream.received !== stream.expected) {
+      this.resetStream(stream, ErrorCode.ProtocolError);
+    } else stream.receiveEnd(null);
+  }
+
+  #credit(bytes: number): void {
+    this.#unreturned += bytes;
+    if (this.#unreturned * 2 < this.options.connectionWindow || this.failed) return;
+    this.#receiveWindow += this.#unreturned;
+    this.output.windowUpdate(0, this.#unreturned);
+    this.#unreturned = 0;
+  }
+
+  #remove(stream: S): void {
+    if (stream.closed) return;
+    this.streams.delete(stream.id);
+    this.#sender.forget(stream);
+    // What was kept for it will not be used: the connection's window gets it back.
+    this.#credit(stream.release());
+    this.onStreamGone(stream);
+  }
+
+  #sendReset(id: number, code: ErrorCode): void {
+    this.#resetByUs.add(id);
+    if (this.#resetByUs.size > REMEMBERED_RESETS) {
+      const [oldest] = this.#resetByUs;
+      this.#resetByUs.delete(oldest);
+    }
+    this.output.reset(id, code);
+    // Resets that the peer makes us send are as much work as those it sends itself (CVE-2025-8671).
+    if (code !== ErrorCode.NoError && code !== ErrorCode.Cancel) this.spendReset();
+  }
+
+  /** Counts a reset against the peer. */
+  protected spendReset(): void {
+    if (!this.#resets.spend(1, this.options.clock.now)) {
+      this.fail(ErrorCode.EnhanceYourCalm, "too many resets");
+    }
+  }
+
+  #spendControl(cost: number): void {
+    const spent = this.#control.spend(cost, this.options.clock.now);
+    if (!spent || this.output.queuedAnswers > MAX_QUEUED_ANSWERS) {
+      throw new ConnectionError(ErrorCode.EnhanceYourCalm, "too many control frames");
+    }
+  }
+
+  #section(section: EncodedSection | null): void {
+    if (section === null) return;
+    const { stream: id, ended, selfDependent, view, start, end } = section;
+    const target = this.options.section;
+    target.begin(this.blockFor(id));
+    if (!this.#decoder.decode(view, start, end, target)) {
+      throw new ConnectionError(ErrorCode.CompressionError, "bad field block");
+    }
+    this.onSection(id, ended);
+    if (!selfDependent) return;
+    const stream = this.streams.get(id);
+    if (stream !== undefined) this.resetStream(stream, ErrorCode.ProtocolError);
+  }
+
+  /** For subclasses: the peer broke the protocol. */
+  protected protocolError(message: string): never {
+    throw protocol(message);
+  }
+
+  /** For subclasses: the peer used a stream that it knows to be over. */
+  protected closedStream(): never {
+    throw new ConnectionError(ErrorCode.StreamClosed, "stream is closed");
+  }
+
+  /** Whether frames of a stream that is gone were under way when we ended it. */
+  protected wasResetByUs(id: number): boolean {
+    return this.#resetByUs.has(id);
+  }
+
+  /** An error of one stream that may not exist here (any more). */
+  protected streamError(id: number, code: ErrorCode): void {
+    const stream = this.streams.get(id);
+    if (stream !== undefined) this.resetStream(stream, code);
+    else this.#sendReset(id, code);
+  }
+
+  #onPriority(id: number, payload: Buffer): void {
+    if (id === 0) throw protocol("PRIORITY on stream 0");
+    this.#spendControl(1);
+    if (payload.length !== 5) this.streamError(id, ErrorCode.FrameSizeError);
+    else if (read31(payload, 0) === id) this.streamError(id, ErrorCode.ProtocolError);
+  }
+
+  #onReset(id: number, payload: Buffer): void {
+    if (id === 0) throw protocol("RST_STREAM on stream 0");
+    if (payload.length !== 4) throw frameSize("RST_STREAM");
+    if (this.isIdle(id)) throw protocol("RST_STREAM on an idle stream");
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      this.#spendControl(1);
+      return;
+    }
+    this.#remove(stream);
+    stream.onReset(read32(payload, 0), true);
+    this.spendReset();
+  }
+
+  #onSettings(flags: number, id: number, payload: Buffer): void {
+    if (id !== 0) throw protocol("SETTINGS on a stream");
+    if ((flags & Flag.Ack) !== 0) {
+      if (payload.length !== 0) throw frameSize("SETTINGS");
+      if (!this.peer.seen) throw protocol("SETTINGS must be first");
+      return;
+    }
+    if (payload.length % 6 !== 0) throw frameSize("SETTINGS");
+    this.#spendControl(5 + payload.length / 60);
+    const { initialWindow, headerTable } = this.peer;
+    this.peer.apply(payload);
+    if (this.peer.headerTable !== headerTable) this.encoder.setCapacity(this.peer.headerTable);
+    const change = this.peer.initialWindow - initialWindow;
+    for (const stream of change === 0 ? [] : this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > MAX_WINDOW) {
+        throw new ConnectionError(ErrorCode.FlowControlError, "window above its maximum");
+      }
+    }
+    this.output.settingsAck();
+    this.onSettings();
+    this.#sender.pumpAll();
+  }
+
+  #onPing(flags: number, id: number, payload: Buffer): void {
+    if (id !== 0) throw protocol("PING on a stream");
+    if (payload.length !== 8) throw frameSize("PING");
+    this.#spendControl(1);
+    if ((flags & Flag.Ack) !== 0) this.onPingAck(payload);
+    else this.output.ping(payload, true);
+  }
+
+  #onWindowUpdate(id: number, payload: Buffer): void {
+    if (payload.length !== 4) throw frameSize("WINDOW_UPDATE");
+    const increment = read31(payload, 0);
+    if (!this.#sender.countUpdate()) this.#spendControl(1);
+    if (id === 0) {
+      if (increment === 0) throw protocol("empty WINDOW_UPDATE");
+      this.#sender.grant(increment);
+      return;
+    }
+    if (this.isIdle(id)) throw protocol("WINDOW_UPDATE on an idle stream");
+    const stream = this.streams.get(id);
+    if (stream === undefined) return;
+    if (increment === 0) {
+      this.resetStream(stream, ErrorCode.ProtocolError);
+      return;
+    }
+    stream.sendWindow += increment;
+    if (stream.sendWindow > MAX_WINDOW) this.resetStream(stream, ErrorCode.FlowControlError);
+    else this.#sender.granted(stream);
+  }
+}
+
+function protocol(message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.ProtocolError, message);
+}
+
+function frameSize(frame: string): ConnectionError {
+  return new ConnectionError(ErrorCode.FrameSizeError, `size of ${frame}`);
+}

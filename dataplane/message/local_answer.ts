@@ -1,0 +1,61 @@
+/** An answer that the gateway gives itself, before it takes the form of a protocol version. */
+export interface LocalAnswer {
+  readonly status: number;
+  /** Why; the text of the body. */
+  readonly reason: string;
+  /** Names in lower case with their values, beside date and content-length. */
+  readonly fields: readonly (readonly [string, string])[];
+}
+
+const PLAIN: LocalAnswer["fields"] = [["content-type", "text/plain"]];
+const RETRY: LocalAnswer["fields"] = [["content-type", "text/plain"], ["retry-after", "1"]];
+const ALLOW: LocalAnswer["fields"] = [
+  ["content-type", "text/plain"],
+  ["allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"],
+];
+
+/** The answer for a refused or failed request. */
+export function refusalAnswer(status: number, reason: string): LocalAnswer {
+  return { status, reason, fields: status === 503 ? RETRY : status === 405 ? ALLOW : PLAIN };
+}
+
+/** A redirect to another place. */
+export function redirectAnswer(status: number, reason: string, location: string): LocalAnswer {
+  return { status, reason, fields: [["content-type", "text/plain"], ["location", location]] };
+}
+
+/** gRPC status codes that the gateway itself answers with. */
+const GRPC_STATUS: Readonly<Record<number, number>> = {
+  400: 13, // INTERNAL
+  401: 16, // UNAUTHENTICATED
+  403: 7, // PERMISSION_DENIED
+  404: 12, // UNIMPLEMENTED
+  408: 1, // CANCELLED
+  429: 14,
+  502: 14,
+  503: 14, // UNAVAILABLE
+  504: 4, // DEADLINE_EXCEEDED
+};
+
+/**
+ * The same answer for a gRPC client: HTTP 200 with the status in the fields of an answer that consists
+ * of trailers only (gRPC over HTTP/2, "Responses"). A backend that is missing is a matter of
+ * configuration that may pass: UNAVAILABLE.
+ */
+export function grpcAnswer({ status, reason }: LocalAnswer): LocalAnswer {
+  const code = GRPC_STATUS[status] ?? (status >= 500 ? 14 : 2);
+  return {
+    status: 200,
+    reason: "",
+    fields: [
+      ["content-type", "application/grpc"],
+      ["grpc-status", String(code)],
+      ["grpc-message", reason],
+    ],
+  };
+}
+
+/** Text of the body, Latin-1. */
+export function bodyOf({ status, reason }: LocalAnswer): string {
+  return reason === "" ? "" : `${status} ${reason}\n`;
+}

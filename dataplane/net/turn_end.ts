@@ -1,0 +1,36 @@
+/** Something that collects bytes during a turn and writes them once at its end. */
+export interface Flushable {
+  /** The turn end's own mark. */
+  flushDue: boolean;
+  flush(): void;
+}
+
+/**
+ * Calls each flushable once, after the events at hand were handled: frames of many streams that several
+ * sockets caused leave in one write.
+ */
+export class TurnEnd {
+  readonly #due: Flushable[] = [];
+  readonly #schedule: (run: () => void) => void;
+  readonly #run = () => this.run();
+
+  /** @param schedule runs a function soon, after the events that are ready now */
+  constructor(schedule: (run: () => void) => void) {
+    this.#schedule = schedule;
+  }
+
+  add(flushable: Flushable): void {
+    if (flushable.flushDue) return;
+    flushable.flushDue = true;
+    if (this.#due.push(flushable) === 1) this.#schedule(this.#run);
+  }
+
+  /** Flushes what is due. */
+  run(): void {
+    const due = this.#due.splice(0);
+    for (const flushable of due) {
+      flushable.flushDue = false;
+      flushable.flush();
+    }
+  }
+}

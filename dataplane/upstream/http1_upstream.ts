@@ -1,0 +1,342 @@
+import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import { BodyReader } from "../http1/body_reader.ts";
+import { INCOMPLETE } from "../http1/parse_request.ts";
+import { parseResponse } from "../http1/parse_response.ts";
+import { writeChunk } from "../http1/write_chunk.ts";
+import { COALESCE_LIMIT } from "../http1/write_response.ts";
+import { LF } from "../message/bytes.ts";
+import { FieldId } from "../message/field_id.ts";
+import { BodyKind, ResponseHead } from "../message/response_head.ts";
+import type { Connection, ConnectionEvents } from "../net/transport.ts";
+import type { Deadlined, Ticker } from "../worker/ticker.ts";
+import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
+
+/** What a connection tells its pool. */
+export interface Http1Owner {
+  /** The exchange is over and the connection may serve another. */
+  onIdle(connection: Http1Upstream): void;
+  /** The connection is gone for good. */
+  onGone(connection: Http1Upstream): void;
+}
+
+const enum State {
+  Idle,
+  /** Request sent or being sent, no complete head yet. */
+  Waiting,
+  Body,
+  /** After a 101: bytes of another protocol. */
+  Tunnel,
+  Gone,
+}
+
+const SWITCHING_PROTOCOLS = 101;
+
+/** Parser shared by all connections of a worker. */
+const head = new ResponseHead(LIMIT.fields);
+
+/** One established HTTP/1.1 connection to a backend, and the stream of its current exchange. */
+export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadlined {
+  deadline = Infinity;
+  tickerSlot = -1;
+  /** Ticker time after which it takes no further exchange. */
+  retireAt = Infinity;
+  /** Exchanges served before the current one. */
+  served = 0;
+  readonly #owner: Http1Owner;
+  readonly #ticker: Ticker;
+  readonly #connection: Connection;
+  readonly #body = new BodyReader();
+  #state = State.Idle;
+  #user: UpstreamUser | null = null;
+  #partial: Buffer | null = null;
+  #interims = 0;
+  #reusable = false;
+  #chunkedRequest = false;
+  #requestEnded = false;
+  #answered = false;
+
+  constructor(connection: Connection, owner: Http1Owner, ticker: Ticker) {
+    this.#connection = connection;
+    this.#owner = owner;
+    this.#ticker = ticker;
+    ticker.add(this);
+  }
+
+  get idle(): boolean {
+    return this.#state === State.Idle;
+  }
+
+  get reused(): boolean {
+    return this.served > 0;
+  }
+
+  /** Gives the connection to a user, who sends its request in the call. */
+  give(user: UpstreamUser): void {
+    this.#user = user;
+    this.#state = State.Waiting;
+    this.#requestEnded = false;
+    this.#answered = false;
+    this.#interims = 0;
+    this.deadline = Infinity;
+    user.onStream(this);
+  }
+
+  send(bytes: Buffer, body: Buffer | null, unsized: boolean, ended: boolean): boolean {
+    this.#chunkedRequest = unsized;
+    this.#requestEnded = ended;
+    const first = unsized && (body !== null || ended) ? writeChunk(body, ended) : body;
+    if (first === null) return this.#sent(this.#connection.write(bytes));
+    return this.#sent(
+      first.length <= COALESCE_LIMIT
+        ? this.#connection.write(Buffer.concat([bytes, first]))
+        : this.#connection.writeBoth(bytes, first),
+    );
+  }
+
+  sendBody(body: Buffer | null, ended: boolean): boolean {
+    if (this.#state === State.Tunnel) return this.#sendRaw(body, ended);
+    this.#requestEnded = ended;
+    const bytes = this.#chunkedRequest && (body !== null || ended) ? writeChunk(body, ended) : body;
+    return this.#sent(bytes === null ? true : this.#connection.write(bytes));
+  }
+
+  sendTrailers(lines: Buffer): void {
+    this.#requestEnded = true;
+    this.#sent(this.#chunkedRequest ? this.#connection.write(writeChunk(null, true, lines)) : true);
+  }
+
+  #sendRaw(bytes: Buffer | null, ended: boolean): boolean {
+    this.#touchTunnel();
+    const flowing = bytes === null ? true : this.#connection.write(bytes);
+    if (ended) this.#connection.end();
+    return flowing;
+  }
+
+  #sent(flowing: boolean): boolean {
+    if (this.#state === State.Waiting) {
+      this.deadline = this.#requestEnded
+        ? this.#ticker.now + LIMIT.responseHead
+        : flowing
+        ? Infinity
+        : this.#ticker.now + LIMIT.bodyProgress;
+    }
+    return flowing;
+  }
+
+  abandon(): void {
+    this.#user = null;
+    this.destroy();
+  }
+
+  pause(): void {
+    this.#connection.pause();
+    if (this.#state !== State.Tunnel) this.deadline = Infinity;
+  }
+
+  resume(): void {
+    this.#connection.resume();
+    if (this.#state !== State.Tunnel) this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+  }
+
+  /** Closes without telling the user; the pool's way to end idle connections. */
+  destroy(): void {
+    if (this.#state === State.Gone) return;
+    this.#leave();
+    this.#connection.close();
+  }
+
+  onData(view: Buffer): void {
+    if (this.#user === null) {
+      // Bytes that nobody asked for: whatever follows could be taken for the next user's answer.
+      this.destroy();
+      return;
+    }
+    this.#answered = true;
+    if (this.#state === State.Waiting) this.#readHead(view);
+    else if (this.#state === State.Tunnel) {
+      this.#touchTunnel();
+      this.#user.onResponseBody(view, false, false);
+    } else if (this.#state === State.Body) {
+      this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+      this.#readBody(view, 0);
+    }
+  }
+
+  onDrain(): void {
+    if (this.#state === State.Waiting && !this.#requestEnded) this.deadline = Infinity;
+    this.#user?.onUpstreamDrain();
+  }
+
+  onEnd(): void {
+    if (this.#state === State.Tunnel) {
+      this.#user?.onResponseBody(null, true, false);
+    } else if (this.#state === State.Body && this.#body.untilClose) {
+      const user = this.#user!;
+      this.#reusable = false;
+      this.#end(false);
+      user.onResponseBody(null, true, false);
+    } else this.#fail("upstream_reset");
+  }
+
+  onClose(): void {
+    this.#fail("upstream_reset");
+  }
+
+  onDeadline(): void {
+    if (this.#state === State.Idle) this.destroy();
+    else if (this.#state === State.Waiting && this.#requestEnded) this.#fail("response_timeout");
+    else this.#fail("upstream_stalled");
+  }
+
+  #readHead(view: Buffer): void {
+    const partial = this.#partial;
+    const bytes = partial === null ? view : Buffer.concat([partial, view]);
+    this.#partial = null;
+    if (partial !== null && bytes.length <= LIMIT.headBytes && !view.includes(LF)) {
+      // No line was completed: parsing again could find nothing new.
+      this.#partial = bytes;
+      return;
+    }
+    let at = 0;
+    for (;;) {
+      const bodyStart = parseResponse(head, bytes, at, bytes.length, this.#user!.upstreamMethod);
+      if (bodyStart === INCOMPLETE) {
+        if (bytes.length - at > LIMIT.headBytes) this.#fail("upstream_protocol");
+        else this.#partial = Buffer.from(bytes.subarray(at));
+        return;
+      }
+      if (bodyStart < 0) {
+        this.#fail("upstream_protocol");
+        return;
+      }
+      if (head.status === SWITCHING_PROTOCOLS) {
+        this.#upgrade(bytes, bodyStart);
+        return;
+      }
+      if (head.status >= 200) {
+        this.#begin(bytes, bodyStart);
+        return;
+      }
+      if (++this.#interims > LIMIT.interimHeads) {
+        this.#fail("upstream_protocol");
+        return;
+      }
+      this.#user!.onInterim(head);
+      if (this.#user === null) return;
+      at = bodyStart;
+      if (at === bytes.length) return;
+    }
+  }
+
+  /** A 101 counts only as the answer to the token that the request asked for. */
+  #upgrade(bytes: Buffer, restStart: number): void {
+    const user = this.#user!;
+    if (user.upgrade === "" || !head.framing.upgrade || upgradeToken(head) !== user.upgrade) {
+      this.#fail("upstream_protocol");
+      return;
+    }
+    this.#state = State.Tunnel;
+    this.#touchTunnel();
+    user.onUpgraded(head, restStart < bytes.length ? bytes.subarray(restStart) : null);
+  }
+
+  #touchTunnel(): void {
+    this.deadline = this.#ticker.now + LIMIT.streamIdle;
+  }
+
+  #begin(bytes: Buffer, bodyStart: number): void {
+    this.#reusable = head.reusable;
+    this.#state = State.Body;
+    this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+    const user = this.#user!;
+    const body = this.#body;
+    switch (head.body) {
+      case BodyKind.None:
+        this.#end(bodyStart < bytes.length);
+        user.onResponse(head, null, true, false);
+        return;
+      case BodyKind.Length: {
+        body.beginLength(head.framing.contentLength);
+        const end = body.read(bytes, bodyStart);
+        const { done } = body;
+        if (done) this.#end(end < bytes.length);
+        user.onResponse(head, body.data, done, false);
+        return;
+      }
+      case BodyKind.Framed:
+        body.beginChunked();
+        break;
+      case BodyKind.UntilClose:
+        body.beginUntilClose();
+        break;
+    }
+    const more = bodyStart < bytes.length;
+    user.onResponse(head, null, false, more);
+    if (more && this.#user === user) this.#readBody(bytes, bodyStart);
+  }
+
+  #readBody(view: Buffer, start: number): void {
+    const user = this.#user!;
+    const body = this.#body;
+    let at = start;
+    while (at < view.length) {
+      at = body.read(view, at);
+      if (at < 0) {
+        this.#fail("upstream_protocol");
+        return;
+      }
+      const { data, done } = body;
+      if (done) {
+        const { trailers } = body;
+        this.#end(at < view.length);
+        if (trailers === null) user.onResponseBody(data, true, false);
+        else user.onResponseTrailers(trailers);
+        return;
+      }
+      if (data !== null) {
+        user.onResponseBody(data, false, at < view.length);
+        if (this.#user !== user) return;
+      }
+    }
+    // What was held back for a call that did not come leaves now.
+    if (body.data === null) user.onResponseBody(null, false, false);
+  }
+
+  /** The answer is complete: back to the pool, or closed when anything about it is not clean. */
+  #end(surplus: boolean): void {
+    this.#user = null;
+    this.served++;
+    if (!this.#reusable || surplus || !this.#requestEnded) {
+      this.destroy();
+      return;
+    }
+    this.#state = State.Idle;
+    this.deadline = Infinity;
+    this.#connection.resume();
+    this.#owner.onIdle(this);
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#state === State.Gone) return;
+    const user = this.#user;
+    this.#user = null;
+    this.#leave();
+    this.#connection.close();
+    user?.onUpstreamFailure(failure, this.#answered);
+  }
+
+  #leave(): void {
+    this.#state = State.Gone;
+    this.deadline = Infinity;
+    this.#ticker.remove(this);
+    this.#owner.onGone(this);
+  }
+}
+
+function upgradeToken({ block }: ResponseHead): string {
+  for (let i = 0; i < block.count; i++) {
+    if (block.id(i) === FieldId.Upgrade) return block.value(i).toLowerCase();
+  }
+  return "";
+}

@@ -1,0 +1,169 @@
+import type { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import { ErrorCode } from "../http2/frame.ts";
+import { Stream } from "../http2/stream.ts";
+import type { ResponseHead } from "../message/response_head.ts";
+import type { Deadlined } from "../worker/ticker.ts";
+import type { Http2Upstream } from "./http2_upstream.ts";
+import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
+
+/** One exchange on an HTTP/2 connection to a backend. */
+export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadlined {
+  deadline = Infinity;
+  tickerSlot = -1;
+  readonly reused: boolean;
+  readonly method: string;
+  /** Whether the final head has come. */
+  answered = false;
+  readonly #connection: Http2Upstream;
+  #user: UpstreamUser | null;
+  #interims = 0;
+  #anyBytes = false;
+  #failure: UpstreamFailure | null = null;
+
+  constructor(
+    connection: Http2Upstream,
+    id: number,
+    sendWindow: number,
+    receiveWindow: number,
+    user: UpstreamUser,
+    reused: boolean,
+  ) {
+    super(id, connection, sendWindow, receiveWindow);
+    this.#connection = connection;
+    this.#user = user;
+    this.method = user.upstreamMethod;
+    this.reused = reused;
+    connection.ticker.add(this);
+  }
+
+  send(head: Buffer, body: Buffer | null, _unsized: boolean, ended: boolean): boolean {
+    this.#connection.sendRequest(this, head, ended && body === null);
+    const flowing = body === null ? true : this.sendContent(body, ended);
+    return this.#sent(flowing, ended);
+  }
+
+  sendBody(body: Buffer | null, ended: boolean): boolean {
+    if (body === null && !ended) return true;
+    return this.#sent(this.sendContent(body, ended), ended);
+  }
+
+  sendTrailers(lines: Buffer): void {
+    this.sendTrailerLines(lines);
+    this.#sent(true, true);
+  }
+
+  pause(): void {
+    this.pauseReceiving();
+    this.deadline = Infinity;
+  }
+
+  resume(): void {
+    if (!this.receivingPaused) return;
+    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    this.resumeReceiving();
+  }
+
+  abandon(): void {
+    this.#user = null;
+    this.#connection.leaveStream(this, ErrorCode.Cancel);
+  }
+
+  /** Counts an interim head; false when there were too many. */
+  countInterim(): boolean {
+    return ++this.#interims <= LIMIT.interimHeads;
+  }
+
+  /** For the connection: a head, interim or final. */
+  onHead(head: ResponseHead, ended: boolean): void {
+    this.#anyBytes = true;
+    const user = this.#user;
+    if (head.status < 200) {
+      user?.onInterim(head);
+      return;
+    }
+    this.answered = true;
+    this.expected = this.method === "HEAD" || head.status === 304 ? -1 : head.framing.contentLength;
+    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    if (ended) {
+      this.remoteEnded = true;
+      this.#over();
+    }
+    user?.onResponse(head, null, ended, false);
+    if (ended) this.session.settle(this);
+  }
+
+  protected onContent(view: Buffer | null, ended: boolean): void {
+    const user = this.#user;
+    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    if (!this.answered) {
+      this.#failure = "upstream_protocol";
+      this.session.resetStream(this, ErrorCode.ProtocolError);
+      return;
+    }
+    if (ended) this.#over();
+    user?.onResponseBody(view, ended, false);
+  }
+
+  protected onTrailers(lines: Buffer): void {
+    const user = this.#user;
+    this.#over();
+    user?.onResponseTrailers(lines);
+  }
+
+  onReset(code: ErrorCode, byPeer: boolean): void {
+    const failure = this.#failure ??
+      (!byPeer
+        ? "upstream_protocol"
+        : code === ErrorCode.RefusedStream
+        ? "upstream_refused"
+        : "upstream_reset");
+    this.#fail(failure);
+  }
+
+  /** For the connection: the backend will not process it. */
+  refused(): void {
+    this.#failure = "upstream_refused";
+    this.session.resetStream(this, ErrorCode.Cancel);
+  }
+
+  onDrained(): void {
+    if (!this.endQueued) this.deadline = Infinity;
+    this.#user?.onUpstreamDrain();
+  }
+
+  onDeadline(): void {
+    this.#failure = this.answered || !this.endQueued ? "upstream_stalled" : "response_timeout";
+    this.session.resetStream(this, ErrorCode.Cancel);
+  }
+
+  /** The connection has taken the stream off. */
+  gone(): void {
+    this.deadline = Infinity;
+    this.#connection.ticker.remove(this);
+  }
+
+  #sent(flowing: boolean, ended: boolean): boolean {
+    const { now } = this.#connection.ticker;
+    if (this.closed || this.answered) return flowing;
+    this.deadline = ended
+      ? now + LIMIT.responseHead
+      : flowing
+      ? Infinity
+      : now + LIMIT.bodyProgress;
+    return flowing;
+  }
+
+  /** The answer is complete; of the request nothing more is wanted. */
+  #over(): void {
+    this.#user = null;
+    this.deadline = Infinity;
+    if (!this.localEnded && !this.endQueued) this.#connection.leaveStream(this, ErrorCode.NoError);
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    const user = this.#user;
+    this.#user = null;
+    user?.onUpstreamFailure(failure, this.#anyBytes);
+  }
+}

@@ -1,0 +1,68 @@
+import type { Buffer } from "node:buffer";
+import type { ResponseHead } from "../message/response_head.ts";
+import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
+
+/** Why an exchange with a backend failed. */
+export type UpstreamFailure =
+  | "connect_failed"
+  | "connect_timeout"
+  | "upstream_tls"
+  /** The backend proved that it did not process the request. */
+  | "upstream_refused"
+  | "upstream_reset"
+  | "upstream_protocol"
+  | "response_timeout"
+  | "upstream_stalled"
+  | "pending_timeout";
+
+/** Who uses a stream: one exchange. */
+export interface UpstreamUser {
+  /** The method of the request as sent, which decides whether the answer has a body. */
+  readonly upstreamMethod: string;
+  /** Token that the request asks to upgrade to, "" for none. */
+  readonly upgrade: string;
+  /** The client and what it connected to, for a PROXY header. */
+  proxySource(): ProxyEndpoint;
+  proxyDestination(): ProxyEndpoint;
+  /** The pool gives a stream; the user sends its request now. */
+  onStream(stream: UpstreamStream): void;
+  /** An interim head (1xx but 101); views are valid during the call. */
+  onInterim(head: ResponseHead): void;
+  /**
+   * The head, with the body bytes that came with it. `more` says that another call follows in the same
+   * turn, so that small writes can be joined.
+   */
+  onResponse(head: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): void;
+  onResponseBody(body: Buffer | null, ended: boolean, more: boolean): void;
+  /** The answer ends, with trailer lines. */
+  onResponseTrailers(lines: Buffer): void;
+  /** The 101 that was asked for, with what came behind it: bytes flow freely from here on. */
+  onUpgraded(head: ResponseHead, rest: Buffer | null): void;
+  /** The stream takes request bytes again. */
+  onUpstreamDrain(): void;
+  /** No answer, or the rest of it, will come. `answered`: bytes of an answer had arrived. */
+  onUpstreamFailure(failure: UpstreamFailure, answered: boolean): void;
+}
+
+/** One exchange with a backend, whichever protocol version its connection speaks. */
+export interface UpstreamStream {
+  /** Whether the connection had served before. */
+  readonly reused: boolean;
+  /**
+   * Sends a request.
+   * @param head as `writeRequest` makes it
+   * @param body first bytes of the body, valid during the call
+   * @param unsized the body has no Content-Length
+   * @param ended nothing of the body follows
+   * @returns false to ask for `onUpstreamDrain` before more
+   */
+  send(head: Buffer, body: Buffer | null, unsized: boolean, ended: boolean): boolean;
+  sendBody(body: Buffer | null, ended: boolean): boolean;
+  /** Ends the request with trailer lines. */
+  sendTrailers(lines: Buffer): void;
+  /** Stops and restarts the flow of response bytes. */
+  pause(): void;
+  resume(): void;
+  /** The user does not want the rest; it is not called again. */
+  abandon(): void;
+}

@@ -1,0 +1,245 @@
+import type { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import type { Engine } from "../exchange/engine.ts";
+import { Http1Connection } from "../exchange/http1_connection.ts";
+import { Http2Connection } from "../exchange/http2_connection.ts";
+import { type Peer, peerOf } from "../exchange/peer.ts";
+import { checkClientCertificate } from "../net/client_certificate.ts";
+import type {
+  Connection,
+  ConnectionEvents,
+  ListenOptions,
+  ProxyHeaderOptions,
+  TlsServerOptions,
+} from "../net/transport.ts";
+import { ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
+import { GLOBAL, SLOT } from "../observe/counters.ts";
+import { HostMap } from "../router/host.ts";
+import type { LoadedCertificate } from "./certificate.ts";
+import type { ListenerState } from "./listener_state.ts";
+import type { Port } from "./port.ts";
+
+/** One connection of a client, whichever protocol it speaks. */
+interface ClientConnection {
+  /** Ends after the work in progress. */
+  drain(): void;
+}
+
+interface Accepted {
+  readonly port: Port;
+  readonly connection: Connection;
+  readonly peer: Peer;
+  /** Offset of the listener's counters. */
+  readonly base: number;
+  /** What was asked of the client's certificate; "" without client authentication. */
+  readonly clientAuth: string;
+}
+
+/** Receiver of a connection that was refused. */
+const REFUSED: ConnectionEvents = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+
+/** Takes connections: limits, TLS, client certificates, and the engine of the protocol spoken. */
+export class Acceptor {
+  readonly #engine: Engine;
+  readonly #certificates: ReadonlyMap<string, LoadedCertificate>;
+  readonly #connections = new Map<ClientConnection, Accepted>();
+  readonly #perClient = new Map<string, number>();
+
+  constructor(engine: Engine, certificates: ReadonlyMap<string, LoadedCertificate>) {
+    this.#engine = engine;
+    this.#certificates = certificates;
+  }
+
+  /** Open connections. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** Ends every connection after its work in progress. */
+  drain(): void {
+    for (const connection of [...this.#connections.keys()]) connection.drain();
+  }
+
+  /** Ends connections whose client was let in under other conditions than those of now. */
+  drainOutdated(): void {
+    for (const [connection, { port, peer, clientAuth }] of [...this.#connections]) {
+      if (peer.tlsListener === null) continue;
+      const listener = port.listener(peer.tlsListener);
+      if (this.#clientAuthKey(listener) !== clientAuth) connection.drain();
+    }
+  }
+
+  /** What the transport asks about one port. */
+  optionsFor(port: Port): Omit<ListenOptions, "address" | "port" | "onError"> {
+    return {
+      tls: port.scheme === "https" ? this.#tls(port) : null,
+      proxyHeader: () => this.#proxyHeader(port),
+      admits: (address) => this.#admits(port, address),
+      accept: (connection) => this.#accept(port, connection),
+    };
+  }
+
+  #admits(port: Port, address: string): boolean {
+    const admitted = this.#connections.size < LIMIT.connectionsPerWorker &&
+      port.open < port.limit("maxConnections", Infinity) &&
+      (this.#perClient.get(address) ?? 0) <
+        port.limit("maxConnectionsPerClient", LIMIT.connectionsPerClient);
+    if (!admitted) this.#engine.counters[GLOBAL.refusedConnections]++;
+    return admitted;
+  }
+
+  #proxyHeader(port: Port): ProxyHeaderOptions | null {
+    const wanting = port.listeners.find(({ proxyProtocol }) => proxyProtocol !== null);
+    if (wanting === undefined) return null;
+    const { trusted, version } = wanting.proxyProtocol!;
+    return {
+      trusts: (address) => trusted.has(address),
+      version,
+      timeout: LIMIT.requestHead,
+      onBadHeader: () => {
+        this.#engine.counters[GLOBAL.badProxyHeaders]++;
+      },
+    };
+  }
+
+  #accept(port: Port, connection: Connection): ConnectionEvents {
+    const { counters } = this.#engine;
+    const { tls, remoteAddress } = connection;
+    const listener = tls === null ? undefined : port.listener(tls.listener);
+    const base = port.slotOf(tls === null ? null : tls.listener) * SLOT.size;
+    let certificateFields = "";
+    if (tls !== null) {
+      counters[base + (tls.resumed ? SLOT.resumptions : SLOT.handshakes)]++;
+      const fields = listener === undefined ? null : this.#certificate(listener, connection);
+      if (fields === null) {
+        counters[base + SLOT.handshakeErrors]++;
+        connection.close();
+        return REFUSED;
+      }
+      certificateFields = fields;
+    }
+    const { scheme } = port;
+    const accepted: Accepted = {
+      port,
+      connection,
+      peer: peerOf(connection, { scheme, port: port.port, certificateFields }),
+      base,
+      clientAuth: this.#clientAuthKey(listener),
+    };
+    counters[base + SLOT.accepted]++;
+    counters[base + SLOT.open]++;
+    port.open++;
+    this.#perClient.set(remoteAddress, (this.#perClient.get(remoteAddress) ?? 0) + 1);
+    return tls !== null && tls.alpn === "h2" ? this.#http2(accepted) : this.#http1(accepted);
+  }
+
+  #http1(accepted: Accepted): Http1Connection {
+    const { port, connection, peer } = accepted;
+    const served = new Http1Connection(this.#engine, port, connection, peer, {
+      onClosed: (closed) => this.#closed(closed),
+      onPreface: (replaced, bytes: Buffer) => {
+        this.#connections.delete(replaced);
+        const next = this.#http2(accepted);
+        connection.events = next;
+        next.onData(bytes);
+      },
+    });
+    this.#connections.set(served, accepted);
+    return served;
+  }
+
+  #http2(accepted: Accepted): Http2Connection {
+    const { port, connection, peer, base } = accepted;
+    this.#engine.counters[base + SLOT.http2]++;
+    const served = new Http2Connection(
+      this.#engine,
+      port,
+      connection,
+      peer,
+      (closed) => this.#closed(closed),
+    );
+    this.#connections.set(served, accepted);
+    return served;
+  }
+
+  #closed(connection: ClientConnection): void {
+    const accepted = this.#connections.get(connection);
+    if (accepted === undefined) return;
+    this.#connections.delete(connection);
+    this.#engine.counters[accepted.base + SLOT.open]--;
+    accepted.port.open--;
+    const { address } = accepted.peer;
+    const left = this.#perClient.get(address)! - 1;
+    if (left === 0) this.#perClient.delete(address);
+    else this.#perClient.set(address, left);
+  }
+
+  /**
+   * The fields that tell backends about the client's certificate; null to refuse the connection: the
+   * version is older than the listener allows, or the certificate is not what it asks for.
+   */
+  #certificate(listener: ListenerState, { tls }: Connection): string | null {
+    // A port accepts the oldest version that any of its listeners does: it is settled before the name.
+    if (listener.minVersion === "TLS1.3" && tls!.protocol !== "TLSv1.3") return null;
+    const { clientAuth } = listener;
+    if (clientAuth === null) return "";
+    // A resumed session did not ask for the context, which there is none of without authorities.
+    const authorities = this.#authorities(clientAuth.ca);
+    if (authorities.length === 0) return null;
+    const required = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_REQUIRE;
+    const check = checkClientCertificate(tls!.peerChain, {
+      required,
+      authorities,
+      commonNames: clientAuth.cnPatterns,
+      sans: clientAuth.sans,
+    }, Date.now());
+    if (check.kind === "verified") return check.fields;
+    return required || check.kind === "refused" ? null : "";
+  }
+
+  #clientAuthKey(listener: ListenerState | undefined): string {
+    const auth = listener?.clientAuth ?? null;
+    if (auth === null) return "";
+    const prints = this.#authorities(auth.ca).map(({ fingerprint256 }) => fingerprint256).join(",");
+    return `${auth.mode}|${auth.cnPatterns.join(",")}|${auth.sans.join(",")}|${prints}`;
+  }
+
+  #authorities(name: string): LoadedCertificate["authorities"] {
+    return this.#certificates.get(name)?.authorities ?? [];
+  }
+
+  #tls(port: Port): TlsServerOptions {
+    return {
+      policy: () => ({
+        minVersion: port.listeners.every(({ minVersion }) => minVersion === "TLS1.3")
+          ? "TLSv1.3"
+          : "TLSv1.2",
+        requestsCertificate: port.listeners.some(({ clientAuth }) => clientAuth !== null),
+      }),
+      alpn: ["h2", "http/1.1"],
+      handshakeTimeout: LIMIT.tlsHandshake,
+      listenerFor: (name) => port.listenerFor(name)?.key ?? "",
+      contextFor: (name) => this.#contextFor(port, name),
+      onHandshakeError: () => {
+        this.#engine.counters[port.slotOf(null) * SLOT.size + SLOT.handshakeErrors]++;
+      },
+    };
+  }
+
+  #contextFor(port: Port, name: string): unknown | null {
+    const listener = port.listenerFor(name);
+    if (listener === undefined) return null;
+    const { clientAuth } = listener;
+    // Without its authorities a listener cannot tell whom to let in.
+    if (clientAuth !== null && this.#authorities(clientAuth.ca).length === 0) return null;
+    const names = new HostMap<string>();
+    for (const { serverName, certificate } of listener.certificates) {
+      names.set(serverName, certificate);
+    }
+    for (const certificate of names.lookup(name)) {
+      const context = this.#certificates.get(certificate)?.context ?? null;
+      if (context !== null) return context;
+    }
+    return null;
+  }
+}

@@ -1,0 +1,82 @@
+import { CidrSet } from "../../common/cidr.ts";
+import {
+  type ClientAuth,
+  type Gateway,
+  type Listener,
+  Protocol,
+  type Redirect as RedirectMessage,
+} from "../../proto/gen/novaedge/v1/config.ts";
+import { hostName } from "../router/host.ts";
+import { ListenerTable, type Redirect } from "../router/port_table.ts";
+
+/** A listener with its routes. */
+export interface ListenerState {
+  readonly key: string;
+  readonly gateway: string;
+  readonly port: number;
+  readonly address: string;
+  readonly https: boolean;
+  readonly hostnames: readonly string[];
+  readonly minVersion: string;
+  readonly certificates: readonly { serverName: string; certificate: string }[];
+  readonly clientAuth: ClientAuth | null;
+  /** Who must send a PROXY header; null when nobody may. */
+  readonly proxyProtocol: { readonly trusted: CidrSet; readonly version: number } | null;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerClient: number;
+  readonly accessLog: boolean;
+  readonly table: ListenerTable;
+}
+
+/**
+ * A listener as configured, without routes yet.
+ * @throws {CidrError} for a network that cannot be read
+ */
+export function listenerState(
+  gatewayName: string,
+  gateway: Gateway,
+  listener: Listener,
+): ListenerState {
+  const key = `${gatewayName}/${listener.name}`;
+  const { redirect, proxyProtocol } = listener;
+  return {
+    key,
+    gateway: gatewayName,
+    port: listener.port,
+    address: listener.bindAddress,
+    https: listener.protocol === Protocol.PROTOCOL_HTTPS,
+    hostnames: listener.hostnames.length > 0 ? listener.hostnames : [""],
+    minVersion: listener.tls?.minVersion ?? "",
+    certificates: listener.tls?.certificates ?? [],
+    clientAuth: listener.tls?.clientAuth ?? null,
+    proxyProtocol: proxyProtocol === undefined ? null : {
+      trusted: new CidrSet(proxyProtocol.trustedCidrs),
+      version: proxyProtocol.version,
+    },
+    maxConnections: listener.maxConnections,
+    maxConnectionsPerClient: listener.maxConnectionsPerClient,
+    accessLog: gateway.accessLog?.disabled !== true,
+    table: new ListenerTable(key, {
+      closedReason: listener.closedReason,
+      redirect: redirect === undefined ? null : redirector(redirect),
+      maxBody: listener.maxRequestBodyBytes,
+      trustedProxies: listener.trustedProxies.length === 0
+        ? null
+        : new CidrSet(listener.trustedProxies),
+      forwarded: listener.forwarded,
+    }),
+  };
+}
+
+/** Certificate authorities ask for this path by plain HTTP (RFC 8555 section 8.3). */
+const ACME = "/.well-known/acme-challenge/";
+const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
+function redirector(message: RedirectMessage): (host: string, path: string) => Redirect | null {
+  const { scheme, port, exclusions } = message;
+  const suffix = port === 0 || STANDARD_PORTS[scheme] === port ? "" : `:${port}`;
+  return (host, path) => {
+    if (path.startsWith(ACME) || exclusions.some((prefix) => path.startsWith(prefix))) return null;
+    return { status: message.status, origin: `${scheme}://${hostName(host)}${suffix}` };
+  };
+}

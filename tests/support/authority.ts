@@ -1,0 +1,105 @@
+import "reflect-metadata";
+import * as x509 from "@peculiar/x509";
+
+/** A certificate with its key, PEM. */
+export interface Pair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** What a certificate is issued for. */
+export interface Subject {
+  readonly name: string;
+  readonly dns?: readonly string[];
+  readonly ips?: readonly string[];
+  readonly uris?: readonly string[];
+  /** Days from now at which it begins and ends to be valid. */
+  readonly from?: number;
+  readonly until?: number;
+  /** Extended key usage: both by default. */
+  readonly usages?: readonly ("server" | "client")[];
+}
+
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+const DAY = 86_400_000;
+const USAGES = {
+  server: x509.ExtendedKeyUsage.serverAuth,
+  client: x509.ExtendedKeyUsage.clientAuth,
+};
+
+/** A certificate authority of one test. */
+export class Authority {
+  readonly certificate: string;
+  readonly #keys: CryptoKeyPair;
+  readonly #issuer: x509.X509Certificate;
+
+  private constructor(issuer: x509.X509Certificate, keys: CryptoKeyPair) {
+    this.#issuer = issuer;
+    this.#keys = keys;
+    this.certificate = issuer.toString("pem");
+  }
+
+  static async create(name = "test authority"): Promise<Authority> {
+    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const issuer = await x509.X509CertificateGenerator.createSelfSigned({
+      name: `CN=${name}`,
+      notBefore: new Date(Date.now() - 30 * DAY),
+      notAfter: new Date(Date.now() + 30 * DAY),
+      signingAlgorithm: ALGORITHM,
+      keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    });
+    return new Authority(issuer, keys);
+  }
+
+  /** Issues a certificate that is not an authority's. */
+  async issue(subject: Subject): Promise<Pair> {
+    const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const { dns = [], ips = [], uris = [], from = -1, until = 20 } = subject;
+    const names = [
+      ...dns.map((value) => ({ type: "dns" as const, value })),
+      ...ips.map((value) => ({ type: "ip" as const, value })),
+      ...uris.map((value) => ({ type: "url" as const, value })),
+    ];
+    const usages = (subject.usages ?? ["server", "client"]).map((usage) => USAGES[usage]);
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: `CN=${subject.name}`,
+      issuer: this.#issuer.subject,
+      notBefore: new Date(Date.now() + from * DAY),
+      notAfter: new Date(Date.now() + until * DAY),
+      signingAlgorithm: ALGORITHM,
+      signingKey: this.#keys.privateKey,
+      publicKey: keys.publicKey,
+      extensions: [
+        new x509.BasicConstraintsExtension(false),
+        new x509.ExtendedKeyUsageExtension(usages),
+        ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
+      ],
+    });
+    return { certificate: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
+  }
+}
+
+async function pemOf(key: CryptoKey): Promise<string> {
+  const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
+  const text = btoa(String.fromCharCode(...bytes)).replace(/.{64}/g, "$&\n").trimEnd();
+  return `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----\n`;
+}
+
+/** A Secret with a certificate, a bundle of authorities, or both. */
+export function secret(name: string, pair: Pair | null, authority?: string): string {
+  const data = {
+    ...(pair === null ? {} : { "tls.crt": btoa(pair.certificate), "tls.key": btoa(pair.key) }),
+    ...(authority === undefined ? {} : { "ca.crt": btoa(authority) }),
+  };
+  return `apiVersion: v1
+kind: Secret
+metadata: { name: ${name} }
+type: ${pair === null ? "Opaque" : "kubernetes.io/tls"}
+data: ${JSON.stringify(data)}
+`;
+}
