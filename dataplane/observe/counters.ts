@@ -38,13 +38,20 @@ export const GLOBAL = {
   badProxyHeaders: LISTENER_SLOTS * SLOT.size + 8,
   buffered: LISTENER_SLOTS * SLOT.size + 9,
   shedding: LISTENER_SLOTS * SLOT.size + 10,
+  external: LISTENER_SLOTS * SLOT.size + 11,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 11;
+const REGION = LISTENER_SLOTS * SLOT.size + 12;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
-const GAUGES = [GLOBAL.upstreamOpen, GLOBAL.heapUsed, GLOBAL.buffered, GLOBAL.shedding];
+const GAUGES = [
+  GLOBAL.upstreamOpen,
+  GLOBAL.heapUsed,
+  GLOBAL.external,
+  GLOBAL.buffered,
+  GLOBAL.shedding,
+];
 
 /** Bytes of shared memory for the counters of `workers` workers. */
 export function countersSize(workers: number): number {

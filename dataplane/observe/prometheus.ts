@@ -158,6 +158,12 @@ export function renderMetrics(
       "JavaScript heap of all workers.",
       sum(GLOBAL.heapUsed),
     ],
+    [
+      "novaedge_worker_external_bytes",
+      "gauge",
+      "Memory of all workers outside the JavaScript heap.",
+      sum(GLOBAL.external),
+    ],
     ["novaedge_workers", "gauge", "Traffic workers.", figures.workers],
     ["novaedge_worker_deaths_total", "counter", "Traffic workers that died.", figures.workerDeaths],
     [

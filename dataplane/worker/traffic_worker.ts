@@ -1,4 +1,6 @@
 /** Entry of one traffic worker (node:worker_threads): owns its sockets, tables, pools and counters. */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
@@ -81,13 +83,18 @@ setInterval(() => {
   ports.tick(ticker.now);
   accessLog.flush();
   if (++ticks % SLOW_TICKS !== 0) return;
+  observeMemory();
+  counters[GLOBAL.logDropped] = logBuffers.dropped;
+}, TICK);
+
+function observeMemory(): void {
   const { heapUsed, external } = Deno.memoryUsage();
   counters[GLOBAL.heapUsed] = heapUsed;
+  counters[GLOBAL.external] = external;
   overload.observe(heapUsed + external, setup.heapBytes);
   counters[GLOBAL.buffered] = overload.buffered;
   counters[GLOBAL.shedding] = overload.shedding ? 1 : 0;
-  counters[GLOBAL.logDropped] = logBuffers.dropped;
-}, TICK);
+}
 
 function endpoints(): EndpointReport[] {
   const reports: EndpointReport[] = [];
@@ -180,6 +187,13 @@ async function handle(message: ToWorker): Promise<void> {
 function breakOnPurpose(fault: string): void {
   if (!setup.faultInjection) return;
   if (fault === "throw") throw new Error("fault injected");
+  if (fault === "collect") {
+    // What is left after a collection tells a leak from garbage.
+    setFlagsFromString("--expose_gc");
+    (runInNewContext("gc") as () => void)();
+    observeMemory();
+    return;
+  }
   const hoard: unknown[] = [];
   for (;;) hoard.push(new Array(100_000).fill({}));
 }

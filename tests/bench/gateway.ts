@@ -8,6 +8,8 @@ export interface GatewayOptions {
   /** YAML by file name. */
   readonly files: Readonly<Record<string, string>>;
   readonly workers: number;
+  /** Files and sockets that the dataplane may have open. */
+  readonly openFiles?: number | undefined;
   /** Core of the dataplane. */
   readonly core: number | null;
   /** Core of the controller and the agent, which are not measured. */
@@ -39,7 +41,7 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
       `--socket=${socket}`,
       `--workers=${options.workers}`,
     ], V8_FLAGS),
-    { core: options.core },
+    { core: options.core, openFiles: options.openFiles },
   );
   const controller = scene.spawn(
     "controller",

@@ -14,6 +14,10 @@ import {
 } from "../../common/flags.ts";
 import { VERSION } from "../../common/version.ts";
 import { CASES } from "./cases.ts";
+import { type GateResult, gatesOf, reportGates } from "./gates.ts";
+import { type IdleResult, runIdle } from "./idle.ts";
+import { idleGates, reportIdle } from "./idle_report.ts";
+import { missingProgram } from "./loads/find.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
@@ -23,13 +27,14 @@ import { reportPropagation } from "./propagation_report.ts";
 import { type CaseResult, runCase } from "./requests.ts";
 import { reportCase, reportNotes } from "./requests_report.ts";
 import { endAllScenes } from "./scene.ts";
+import { missingTools } from "./tools.ts";
 
 const FLAGS = {
   "only": {
     type: "string",
     default: "all",
-    choices: ["requests", "propagation", "memory", "all"],
-    help: "which bench: requests, propagation, memory or all",
+    choices: ["requests", "propagation", "memory", "idle", "all"],
+    help: "which bench: requests, propagation, memory, idle or all",
   },
   "cases": {
     type: "string",
@@ -80,6 +85,12 @@ const FLAGS = {
     range: [0, 86_400],
     help: "memory: seconds of idleness after it",
   },
+  "idle-connections": {
+    type: "integer",
+    default: 10_000,
+    range: [1, 19_000],
+    help: "idle: connections, plain and then with TLS",
+  },
   "json": { type: "string", default: "", help: "file for every figure of every round" },
 } as const satisfies FlagTable;
 
@@ -122,7 +133,9 @@ function readPlan(): Plan {
 }
 
 /** The figures of one run, as --json writes them. */
-type Figures = Record<string, unknown>;
+interface Figures extends Record<string, unknown> {
+  readonly gates: GateResult[];
+}
 
 /** Runs a bench; what it throws is a line of the report, so that the others still run. */
 async function attempt(name: string, bench: () => Promise<boolean>): Promise<boolean> {
@@ -140,6 +153,12 @@ async function benchRequests(plan: Plan, pinning: Pinning, figures: Figures): Pr
   const results: CaseResult[] = [];
   let clean = true;
   for (const name of plan.cases) {
+    const missing = missingProgram(CASES[name]);
+    if (missing !== null) {
+      print();
+      print(`left out: ${name}, for ${missing} is not installed`);
+      continue;
+    }
     const done = await attempt(name, async () => {
       const result = await runCase(name, { rounds, seconds, pinning });
       results.push(result);
@@ -149,6 +168,7 @@ async function benchRequests(plan: Plan, pinning: Pinning, figures: Figures): Pr
   }
   reportNotes(results);
   figures.requests = results;
+  figures.gates.push(...results.flatMap(gatesOf));
   return clean;
 }
 
@@ -165,6 +185,19 @@ async function benchMemory({ flags }: Plan, pinning: Pinning, figures: Figures):
   const large = await runMemory(flags["memory-routes"], options);
   figures.memory = [small, large];
   return reportMemory([small, large], options);
+}
+
+async function benchIdle({ flags }: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
+  const results: IdleResult[] = [];
+  let clean = true;
+  for (const tls of [false, true]) {
+    const result = await runIdle({ connections: flags["idle-connections"], tls, pinning });
+    results.push(result);
+    clean = reportIdle(result) && clean;
+  }
+  figures.idle = results;
+  figures.gates.push(...results.flatMap(idleGates));
+  return clean;
 }
 
 function processor(): string {
@@ -185,6 +218,7 @@ async function main(): Promise<number> {
     date: new Date().toISOString(),
     version: VERSION,
     deno: Deno.version.deno,
+    gates: [],
     machine: `${processor()}, ${navigator.hardwareConcurrency} cores, Linux ${Deno.osRelease()}`,
   };
   print(`NovaEdge ${VERSION}, deno ${Deno.version.deno}, ${figures.date}`);
@@ -194,13 +228,16 @@ async function main(): Promise<number> {
       ? `proxies on core ${pinning.proxy}, backend and load on core ${pinning.load}`
       : pinning.problem,
   );
+  for (const line of missingTools()) print(line);
   const clean = [
     !wanted("requests") ||
     await attempt("requests", () => benchRequests(plan, pinning, figures)),
     !wanted("propagation") ||
     await attempt("propagation", () => benchPropagation(plan, figures)),
     !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),
+    !wanted("idle") || await attempt("idle", () => benchIdle(plan, pinning, figures)),
   ].every(Boolean);
+  reportGates(figures.gates);
   if (json !== "") await Deno.writeTextFile(json, `${JSON.stringify(figures, null, 2)}\n`);
   return clean ? 0 : 1;
 }

@@ -1,7 +1,8 @@
 import { startBackend } from "./backend.ts";
 import { residentMegabytes } from "./cpu.ts";
 import { startGateway } from "./gateway.ts";
-import { findLoadGenerator } from "./load.ts";
+import { CASES } from "./cases.ts";
+import { findLoadGenerator } from "./loads/find.ts";
 import type { Pinning } from "./pinning.ts";
 import { freePort } from "./ports.ts";
 import { progress } from "./print.ts";
@@ -50,14 +51,8 @@ export async function runMemory(routes: number, options: MemoryOptions): Promise
   });
   const beforeLoad = residentMegabytes([dataplane.pid]);
   progress(`memory: ${seconds} s of load`);
-  const report = await generator.run({
-    port,
-    path: "/",
-    hosts: names,
-    seconds,
-    closing: false,
-    core: pinning.load,
-  });
+  const plan = { ...CASES.small, port, hosts: names, seconds, core: pinning.load };
+  const report = await generator.run(plan);
   const afterLoad = residentMegabytes([dataplane.pid]);
   progress(`memory: ${idle} s idle`);
   await new Promise((resolve) => setTimeout(resolve, idle * 1000));
@@ -66,7 +61,7 @@ export async function runMemory(routes: number, options: MemoryOptions): Promise
     beforeLoad,
     afterLoad,
     afterIdle: residentMegabytes([dataplane.pid]),
-    requestsPerSecond: report.requests / report.seconds,
+    requestsPerSecond: report.done / report.seconds,
     errors: report.errors,
   };
 }

@@ -3,19 +3,26 @@ import { join } from "node:path";
 /** Requests an upstream or client connection may carry: the default of 1000 would put closings into the rounds. */
 const UNLIMITED = 1_000_000_000;
 
-/** An nginx configuration around `http`: one worker, everything it writes inside `folder`. */
-export function nginxConfig(folder: string, http: readonly string[]): string {
+/** Connections of a worker where nothing else is said, those to backends included. */
+const CONNECTIONS = 8192;
+
+/** An nginx configuration around `http`: everything it writes inside `folder`. */
+export function nginxConfig(
+  folder: string,
+  http: readonly string[],
+  { workers = 1, connections = CONNECTIONS } = {},
+): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) =>
     `${name}_temp_path ${join(folder, name)};`
   );
   return [
     // Without this a master started by root gives its worker to a user who cannot enter the folder.
     ...(Deno.uid() === 0 ? ["user root;"] : []),
-    "worker_processes 1;",
+    `worker_processes ${workers};`,
     "daemon off;",
     `pid ${join(folder, "nginx.pid")};`,
     `error_log ${join(folder, "error.log")} warn;`,
-    "events { worker_connections 8192; }",
+    `events { worker_connections ${connections}; }`,
     "http {",
     ...temporary,
     "default_type text/plain;",

@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 const HEAD_END = Buffer.from("\r\n\r\n");
+const NOTHING = Buffer.alloc(0);
 
 export interface Answer {
   readonly status: number;
@@ -16,6 +18,14 @@ export interface RawClientEvents {
   onEnd(reason: string): void;
 }
 
+/** How a `RawClient` connects. */
+export interface RawClientOptions {
+  /** Speaks TLS and believes any certificate. */
+  readonly tls?: boolean;
+  /** Address to come from. */
+  readonly from?: string;
+}
+
 /**
  * A client connection over a bare socket: no pool, no retries, nothing sent twice, so that what is
  * counted is what happened. Reads answers with Content-Length only.
@@ -23,12 +33,18 @@ export interface RawClientEvents {
 export class RawClient {
   readonly #socket: Socket;
   readonly #events: RawClientEvents;
-  #pending: Buffer = Buffer.alloc(0);
+  /** Bytes received, and as many of them as an answer needs; 0 while its head is not complete. */
+  #pieces: Buffer[] = [];
+  #length = 0;
+  #needed = 0;
   #ended = false;
 
-  constructor(port: number, events: RawClientEvents) {
+  constructor(port: number, events: RawClientEvents, { tls, from }: RawClientOptions = {}) {
     this.#events = events;
-    this.#socket = connect({ host: "127.0.0.1", port, noDelay: true });
+    const localAddress = from === undefined ? {} : { localAddress: from };
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...localAddress });
+    this.#socket = tls === true ? connectTls({ socket, rejectUnauthorized: false }) : socket;
+    if (tls === true) socket.on("error", (error: Error) => this.#end(error.message));
     this.#socket.on("data", (data: Buffer) => this.#receive(data));
     this.#socket.on("error", (error: Error) => this.#end(error.message));
     this.#socket.on("close", () => this.#end("closed"));
@@ -50,19 +66,29 @@ export class RawClient {
   }
 
   #receive(data: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? data : Buffer.concat([this.#pending, data]);
+    this.#pieces.push(data);
+    this.#length += data.length;
+    // A large body is put together once and not with every piece.
+    if (this.#length < this.#needed) return;
+    let pending = this.#pieces.length === 1 ? data : Buffer.concat(this.#pieces);
+    this.#needed = 0;
     while (!this.#ended) {
-      const headEnd = this.#pending.indexOf(HEAD_END);
-      if (headEnd < 0) return;
-      const head = this.#pending.toString("latin1", 0, headEnd);
+      const headEnd = pending.indexOf(HEAD_END);
+      if (headEnd < 0) break;
+      const head = pending.toString("latin1", 0, headEnd);
       const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
       if (length === undefined) return this.#end(`an answer without Content-Length: ${head}`);
       const end = headEnd + HEAD_END.length + Number(length);
-      if (this.#pending.length < end) return;
-      const body = this.#pending.subarray(headEnd + HEAD_END.length, end);
-      this.#pending = this.#pending.subarray(end);
+      if (pending.length < end) {
+        this.#needed = end;
+        break;
+      }
+      const body = pending.subarray(headEnd + HEAD_END.length, end);
+      pending = end === pending.length ? NOTHING : pending.subarray(end);
       this.#events.onAnswer({ status: Number(head.slice(9, 12)), head, body });
     }
+    this.#pieces = pending.length === 0 ? [] : [pending];
+    this.#length = pending.length;
   }
 }
 
@@ -73,7 +99,12 @@ export function getRequest(host: string, path: string, closing = false): Buffer 
 }
 
 /** One request on a connection of its own; null when there is no answer. */
-export function ask(port: number, host: string, path: string): Promise<Answer | null> {
+export function ask(
+  port: number,
+  host: string,
+  path: string,
+  options?: RawClientOptions,
+): Promise<Answer | null> {
   const { promise, resolve } = Promise.withResolvers<Answer | null>();
   const client = new RawClient(port, {
     onAnswer(answer) {
@@ -81,7 +112,7 @@ export function ask(port: number, host: string, path: string): Promise<Answer | 
       resolve(answer);
     },
     onEnd: () => resolve(null),
-  });
+  }, options);
   client.send(getRequest(host, path));
   return promise;
 }

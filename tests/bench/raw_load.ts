@@ -1,15 +1,15 @@
 /**
  * A closed-loop load over bare sockets, for a machine without wrk. Usage: raw_load.ts JSON, a plan as
- * `load.ts` makes it; prints a report as JSON.
+ * `loads/load.ts` has it; prints a report as JSON.
  */
-import type { LoadPlan, LoadReport } from "./load.ts";
+import type { LoadPlan, LoadReport } from "./loads/load.ts";
 import { getRequest, RawClient } from "./raw_client.ts";
 import { percentile } from "./statistics.ts";
 
 /** Milliseconds after the end in which a request in flight may still be answered. */
 const LINGER = 5_000;
 
-const plan = JSON.parse(Deno.args[0]) as LoadPlan & { readonly connections: number };
+const plan = JSON.parse(Deno.args[0]) as LoadPlan;
 const requests = plan.hosts.map((host) => getRequest(host, plan.path, plan.closing));
 const latencies: number[] = [];
 let turn = 0;
@@ -57,7 +57,8 @@ function connection(): Promise<void> {
 
 await Promise.all(Array.from({ length: plan.connections }, drive));
 const report: LoadReport = {
-  requests: latencies.length,
+  done: latencies.length,
+  bytes: latencies.length * plan.answerLength,
   seconds: (performance.now() - start) / 1000,
   p50: percentile(latencies, 0.5),
   p99: percentile(latencies, 0.99),

@@ -1,57 +1,43 @@
 /**
  * The floor: the same runtime and the same sockets as the dataplane's, but nothing is parsed. Bytes go
- * both ways between a client connection and an upstream connection from a pool, without TLS, log or
- * metrics. Usage: relay.ts PORT UPSTREAM_PORT.
- *
- * Not for anything but measuring: a client that leaves amid an answer would spoil the next one, so the
- * upstream connection goes back to the pool only when the last bytes came from the backend.
+ * both ways between a client connection and an upstream connection of its own, without log or metrics.
+ * Usage: relay.ts PORT UPSTREAM_PORT [CERTIFICATE KEY], with which clients are to speak TLS.
  */
 import type { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 
 const [port, upstreamPort] = Deno.args.map(Number);
+const [, , certificate, key] = Deno.args;
 
-class Upstream {
-  client: Socket | null = null;
-  /** Whether bytes of the client are waiting for an answer. */
-  asked = false;
-  readonly socket: Socket;
-
-  constructor() {
-    this.socket = connect({ host: "127.0.0.1", port: upstreamPort, noDelay: true });
-    this.socket.on("data", (data: Buffer) => {
-      this.asked = false;
-      if (this.client?.write(data) === false) this.socket.pause();
-    });
-    this.socket.on("drain", () => this.client?.resume());
-    this.socket.on("error", () => {});
-    this.socket.on("close", () => {
-      const at = idle.indexOf(this);
-      if (at >= 0) idle.splice(at, 1);
-      this.client?.end();
-      this.client = null;
-    });
-  }
+/** Opened by the client's first bytes: a handshake alone costs the proxies no upstream connection. */
+function open(client: Socket): Socket {
+  const upstream = connect({ host: "127.0.0.1", port: upstreamPort, noDelay: true });
+  upstream.on("data", (data: Buffer) => {
+    if (!client.write(data)) upstream.pause();
+  });
+  upstream.on("drain", () => client.resume());
+  upstream.on("error", () => {});
+  upstream.on("close", () => client.end());
+  return upstream;
 }
 
-const idle: Upstream[] = [];
-
-createServer({ noDelay: true }, (client) => {
-  const upstream = idle.pop() ?? new Upstream();
-  upstream.client = client;
+function serve(client: Socket): void {
+  let upstream: Socket | null = null;
   client.on("data", (data: Buffer) => {
-    upstream.asked = true;
-    if (!upstream.socket.write(data)) client.pause();
+    upstream ??= open(client);
+    if (!upstream.write(data)) client.pause();
   });
-  client.on("drain", () => upstream.socket.resume());
+  client.on("drain", () => upstream?.resume());
   client.on("error", () => {});
-  client.on("close", () => {
-    if (upstream.client !== client) return;
-    upstream.client = null;
-    if (upstream.asked) upstream.socket.destroy();
-    else {
-      upstream.socket.resume();
-      idle.push(upstream);
-    }
+  client.on("close", () => upstream?.destroy());
+}
+
+const server = certificate === undefined
+  ? createServer({ noDelay: true }, serve)
+  : createTlsServer({ cert: readFileSync(certificate), key: readFileSync(key) }, (socket) => {
+    socket.setNoDelay(true);
+    serve(socket);
   });
-}).listen({ host: "127.0.0.1", port, backlog: 511 });
+server.listen({ host: "127.0.0.1", port, backlog: 511 });

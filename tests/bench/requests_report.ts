@@ -1,42 +1,34 @@
+import { ratios, shownRatios } from "./gates.ts";
 import { print } from "./print.ts";
-import type { CaseResult, ProxyResult, Round } from "./requests.ts";
-import { median, shown, spread } from "./statistics.ts";
+import type { CaseResult, Round } from "./requests.ts";
+import { median, shown } from "./statistics.ts";
 import { table } from "./table.ts";
-
-/** Ratios of CPU time per request to another proxy's, round by round. */
-export function ratios(of: ProxyResult, to: ProxyResult | undefined): number[] {
-  if (to === undefined) return [];
-  return of.rounds.map(({ cpu }, round) => cpu / to.rounds[round]?.cpu).filter(Number.isFinite);
-}
-
-function cell(values: readonly number[]): string {
-  const [low, high] = spread(values);
-  return values.length === 0
-    ? "-"
-    : `${shown(median(values), 2)} (${shown(low, 2)}-${shown(high, 2)})`;
-}
 
 /** Prints one case; returns whether every proxy answered everything. */
 export function reportCase({ name, case: plan, backend, load, ...result }: CaseResult): boolean {
   const find = (wanted: string) => result.proxies.find((proxy) => proxy.name === wanted);
   const nginx = find("nginx");
   const relay = find("relay");
-  const ours = find("NovaEdge");
+  const { connections, streams, unit } = plan;
   print();
   print(`${name}: ${plan.title}`);
-  print(`backend ${backend}, load ${load}, ${nginx?.rounds.length ?? 0} rounds`);
+  print(
+    `backend ${backend}, load ${load}, ${connections} connections` +
+      (streams > 1 ? ` of ${streams} streams` : "") +
+      `, ${Math.max(0, ...result.proxies.map(({ rounds }) => rounds.length))} rounds`,
+  );
   const rows = result.proxies.map((proxy) => {
-    const middle = (field: keyof Round, digits: number, unit = 1) =>
+    const middle = (field: keyof Round, digits: number, factor = 1) =>
       shown(
-        median(proxy.rounds.map((round) => round[field]).filter(Number.isFinite)) * unit,
+        median(proxy.rounds.map((round) => round[field]).filter(Number.isFinite)) * factor,
         digits,
       );
     return [
       `${proxy.name} ${proxy.version}`,
       middle("cpu", 1),
-      cell(ratios(proxy, nginx)),
-      cell(ratios(proxy, relay)),
-      middle("requestsPerSecond", 0),
+      shownRatios(ratios(proxy, nginx)),
+      ...(relay === undefined ? [] : [shownRatios(ratios(proxy, relay))]),
+      middle("rate", 0),
       middle("busy", 0, 100),
       middle("p50", 2),
       middle("p99", 2),
@@ -45,34 +37,32 @@ export function reportCase({ name, case: plan, backend, load, ...result }: CaseR
   });
   const header = [
     "proxy",
-    "CPU us/request",
+    `CPU us/${unit}`,
     "x nginx (min-max)",
-    "x relay (min-max)",
-    "requests/s",
+    ...(relay === undefined ? [] : ["x relay (min-max)"]),
+    `${unit}${unit === "MB" ? "" : "s"}/s`,
     "core %",
     "p50 ms",
     "p99 ms",
     "RSS MB",
   ];
   print(table([header, ...rows]));
-  if (plan.gate !== null && ours !== undefined) {
-    print(gateLine(`CPU per request at most ${plan.gate} x nginx`, plan.gate, ratios(ours, nginx)));
-  }
-  for (const missing of result.missing) print(`missing: ${missing} is not installed`);
+  for (const line of result.leftOut) print(`left out: ${line}`);
+  return reportErrors(result.proxies);
+}
+
+/** Prints what went wrong; returns whether nothing did. */
+export function reportErrors(
+  proxies: readonly { readonly name: string; readonly errors: readonly string[] }[],
+): boolean {
   let clean = true;
-  for (const proxy of result.proxies) {
+  for (const proxy of proxies) {
     for (const error of proxy.errors) {
       clean = false;
       print(`ERROR ${proxy.name}: ${error}`);
     }
   }
   return clean;
-}
-
-function gateLine(what: string, gate: number, measured: readonly number[]): string {
-  const value = median(measured);
-  if (Number.isNaN(value)) return `gate: ${what}: not measured`;
-  return `gate: ${what}: ${shown(value, 2)} ${value <= gate ? "PASS" : "SHORT"}`;
 }
 
 /** How to read the tables, and what each proxy does besides forwarding: once for all cases. */
@@ -82,7 +72,7 @@ export function reportNotes(results: readonly CaseResult[]): void {
   );
   print();
   print(
-    "CPU, requests/s and latencies are medians over the rounds, ratios medians of the rounds' ratios;",
+    "CPU, rates and latencies are medians over the rounds, ratios medians of the rounds' ratios;",
   );
   print(
     "core % below 100: not the proxy but backend and load, on the other core, or other work was the limit.",

@@ -1,3 +1,5 @@
+import type { Certificate } from "./certificate.ts";
+
 /** Host of a route, counted from 0. */
 export function hostOf(index: number): string {
   return `h${index}.example.com`;
@@ -8,8 +10,12 @@ export function hosts(count: number): string[] {
   return Array.from({ length: count }, (_, index) => hostOf(index));
 }
 
-/** A gateway with one plain listener. */
-export function gatewayYaml(port: number): string {
+/** A gateway with one listener, which speaks TLS when a Secret is named. */
+export function gatewayYaml(port: number, secret: string | null = null): string {
+  const tls = secret === null ? "" : `      tls:
+        secretRef:
+          name: ${secret}
+`;
   return `apiVersion: novaedge.io/v1alpha1
 kind: ProxyGateway
 metadata:
@@ -18,18 +24,35 @@ spec:
   listeners:
     - name: http
       port: ${port}
-      protocol: HTTP
+      protocol: ${secret === null ? "HTTP" : "HTTPS"}
       address: 127.0.0.1
+${tls}`;
+}
+
+/** A certificate with its key. */
+export function secretYaml(
+  name: string,
+  { certificate, key }: Pick<Certificate, "certificate" | "key">,
+): string {
+  return `apiVersion: v1
+kind: Secret
+metadata:
+  name: ${name}
+type: kubernetes.io/tls
+data:
+  tls.crt: ${btoa(certificate)}
+  tls.key: ${btoa(key)}
 `;
 }
 
 /** A backend with one endpoint. */
-export function backendYaml(name: string, port: number): string {
+export function backendYaml(name: string, port: number, protocol = "HTTP"): string {
   return `apiVersion: novaedge.io/v1alpha1
 kind: ProxyBackend
 metadata:
   name: ${name}
 spec:
+  protocol: ${protocol}
   endpoints:
     - address: 127.0.0.1
       port: ${port}

@@ -21,6 +21,8 @@ export interface Child {
 
 export interface SpawnOptions {
   readonly core?: number | null;
+  /** Files and sockets it should be able to have open: as many, or as near to it as is allowed. */
+  readonly openFiles?: number | undefined;
   readonly env?: Record<string, string>;
 }
 
@@ -62,8 +64,12 @@ export class Scene implements AsyncDisposable {
     if (this.#ending !== null) throw new Error(`${name}: not started, the bench is ending`);
     const stdout = join(this.folder, `${name}.out`);
     const stderr = join(this.folder, `${name}.err`);
+    const { openFiles } = options;
+    const limit = openFiles === undefined
+      ? ""
+      : `ulimit -n ${openFiles} 2>/dev/null || ulimit -n "$(ulimit -Hn)"; `;
     // The shell opens the files and becomes the program: the process id stays.
-    const script = 'out=$1 err=$2; shift 2; exec "$@" >>"$out" 2>>"$err"';
+    const script = `out=$1 err=$2; shift 2; exec 2>>"$err"; ${limit}exec "$@" >>"$out"`;
     const process = new Deno.Command("/bin/sh", {
       args: ["-c", script, "sh", stdout, stderr, ...onCore(options.core ?? null, command)],
       cwd: this.folder,
@@ -91,6 +97,14 @@ export class Scene implements AsyncDisposable {
     return text;
   }
 
+  /** Ends one process before the others. */
+  async end(child: Child): Promise<void> {
+    const at = this.#children.findIndex((entry) => entry.child === child);
+    if (at < 0) return;
+    const [{ process }] = this.#children.splice(at, 1);
+    await endProcess(child, process);
+  }
+
   /** Empties the files that take output, and `more`: logs of a round are of no use to the next. */
   cutLogs(more: readonly string[] = []): void {
     for (const path of [...this.#children.map(({ child }) => child.stdout), ...more]) {
@@ -108,16 +122,18 @@ export class Scene implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
-    await Promise.all(this.#children.map(async ({ child, process }) => {
-      if (!child.running) return;
-      signal(process, "SIGTERM");
-      const timer = setTimeout(() => signal(process, "SIGKILL"), GRACE);
-      await child.ended;
-      clearTimeout(timer);
-    }));
+    await Promise.all(this.#children.map(({ child, process }) => endProcess(child, process)));
     await Deno.remove(this.folder, { recursive: true }).catch(() => {});
     scenes.delete(this);
   }
+}
+
+async function endProcess(child: Child, process: Deno.ChildProcess): Promise<void> {
+  if (!child.running) return;
+  signal(process, "SIGTERM");
+  const timer = setTimeout(() => signal(process, "SIGKILL"), GRACE);
+  await child.ended;
+  clearTimeout(timer);
 }
 
 function signal(process: Deno.ChildProcess, name: Deno.Signal): void {

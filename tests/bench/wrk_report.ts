@@ -1,4 +1,4 @@
-import type { LoadReport } from "./load.ts";
+import type { LoadReport } from "./loads/load.ts";
 
 /** Milliseconds per unit in which wrk writes durations. */
 const UNITS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3.6e6 };
@@ -9,7 +9,7 @@ function milliseconds(text: string): number {
 }
 
 /**
- * Reads what `wrk --latency` prints.
+ * Reads what `wrk --latency` prints, and the line of our script.
  * @throws when it is not a report
  */
 export function parseWrk(text: string): LoadReport {
@@ -22,7 +22,8 @@ export function parseWrk(text: string): LoadReport {
     /^\s*(Non-2xx or 3xx responses: .*)$/m.exec(text)?.[1],
   ];
   return {
-    requests: Number(total[1]),
+    done: Number(total[1]),
+    bytes: Number(/^Bytes read: (\d+)$/m.exec(text)?.[1] ?? NaN),
     seconds: milliseconds(total[2]) / 1000,
     p50: latency("50"),
     p99: latency("99"),

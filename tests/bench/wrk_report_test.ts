@@ -12,11 +12,13 @@ const REPORT = `Running 4s test @ http://127.0.0.1:8080/
      90%    1.30ms
      99%    2.25ms
   124800 requests in 4.01s, 20.10MB read
+Bytes read: 21076377
 `;
 
 Deno.test("a report of wrk gives requests, seconds and latencies", () => {
   assert.deepEqual(parseWrk(`${REPORT}Requests/sec:  31122.19\n`), {
-    requests: 124800,
+    done: 124800,
+    bytes: 21076377,
     seconds: 4.01,
     p50: 0.99,
     p99: 2.25,

@@ -3,7 +3,7 @@ import { findProgram, versionOf } from "../programs.ts";
 import type { ProxyKind, ProxySetup } from "./proxy.ts";
 
 /** Caddy sets X-Forwarded-For, -Proto and -Host by itself. */
-function route(host: string, backendPort: number) {
+function route(host: string, { backend, backendPort }: ProxySetup) {
   return {
     match: [{ host: [host] }],
     terminal: true,
@@ -22,8 +22,21 @@ function route(host: string, backendPort: number) {
         protocol: "http",
         compression: false,
         keep_alive: { max_idle_conns_per_host: 256 },
+        // What h2c://... means in a Caddyfile.
+        ...(backend === "grpc" ? { versions: ["h2c", "2"] } : {}),
       },
     }],
+  };
+}
+
+/** A server speaks TLS when it has a policy for it; the certificate is chosen by what clients name. */
+function tls({ certificate }: ProxySetup) {
+  return certificate === null ? {} : {
+    tls: {
+      certificates: {
+        load_files: [{ certificate: certificate.certificateFile, key: certificate.keyFile }],
+      },
+    },
   };
 }
 
@@ -31,7 +44,8 @@ function route(host: string, backendPort: number) {
  * JSON and not a Caddyfile, which knows access logs by site only: older versions then miss the log of a
  * site with a port, and pass every line by a list as long as there are sites.
  */
-function config({ port, backendPort, hosts }: ProxySetup, log: string) {
+function config(setup: ProxySetup, log: string) {
+  const { port, certificate, client, hosts } = setup;
   const logger = "all";
   const access = `http.log.access.${logger}`;
   return {
@@ -47,13 +61,16 @@ function config({ port, backendPort, hosts }: ProxySetup, log: string) {
       },
     },
     apps: {
+      ...tls(setup),
       http: {
         servers: {
           bench: {
             listen: [`127.0.0.1:${port}`],
             automatic_https: { disable: true },
             logs: { default_logger_name: logger },
-            routes: hosts.map((host) => route(host, backendPort)),
+            protocols: client === "http2" ? ["h1", "h2", "h2c"] : ["h1"],
+            ...(certificate === null ? {} : { tls_connection_policies: [{}] }),
+            routes: hosts.map((host) => route(host, setup)),
           },
         },
       },
@@ -73,6 +90,7 @@ export const CADDY: ProxyKind = {
     Deno.writeTextFileSync(file, JSON.stringify(config(setup, log)));
     const child = scene.spawn("caddy", [findProgram("caddy")!, "run", "--config", file], {
       core: setup.core,
+      openFiles: setup.openFiles,
       env: { HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
     });
     return Promise.resolve({ pids: () => [child.pid], logs: [log] });
