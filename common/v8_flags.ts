@@ -8,6 +8,8 @@ export const V8_FLAGS = [
   "--enable-experimental-regexp-engine",
   "--enable-experimental-regexp-engine-on-excessive-backtracks",
   "--max-semi-space-size=8",
+  // An idle worker collects its garbage itself.
+  "--expose-gc",
 ] as const;
 
 /** The flags as one argument of the runtime. */

@@ -1,5 +1,6 @@
 import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
+import type { ExchangePool } from "./exchange_pool.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { TurnEnd } from "../net/turn_end.ts";
@@ -20,6 +21,10 @@ export interface Engine {
   readonly turnEnd: TurnEnd;
   /** Bytes kept for slow peers, and whether new work must be refused. */
   readonly overload: Overload;
+  /** Requests that were answered. */
+  requests: number;
+  /** Exchanges that nobody uses at the moment. */
+  readonly exchanges: ExchangePool;
   /** Set while the dataplane ends: every answer closes its connection. */
   draining: boolean;
 }

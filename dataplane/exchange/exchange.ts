@@ -65,7 +65,8 @@ const additions = {
 
 /**
  * One request and its answer: routes it, finds an endpoint and moves bytes both ways. The object is
- * reused for every request of an HTTP/1.1 connection, so nothing is allocated per request but bytes.
+ * reused for one request after the other, so nothing is allocated per request but bytes, and idle
+ * connections hold none.
  */
 export class Exchange implements UpstreamUser, Deadlined {
   deadline = Infinity;
@@ -74,8 +75,8 @@ export class Exchange implements UpstreamUser, Deadlined {
   upgrade = "";
   readonly routing: Routing;
   readonly #engine: Engine;
-  readonly #port: PortRuntime;
-  readonly #downstream: Downstream;
+  #port!: PortRuntime;
+  #downstream!: Downstream;
   readonly #replay = new Replay();
   #phase = Phase.Idle;
   #upstream: UpstreamStream | null = null;
@@ -104,15 +105,16 @@ export class Exchange implements UpstreamUser, Deadlined {
   bytesOut = 0;
   #status = 0;
 
-  constructor(engine: Engine, port: PortRuntime, downstream: Downstream) {
+  constructor(engine: Engine) {
     this.#engine = engine;
-    this.#port = port;
-    this.#downstream = downstream;
-    this.routing = new Routing(engine, port);
+    this.routing = new Routing(engine);
   }
 
-  get active(): boolean {
-    return this.#phase !== Phase.Idle;
+  /** Says whose request comes next. */
+  bind(port: PortRuntime, downstream: Downstream): void {
+    this.#port = port;
+    this.#downstream = downstream;
+    this.routing.port = port;
   }
 
   /** Whether the connection carries another protocol now. */
@@ -189,6 +191,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.bytesIn = 0;
     this.bytesOut = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
+    this.#engine.exchanges.give(this);
   }
 
   /** The client takes bytes again. */
@@ -448,6 +451,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.deadline = Infinity;
     if (this.tickerSlot >= 0) this.#engine.ticker.remove(this);
     record(this.#engine, this.#port, this, status, reason);
-    this.#downstream.exchangeDone();
+    const downstream = this.#downstream;
+    // Nothing of this object is used from here on: it may serve another client before this returns.
+    this.#engine.exchanges.give(this);
+    downstream.exchangeDone();
   }
 }

@@ -13,7 +13,7 @@ import type { Reason } from "../observe/reasons.ts";
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
-import { Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { Http1Output } from "./http1_output.ts";
 import { httpDate } from "./http_date.ts";
 import type { Peer } from "./peer.ts";
@@ -49,10 +49,13 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   readonly peer: Peer;
   readonly #engine: Engine;
   readonly #connection: Connection;
-  readonly #exchange: Exchange;
+  readonly #port: PortRuntime;
+  /** The request in progress, null between requests. */
+  #exchange: Exchange | null = null;
   readonly #output: Http1Output;
   readonly #owner: ConnectionOwner;
-  readonly #body = new BodyReader();
+  /** Made for the first request with a body. */
+  #bodyReader: BodyReader | null = null;
   #state = State.Head;
   /** Bytes received but not yet used: a partial head, or what follows the request in progress. */
   #stash: Buffer | null = null;
@@ -78,7 +81,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#connection = connection;
     this.#owner = owner;
     this.peer = peer;
-    this.#exchange = new Exchange(engine, port, this);
+    this.#port = port;
     this.#output = new Http1Output(connection);
     this.deadline = engine.ticker.now + LIMIT.requestHead;
     engine.ticker.add(this);
@@ -107,25 +110,25 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       this.deadline = this.#engine.ticker.now + LIMIT.lingering;
     } else {
       if (this.#state === State.Answer) this.deadline = Infinity;
-      this.#exchange.downstreamDrained();
+      this.#exchange?.downstreamDrained();
     }
   }
 
   onEnd(): void {
     this.#peerEnded = true;
     if (this.#state === State.Tunnel) {
-      this.#exchange.requestBody(null, true);
+      this.#exchange?.requestBody(null, true);
       return;
     }
     if (this.#state === State.Answer || this.#state === State.Lingering) return;
-    if (this.#state === State.Body) this.#exchange.abort("client_gone");
+    if (this.#state === State.Body) this.#exchange?.abort("client_gone");
     this.#end();
   }
 
   onClose(): void {
     if (this.#state === State.Closed) return;
     this.#leave();
-    this.#exchange.abort("client_gone");
+    this.#exchange?.abort("client_gone");
   }
 
   onDeadline(): void {
@@ -137,15 +140,15 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       case State.Body:
         if (this.#answerStarted) {
           this.cut();
-          this.#exchange.abort("body_timeout");
-        } else this.#exchange.fail(408, "body_timeout");
+          this.#exchange?.abort("body_timeout");
+        } else this.#exchange?.fail(408, "body_timeout");
         this.#end();
         break;
       case State.Answer:
       case State.Tunnel:
         this.#stash = null;
         this.#closeAfter = true;
-        this.#exchange.abort("client_stalled");
+        this.#exchange?.abort("client_stalled");
         this.#connection.reset();
         break;
       case State.Lingering:
@@ -240,6 +243,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   }
 
   exchangeDone(): void {
+    this.#exchange = null;
     if (this.#state === State.Closed || this.#state === State.Lingering) return;
     if (this.#state === State.Body) {
       this.#end();
@@ -274,7 +278,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       if (this.#state === State.Head) at = this.#readHead(view, at);
       else if (this.#state === State.Body && !this.#requestPaused) at = this.#readBody(view, at);
       else if (this.#state === State.Tunnel && !this.#requestPaused) {
-        this.#exchange.requestBody(at === 0 ? view : view.subarray(at), false);
+        this.#exchange!.requestBody(at === 0 ? view : view.subarray(at), false);
         break;
       } else {
         this.#keep(view, at);
@@ -329,15 +333,15 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
 
   #startExchange(view: Buffer, bodyStart: number): number {
     const { framing } = head;
-    const body = this.#body;
     this.deadline = Infinity;
-    if (framing.unsized) body.beginChunked();
-    else if (framing.contentLength > 0) body.beginLength(framing.contentLength);
-    else {
+    if (!head.hasBody) {
       this.#state = State.Answer;
-      this.#exchange.start(head, null, true);
+      this.#takeExchange().start(head, null, true);
       return bodyStart;
     }
+    const body = this.#bodyReader ??= new BodyReader();
+    if (framing.unsized) body.beginChunked();
+    else body.beginLength(framing.contentLength);
     this.#state = State.Body;
     this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
     let at = bodyStart;
@@ -349,11 +353,15 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     }
     const { trailers } = body;
     if (body.done) this.#requestComplete();
-    this.#exchange.start(head, first, body.done && trailers === null);
-    if (body.done && trailers !== null && this.#exchange.active) {
-      this.#exchange.requestTrailers(trailers);
-    }
+    this.#takeExchange().start(head, first, body.done && trailers === null);
+    if (body.done && trailers !== null) this.#exchange?.requestTrailers(trailers);
     return at;
+  }
+
+  #takeExchange(): Exchange {
+    const exchange = this.#engine.exchanges.take(this.#engine);
+    exchange.bind(this.#port, this);
+    return this.#exchange = exchange;
   }
 
   #requestComplete(): void {
@@ -362,19 +370,19 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   }
 
   #readBody(view: Buffer, at: number): number {
-    const body = this.#body;
+    const body = this.#bodyReader!;
     const next = body.read(view, at);
     if (next < 0) {
       if (this.#answerStarted) {
-        this.#exchange.abort("bad_chunk");
+        this.#exchange?.abort("bad_chunk");
         this.#end();
-      } else this.#exchange.fail(400, "bad_chunk");
+      } else this.#exchange?.fail(400, "bad_chunk");
       return -1;
     }
     const { data, done, trailers } = body;
     if (done) this.#requestComplete();
-    if (done && trailers !== null) this.#exchange.requestTrailers(trailers);
-    else if (data !== null || done) this.#exchange.requestBody(data, done);
+    if (done && trailers !== null) this.#exchange?.requestTrailers(trailers);
+    else if (data !== null || done) this.#exchange?.requestBody(data, done);
     return next;
   }
 
@@ -407,7 +415,8 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     // Whoever speaks another protocol would take our answer for part of it.
     const bytes = reason === "not_http" ? 0 : this.sendLocal(refusalAnswer(status, reason));
     // The shared parser may hold another connection's head by now.
-    this.#exchange.refused(status, reason, bytes);
+    this.#takeExchange().refused(status, reason, bytes);
+    this.#exchange = null;
     this.#end();
     return -1;
   }

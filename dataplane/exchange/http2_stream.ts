@@ -7,7 +7,7 @@ import type { RequestHead } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Downstream } from "./downstream.ts";
-import { Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Http2Connection } from "./http2_connection.ts";
 import type { Peer } from "./peer.ts";
 
@@ -17,7 +17,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   tickerSlot = -1;
   readonly peer: Peer;
   readonly #connection: Http2Connection;
-  readonly #exchange: Exchange;
+  /** The exchange, null when it is over. */
+  #exchange: Exchange | null;
   #headRequest = false;
   #answerStarted = false;
 
@@ -30,7 +31,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     super(id, connection, sendWindow, receiveWindow);
     this.#connection = connection;
     this.peer = connection.client;
-    this.#exchange = new Exchange(connection.engine, connection.port, this);
+    this.#exchange = connection.engine.exchanges.take(connection.engine);
+    this.#exchange.bind(connection.port, this);
   }
 
   /** Starts the exchange of a parsed head. */
@@ -40,19 +42,19 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.expected = head.framing.contentLength;
     this.#connection.engine.ticker.add(this);
     if (!ended) this.#expectBody();
-    this.#exchange.start(head, null, ended);
+    this.#exchange!.start(head, null, ended);
   }
 
   /** Answers a head that was refused before it could be routed. */
   refuse(answer: LocalAnswer, reason: Parameters<Exchange["refused"]>[1], ended: boolean): void {
     this.remoteEnded = ended;
     const bytes = this.sendLocal(answer);
-    this.#exchange.refused(answer.status, reason, bytes);
+    this.#exchange!.refused(answer.status, reason, bytes);
     this.exchangeDone();
   }
 
   protected onContent(view: Buffer | null, ended: boolean): void {
-    if (!this.#exchange.active) return;
+    if (this.#exchange === null) return;
     if (ended) this.#bodyComplete();
     else this.#expectBody();
     this.#exchange.requestBody(view, ended);
@@ -60,23 +62,23 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
 
   protected onTrailers(lines: Buffer): void {
     this.#bodyComplete();
-    if (this.#exchange.active) this.#exchange.requestTrailers(lines);
+    this.#exchange?.requestTrailers(lines);
   }
 
   onReset(_code: ErrorCode, byPeer: boolean): void {
     this.#connection.engine.ticker.remove(this);
-    this.#exchange.abort(byPeer ? "client_gone" : "bad_framing");
+    this.#exchange?.abort(byPeer ? "client_gone" : "bad_framing");
   }
 
   onDrained(): void {
     if (this.#answerStarted) this.deadline = Infinity;
-    this.#exchange.downstreamDrained();
+    this.#exchange?.downstreamDrained();
   }
 
   onDeadline(): void {
     if (this.#answerStarted) {
       this.session.resetStream(this, ErrorCode.Cancel);
-    } else this.#exchange.fail(408, "body_timeout");
+    } else this.#exchange?.fail(408, "body_timeout");
   }
 
   sendInterim(head: ResponseHead): void {
@@ -126,11 +128,12 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
 
   resumeRequest(): void {
     if (!this.receivingPaused) return;
-    if (!this.remoteEnded && !this.#exchange.tunnelling) this.#expectBody();
+    if (!this.remoteEnded && this.#exchange?.tunnelling !== true) this.#expectBody();
     this.resumeReceiving();
   }
 
   exchangeDone(): void {
+    this.#exchange = null;
     // The client is told that the rest of its request is not wanted (RFC 9113 section 8.1).
     if (!this.remoteEnded && !this.closed) this.#connection.leaveWhenSent(this);
   }

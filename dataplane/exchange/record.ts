@@ -23,6 +23,7 @@ export function record(
   reason: Reason,
 ): void {
   const { counters, accessLog, timeOrigin } = engine;
+  engine.requests++;
   const { routing, bytesIn, bytesOut } = request;
   const now = performance.now();
   const milliseconds = now - request.startedAt;

@@ -59,14 +59,14 @@ export class Routing implements RouteRequest {
   endpoint: EndpointRuntime | null = null;
   decision!: HostDecision;
   readonly #engine: Engine;
-  readonly #port: PortRuntime;
+  /** The port that the request came to. */
+  port!: PortRuntime;
   #head!: RequestHead;
   #hasQuery = false;
   #canonical = false;
 
-  constructor(engine: Engine, port: PortRuntime) {
+  constructor(engine: Engine) {
     this.#engine = engine;
-    this.#port = port;
   }
 
   /** Value of a request field; valid while the head is being routed. */
@@ -99,7 +99,7 @@ export class Routing implements RouteRequest {
     this.rawPath = "";
     this.rule = null;
     this.endpoint = null;
-    this.decision = this.#port.table.resolve("");
+    this.decision = this.port.table.resolve("");
   }
 
   /**
@@ -108,7 +108,7 @@ export class Routing implements RouteRequest {
    */
   find(tlsListener: string | null): Refusal | null {
     const head = this.#head;
-    this.decision = this.#port.table.resolve(head.host);
+    this.decision = this.port.table.resolve(head.host);
     if (this.method === "CONNECT") return REFUSALS.connect;
     if (this.method === "TRACE") return REFUSALS.trace;
     let matchPath = this.rawPath;

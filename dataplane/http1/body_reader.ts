@@ -15,7 +15,8 @@ const enum Mode {
 export class BodyReader {
   #mode = Mode.None;
   #left = 0;
-  readonly #decoder = new ChunkedDecoder();
+  /** Made for the first chunked body. */
+  #chunked: ChunkedDecoder | null = null;
   /** Content found by the last `read`: a view into what it was given; null for none. */
   data: Buffer | null = null;
 
@@ -24,7 +25,7 @@ export class BodyReader {
     return this.#mode === Mode.Length
       ? this.#left === 0
       : this.#mode === Mode.Chunked
-      ? this.#decoder.done
+      ? this.#chunked!.done
       : this.#mode === Mode.None;
   }
 
@@ -35,7 +36,7 @@ export class BodyReader {
 
   /** Trailer lines that may be passed on; null without any. */
   get trailers(): Buffer | null {
-    return this.#mode === Mode.Chunked ? this.#decoder.trailers : null;
+    return this.#mode === Mode.Chunked ? this.#chunked!.trailers : null;
   }
 
   beginNone(): void {
@@ -50,7 +51,8 @@ export class BodyReader {
 
   beginChunked(): void {
     this.#mode = Mode.Chunked;
-    this.#decoder.reset();
+    this.#chunked ??= new ChunkedDecoder();
+    this.#chunked.reset();
   }
 
   beginUntilClose(): void {
@@ -73,7 +75,7 @@ export class BodyReader {
         this.data = at === 0 ? view : view.subarray(at);
         return view.length;
       case Mode.Chunked: {
-        const decoder = this.#decoder;
+        const decoder = this.#chunked!;
         const next = decoder.read(view, at);
         if (next >= 0 && decoder.dataEnd > decoder.dataStart) {
           this.data = view.subarray(decoder.dataStart, decoder.dataEnd);

@@ -69,23 +69,30 @@ export interface BoundListener {
   close(): Promise<void>;
 }
 
-/** What holds for all handshakes of a port at the time. */
-export interface TlsPolicy {
-  /** Oldest protocol version accepted on this port. */
+/** A certificate with its key, PEM. */
+export interface TlsIdentity {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+/** What a server name leads to. */
+export interface TlsChoice {
+  /** Key of the listener. */
+  readonly listener: string;
+  /** The certificate to present; one object for as long as it is the same. */
+  readonly identity: TlsIdentity;
+  /** Oldest protocol version accepted. */
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** Whether clients are asked for a certificate. */
+  /** Whether the client is asked for a certificate. */
   readonly requestsCertificate: boolean;
 }
 
 /** How a listener terminates TLS: asked anew for each handshake, so reload touches no connection. */
 export interface TlsServerOptions {
-  policy(): TlsPolicy;
   /** Protocols offered by ALPN, best first. */
   readonly alpn: readonly string[];
-  /** Gives the context for a server name, or null to fail the handshake. */
-  contextFor(serverName: string): unknown | null;
-  /** Key of the listener that `serverName` selects. */
-  listenerFor(serverName: string): string;
+  /** What to serve for a server name ("" without SNI); null to fail the handshake. */
+  choose(serverName: string): TlsChoice | null;
   /** Milliseconds until an unfinished handshake is dropped. */
   readonly handshakeTimeout: number;
   /** Called for each handshake that failed; never with key material. */
@@ -124,7 +131,7 @@ export interface ClientTls {
   /** CA bundle in PEM, null for the system's roots. */
   readonly ca: Uint8Array | null;
   /** Our certificate and key in PEM, null for none. */
-  readonly identity: { readonly cert: Uint8Array; readonly key: Uint8Array } | null;
+  readonly identity: TlsIdentity | null;
   /** Names of which the certificate must have one; empty means the server name. */
   readonly sans: readonly string[];
   /** Accept any certificate. */

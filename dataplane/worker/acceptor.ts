@@ -10,11 +10,11 @@ import type {
   ConnectionEvents,
   ListenOptions,
   ProxyHeaderOptions,
+  TlsChoice,
   TlsServerOptions,
 } from "../net/transport.ts";
 import { ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
-import { HostMap } from "../router/host.ts";
 import type { LoadedCertificate } from "./certificate.ts";
 import type { ListenerState } from "./listener_state.ts";
 import type { Port } from "./port.ts";
@@ -175,12 +175,10 @@ export class Acceptor {
   }
 
   /**
-   * The fields that tell backends about the client's certificate; null to refuse the connection: the
-   * version is older than the listener allows, or the certificate is not what it asks for.
+   * The fields that tell backends about the client's certificate; null to refuse the connection because
+   * the certificate is not what the listener asks for.
    */
   #certificate(listener: ListenerState, { tls }: Connection): string | null {
-    // A port accepts the oldest version that any of its listeners does: it is settled before the name.
-    if (listener.minVersion === "TLS1.3" && tls!.protocol !== "TLSv1.3") return null;
     const { clientAuth } = listener;
     if (clientAuth === null) return "";
     // A resumed session did not ask for the context, which there is none of without authorities.
@@ -210,35 +208,30 @@ export class Acceptor {
 
   #tls(port: Port): TlsServerOptions {
     return {
-      policy: () => ({
-        minVersion: port.listeners.every(({ minVersion }) => minVersion === "TLS1.3")
-          ? "TLSv1.3"
-          : "TLSv1.2",
-        requestsCertificate: port.listeners.some(({ clientAuth }) => clientAuth !== null),
-      }),
       alpn: ["h2", "http/1.1"],
       handshakeTimeout: LIMIT.tlsHandshake,
-      listenerFor: (name) => port.listenerFor(name)?.key ?? "",
-      contextFor: (name) => this.#contextFor(port, name),
+      choose: (name) => this.#choose(port, name),
       onHandshakeError: () => {
         this.#engine.counters[port.slotOf(null) * SLOT.size + SLOT.handshakeErrors]++;
       },
     };
   }
 
-  #contextFor(port: Port, name: string): unknown | null {
+  #choose(port: Port, name: string): TlsChoice | null {
     const listener = port.listenerFor(name);
     if (listener === undefined) return null;
     const { clientAuth } = listener;
     // Without its authorities a listener cannot tell whom to let in.
     if (clientAuth !== null && this.#authorities(clientAuth.ca).length === 0) return null;
-    const names = new HostMap<string>();
-    for (const { serverName, certificate } of listener.certificates) {
-      names.set(serverName, certificate);
-    }
-    for (const certificate of names.lookup(name)) {
-      const context = this.#certificates.get(certificate)?.context ?? null;
-      if (context !== null) return context;
+    for (const certificate of listener.certificates.lookup(name)) {
+      const identity = this.#certificates.get(certificate)?.identity ?? null;
+      if (identity === null) continue;
+      return {
+        listener: listener.key,
+        identity,
+        minVersion: listener.minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
+        requestsCertificate: clientAuth !== null,
+      };
     }
     return null;
   }

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import tls from "node:tls";
+import type { TlsIdentity } from "../net/transport.ts";
 import type { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** A certificate that cannot serve; the message never contains key material. */
@@ -11,10 +12,7 @@ export class CertificateError extends Error {
 /** A certificate ready for handshakes, a CA bundle, or both. */
 export interface LoadedCertificate {
   /** Null for a bundle without a certificate of our own. */
-  readonly context: tls.SecureContext | null;
-  /** Milliseconds since 1970 at which the certificate expires; Infinity without one. */
-  readonly notAfter: number;
-  readonly identity: { readonly cert: Buffer; readonly key: Buffer } | null;
+  readonly identity: TlsIdentity | null;
   /** CA certificates in PEM, null for none. */
   readonly ca: Buffer | null;
   readonly authorities: readonly X509Certificate[];
@@ -31,27 +29,20 @@ export function loadCertificate(message: Certificate): LoadedCertificate {
   const authorities = ca === null ? [] : authoritiesOf(ca);
   if (message.certPem.length === 0) {
     if (ca === null) throw new CertificateError("there is neither a certificate nor a CA bundle");
-    return { context: null, notAfter: Infinity, identity: null, ca, authorities };
+    return { identity: null, ca, authorities };
   }
   const cert = Buffer.from(message.certPem);
   const key = Buffer.from(message.keyPem);
-  let certificate: X509Certificate;
   let matches: boolean;
   try {
-    certificate = new X509Certificate(cert);
-    matches = certificate.checkPrivateKey(createPrivateKey(key));
+    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
   } catch {
     throw new CertificateError("certificate or key cannot be read");
   }
   if (!matches) throw new CertificateError("the key does not belong to the certificate");
   try {
-    return {
-      context: tls.createSecureContext({ cert, key }),
-      notAfter: Date.parse(certificate.validTo),
-      identity: { cert, key },
-      ca,
-      authorities,
-    };
+    tls.createSecureContext({ cert, key });
+    return { identity: { cert, key }, ca, authorities };
   } catch (error) {
     throw new CertificateError(`TLS cannot use the certificate: ${(error as Error).message}`);
   }

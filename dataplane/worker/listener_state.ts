@@ -6,7 +6,7 @@ import {
   Protocol,
   type Redirect as RedirectMessage,
 } from "../../proto/gen/novaedge/v1/config.ts";
-import { hostName } from "../router/host.ts";
+import { HostMap, hostName } from "../router/host.ts";
 import { ListenerTable, type Redirect } from "../router/port_table.ts";
 
 /** A listener with its routes. */
@@ -18,7 +18,8 @@ export interface ListenerState {
   readonly https: boolean;
   readonly hostnames: readonly string[];
   readonly minVersion: string;
-  readonly certificates: readonly { serverName: string; certificate: string }[];
+  /** Certificates by server name. */
+  readonly certificates: HostMap<string>;
   readonly clientAuth: ClientAuth | null;
   /** Who must send a PROXY header; null when nobody may. */
   readonly proxyProtocol: { readonly trusted: CidrSet; readonly version: number } | null;
@@ -39,6 +40,10 @@ export function listenerState(
 ): ListenerState {
   const key = `${gatewayName}/${listener.name}`;
   const { redirect, proxyProtocol } = listener;
+  const certificates = new HostMap<string>();
+  for (const { serverName, certificate } of listener.tls?.certificates ?? []) {
+    certificates.set(serverName, certificate);
+  }
   return {
     key,
     gateway: gatewayName,
@@ -47,7 +52,7 @@ export function listenerState(
     https: listener.protocol === Protocol.PROTOCOL_HTTPS,
     hostnames: listener.hostnames.length > 0 ? listener.hostnames : [""],
     minVersion: listener.tls?.minVersion ?? "",
-    certificates: listener.tls?.certificates ?? [],
+    certificates,
     clientAuth: listener.tls?.clientAuth ?? null,
     proxyProtocol: proxyProtocol === undefined ? null : {
       trusted: new CidrSet(proxyProtocol.trustedCidrs),

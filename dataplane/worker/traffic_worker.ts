@@ -1,9 +1,8 @@
 /** Entry of one traffic worker (node:worker_threads): owns its sockets, tables, pools and counters. */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
+import { ExchangePool } from "../exchange/exchange_pool.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
 import { turn } from "../net/turn.ts";
@@ -14,6 +13,7 @@ import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
+import { IdleCollector } from "./idle_collector.ts";
 import { Overload } from "./overload.ts";
 import { Ports } from "./ports.ts";
 import { Tables } from "./tables.ts";
@@ -56,8 +56,13 @@ const engine: Engine = {
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   turnEnd,
   overload,
+  requests: 0,
+  exchanges: new ExchangePool(),
   draining: false,
 };
+const idleCollector = new IdleCollector();
+/** There with --expose-gc. */
+const { gc: collect } = globalThis as { gc?: () => void };
 let claims = 0;
 const claiming = new Map<number, (problem: string) => void>();
 const ports = new Ports(
@@ -88,7 +93,12 @@ setInterval(() => {
 }, TICK);
 
 function observeMemory(): void {
-  const { heapUsed, external } = Deno.memoryUsage();
+  let { heapUsed, external } = Deno.memoryUsage();
+  if (collect !== undefined && idleCollector.due(engine.requests, heapUsed, ticker.now)) {
+    collect();
+    ({ heapUsed, external } = Deno.memoryUsage());
+    idleCollector.collected(heapUsed);
+  }
   counters[GLOBAL.heapUsed] = heapUsed;
   counters[GLOBAL.external] = external;
   overload.observe(heapUsed + external, setup.heapBytes);
@@ -189,8 +199,7 @@ function breakOnPurpose(fault: string): void {
   if (fault === "throw") throw new Error("fault injected");
   if (fault === "collect") {
     // What is left after a collection tells a leak from garbage.
-    setFlagsFromString("--expose_gc");
-    (runInNewContext("gc") as () => void)();
+    collect?.();
     observeMemory();
     return;
   }

@@ -19,6 +19,7 @@ import {
 import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
 import { Ticker } from "../../dataplane/worker/ticker.ts";
 import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
+import { ExchangePool } from "../../dataplane/exchange/exchange_pool.ts";
 import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
 import { peerOf } from "../../dataplane/exchange/peer.ts";
@@ -78,6 +79,8 @@ export class Harness {
       requestIdPrefix: "id",
       turnEnd: this.turnEnd,
       overload: this.overload,
+      requests: 0,
+      exchanges: new ExchangePool(),
       draining: false,
     };
     this.port = { table: this.table, scheme: "http", slotOf: () => 0, logs: () => true };

@@ -11,6 +11,27 @@ const NOBODY: ConnectionEvents = {
   onClose() {},
 };
 
+const CONNECTION = Symbol("connection");
+
+/** A socket that knows its connection: listeners shared by all save five closures for each. */
+type Held = Socket & { [CONNECTION]: NodeConnection };
+
+function onData(this: Held, view: Buffer): void {
+  this[CONNECTION].socketData(view);
+}
+function onDrain(this: Held): void {
+  this[CONNECTION].socketDrain();
+}
+function onEnd(this: Held): void {
+  this[CONNECTION].socketEnd();
+}
+function onError(this: Held, error: Error): void {
+  this[CONNECTION].socketError(error);
+}
+function onClose(this: Held): void {
+  this[CONNECTION].socketClose();
+}
+
 /** What a TLS socket needs beyond a plain one. */
 export interface TlsParts {
   readonly facts: TlsFacts;
@@ -59,20 +80,28 @@ export class NodeConnection implements Connection {
     this.#tls = tls;
     this.#raw = tls === null ? socket : tls.raw;
     this.tls = tls === null ? null : tls.facts;
-    socket.on("data", (view: Buffer) => {
-      if (this.#closed) return;
-      turn.open++;
-      this.events.onData(view);
-      turn.open--;
-    });
-    socket.on("drain", () => {
-      if (!this.#closed) this.events.onDrain();
-    });
-    socket.on("end", () => this.#onEnd());
-    socket.on("error", (error: Error) => {
-      this.#error ??= error;
-    });
-    socket.on("close", () => this.#onClose());
+    (socket as Held)[CONNECTION] = this;
+    socket.on("data", onData);
+    socket.on("drain", onDrain);
+    socket.on("end", onEnd);
+    socket.on("error", onError);
+    socket.on("close", onClose);
+  }
+
+  /** For the socket's listeners. */
+  socketData(view: Buffer): void {
+    if (this.#closed) return;
+    turn.open++;
+    this.events.onData(view);
+    turn.open--;
+  }
+
+  socketDrain(): void {
+    if (!this.#closed) this.events.onDrain();
+  }
+
+  socketError(error: Error): void {
+    this.#error ??= error;
   }
 
   write(bytes: Uint8Array): boolean {
@@ -113,7 +142,7 @@ export class NodeConnection implements Connection {
     if (this.#closed) return;
     if (this.#socket === null) {
       this.#raw?.destroy();
-      this.#onClose();
+      this.socketClose();
     } else {
       this.#socket.destroy();
       if (this.#raw !== this.#socket) this.#raw?.destroy();
@@ -123,24 +152,24 @@ export class NodeConnection implements Connection {
   /** The connection could not be established. */
   fail(error: Error): void {
     this.#error ??= error;
-    this.#onClose();
+    this.socketClose();
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  #onEnd(): void {
+  socketEnd(): void {
     if (this.#closed) return;
     if (this.#tls !== null && this.#tls.truncated()) {
       // Whoever cut the stream, the peer did not say that it was done.
       this.#error ??= new Error("connection cut without close_notify");
       this.close();
-      this.#onClose();
+      this.socketClose();
     } else this.events.onEnd();
   }
 
-  #onClose(): void {
+  socketClose(): void {
     if (this.#closed) return;
     this.#closed = true;
     const events = this.events;

@@ -77,10 +77,10 @@ function createServer(options: ListenOptions): net.Server {
   const accept = (connection: NodeConnection) => {
     connection.events = options.accept(connection);
   };
-  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, accept);
+  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls);
   const proceed = (socket: net.Socket, address: string, port: number) => {
     if (handshakes !== null) {
-      handshakes.accept(socket, address, port);
+      handshakes.accept(socket, address, port, accept);
       return;
     }
     const connection = new NodeConnection().from(address, port);

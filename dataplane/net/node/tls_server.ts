@@ -1,65 +1,110 @@
+import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
-import type { TlsPolicy, TlsServerOptions } from "../transport.ts";
+import { parseClientHello } from "../client_hello.ts";
+import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import { NodeConnection, type TlsParts } from "./connection.ts";
 import { openTls, peerChain } from "./tls_socket.ts";
 
 /** Called with each connection whose handshake succeeded. */
-export type OnSecure = (connection: NodeConnection, socket: Socket) => void;
+export type OnSecure = (connection: NodeConnection) => void;
+
+/** Fatal alert unrecognized_name (RFC 8446 section 6.2), as a record. */
+const UNRECOGNIZED_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
+
+/** What is known of a socket before its handshake. */
+interface Pending {
+  readonly address: string;
+  readonly port: number;
+  readonly serverName: string;
+  readonly choice: TlsChoice;
+  readonly onSecure: OnSecure;
+}
 
 /**
- * Handshakes of one listener. The listening socket is not part of it, so that a policy change takes a
- * new TLS server for new connections and touches nothing else.
+ * Handshakes of one listener. The server name is read out of the ClientHello first and chooses a TLS
+ * server with the certificate and policy of its own: choosing the context within the handshake, as the
+ * runtime offers it, costs 18 KB for each connection's lifetime (measured), and asking for client
+ * certificates cannot differ by name there.
  */
 export class NodeTlsServer {
   readonly #options: TlsServerOptions;
-  readonly #onSecure: OnSecure;
-  readonly #peers = new WeakMap<Socket, { address: string; port: number }>();
-  #policy: TlsPolicy | null = null;
-  #server: tls.Server | null = null;
+  readonly #servers = new WeakMap<TlsIdentity, Map<string, tls.Server>>();
+  readonly #pending = new WeakMap<Socket, Pending>();
 
-  constructor(options: TlsServerOptions, onSecure: OnSecure) {
+  constructor(options: TlsServerOptions) {
     this.#options = options;
-    this.#onSecure = onSecure;
   }
 
   /** Begins the handshake on an accepted socket. */
-  accept(socket: Socket, address: string, port: number): void {
-    this.#peers.set(socket, { address, port });
+  accept(socket: Socket, address: string, port: number, onSecure: OnSecure): void {
+    let bytes: Buffer | null = null;
+    const stop = () => {
+      clearTimeout(timer);
+      socket.removeListener("data", onData);
+      socket.removeListener("end", onGone);
+      socket.removeListener("close", stop);
+    };
+    const refuse = (reason: string, alert: Buffer | null) => {
+      stop();
+      this.#options.onHandshakeError(reason);
+      if (alert === null) socket.destroy();
+      else socket.end(alert, () => socket.destroy());
+    };
+    const onData = (view: Buffer) => {
+      bytes = bytes === null ? view : Buffer.concat([bytes, view]);
+      const hello = parseClientHello(bytes);
+      if (hello.kind === "incomplete") return;
+      if (hello.kind === "invalid") {
+        refuse("no_client_hello", null);
+        return;
+      }
+      const choice = this.#options.choose(hello.serverName);
+      if (choice === null) {
+        refuse("unknown_server_name", UNRECOGNIZED_NAME);
+        return;
+      }
+      stop();
+      const { serverName } = hello;
+      this.#pending.set(socket, { address, port, serverName, choice, onSecure });
+      socket.pause();
+      socket.unshift(bytes);
+      this.#serverFor(choice).emit("connection", socket);
+    };
+    const onGone = () => refuse("closed", null);
+    const timer = setTimeout(() => refuse("timeout", null), this.#options.handshakeTimeout);
     // Without a listener the runtime would take a reset before the handshake for our own fault.
-    socket.on("error", () => {});
-    this.#current().emit("connection", socket);
+    socket.on("error", ignore);
+    socket.on("data", onData);
+    socket.once("end", onGone);
+    socket.once("close", stop);
+    socket.resume();
   }
 
-  #current(): tls.Server {
-    const policy = this.#options.policy();
-    const same = this.#policy !== null && this.#policy.minVersion === policy.minVersion &&
-      this.#policy.requestsCertificate === policy.requestsCertificate;
-    if (!same || this.#server === null) {
-      this.#policy = policy;
-      this.#server = this.#create(policy);
-    }
-    return this.#server;
+  /** One TLS server for each certificate and policy; they go with their certificates. */
+  #serverFor(choice: TlsChoice): tls.Server {
+    const { identity, minVersion, requestsCertificate } = choice;
+    let servers = this.#servers.get(identity);
+    if (servers === undefined) this.#servers.set(identity, servers = new Map());
+    const key = `${minVersion}|${requestsCertificate}`;
+    let server = servers.get(key);
+    if (server === undefined) servers.set(key, server = this.#create(choice));
+    return server;
   }
 
-  #create(policy: TlsPolicy): tls.Server {
+  #create({ identity, minVersion, requestsCertificate }: TlsChoice): tls.Server {
     const options = this.#options;
     const server = tls.createServer({
-      minVersion: policy.minVersion,
-      requestCert: policy.requestsCertificate,
+      cert: Buffer.from(identity.cert),
+      key: Buffer.from(identity.key),
+      minVersion,
+      requestCert: requestsCertificate,
       // Whoever has no valid certificate is told so by the engine, which checks it itself: what a
       // resumed session says about its certificate was settled under another configuration.
       rejectUnauthorized: false,
       handshakeTimeout: options.handshakeTimeout,
       ALPNProtocols: [...options.alpn],
-      SNICallback: (serverName, done) => {
-        const context = options.contextFor(serverName.toLowerCase());
-        if (context === null) {
-          options.onHandshakeError("unknown_server_name");
-          done(new Error("no listener for this server name"));
-        } else done(null, context as tls.SecureContext);
-      },
-    }, (socket) => this.#secured(socket, policy));
+    }, (socket) => this.#secured(socket));
     server.on("tlsClientError", (_error, socket) => {
       options.onHandshakeError("failed");
       socket.destroy();
@@ -67,10 +112,10 @@ export class NodeTlsServer {
     return server;
   }
 
-  #secured(socket: tls.TLSSocket, policy: TlsPolicy): void {
+  #secured(socket: tls.TLSSocket): void {
     const { raw, truncated } = openTls(socket);
-    const asked = (socket as unknown as { servername?: string | false }).servername;
-    const serverName = typeof asked === "string" ? asked.toLowerCase() : "";
+    const { address, port, serverName, choice, onSecure } = this.#pending.get(raw)!;
+    this.#pending.delete(raw);
     const parts: TlsParts = {
       raw,
       truncated,
@@ -78,14 +123,15 @@ export class NodeTlsServer {
         serverName,
         alpn: typeof socket.alpnProtocol === "string" ? socket.alpnProtocol : "",
         protocol: socket.getProtocol() ?? "",
-        listener: this.#options.listenerFor(serverName),
+        listener: choice.listener,
         resumed: socket.isSessionReused(),
-        peerChain: policy.requestsCertificate ? peerChain(socket) : [],
+        peerChain: choice.requestsCertificate ? peerChain(socket) : [],
       },
     };
-    const peer = this.#peers.get(raw)!;
-    const connection = new NodeConnection().from(peer.address, peer.port);
+    const connection = new NodeConnection().from(address, port);
     connection.attach(socket, parts);
-    this.#onSecure(connection, socket);
+    onSecure(connection);
   }
 }
+
+function ignore(): void {}

@@ -6,12 +6,13 @@ interface TcpHandle {
   readStart(): number;
   readStop(): number;
   onread: (...args: unknown[]) => unknown;
+  [MENDED]?: Mended;
 }
 interface TlsHandle {
   readStart(): number;
   readStop(): number;
   readonly _nativeTcpHandle: TcpHandle;
-  getPeerCertificateChain(): { readonly certificates: readonly Uint8Array[] } | null;
+  [MENDED]?: Mended;
 }
 interface Inner {
   readonly _handle: TlsHandle;
@@ -19,9 +20,50 @@ interface Inner {
   readonly _readableState: { readonly ended: boolean };
 }
 
+const MENDED = Symbol("mended");
+
+/** What is remembered of one socket; the functions that replace the handles' own are shared by all. */
+class Mended {
+  stopped = false;
+  /** Whether the peer had announced its end when the TCP stream ended; undefined before that. */
+  clean: boolean | undefined;
+  constructor(
+    readonly socket: Inner,
+    readonly tcp: TcpHandle,
+    readonly readStart: () => number,
+    readonly onread: (...args: unknown[]) => unknown,
+  ) {}
+}
+
+function readStop(this: TlsHandle): number {
+  const mended = this[MENDED]!;
+  if (!mended.stopped) {
+    mended.stopped = true;
+    mended.tcp.readStop();
+  }
+  return 0;
+}
+
+function readStart(this: TlsHandle): number {
+  const mended = this[MENDED]!;
+  const result = mended.readStart.call(this);
+  if (mended.stopped) {
+    mended.stopped = false;
+    mended.tcp.readStart();
+  }
+  return result;
+}
+
+function onread(this: TcpHandle, ...args: unknown[]): unknown {
+  const mended = this[MENDED]!;
+  if (args[0] === null || args[0] === undefined) mended.clean = mended.socket._readableState.ended;
+  return mended.onread.apply(this, args);
+}
+
 /** What `openTls` adds to a socket. */
 export interface OpenTls {
   readonly raw: Socket;
+  /** Whether the bytes of the peer ended without the alert that says so (RFC 8446 section 6.1). */
   truncated(): boolean;
 }
 
@@ -33,44 +75,24 @@ export interface OpenTls {
  */
 export function openTls(socket: TLSSocket): OpenTls {
   const inner = socket as unknown as Inner;
-  const raw = inner._parent;
-  passPauseDown(inner._handle);
-  let clean: boolean | undefined;
-  const tcp = raw._handle;
-  const { onread } = tcp;
-  // A handler set while reading is not looked at.
-  tcp.readStop();
-  tcp.onread = function (this: unknown, ...args: unknown[]): unknown {
-    if (args[0] === null || args[0] === undefined) clean = inner._readableState.ended;
-    return onread.apply(this, args);
-  };
-  tcp.readStart();
-  return { raw, truncated: () => clean === false };
-}
-
-function passPauseDown(handle: TlsHandle): void {
+  const { _handle: handle, _parent: raw } = inner;
   const tcp = handle._nativeTcpHandle;
-  const start = handle.readStart.bind(handle);
-  let stopped = false;
-  handle.readStop = () => {
-    if (!stopped) {
-      stopped = true;
-      tcp.readStop();
-    }
-    return 0;
-  };
-  handle.readStart = () => {
-    const result = start();
-    if (stopped) {
-      stopped = false;
-      tcp.readStart();
-    }
-    return result;
-  };
+  const mended = new Mended(inner, tcp, handle.readStart, raw._handle.onread);
+  handle[MENDED] = mended;
+  handle.readStop = readStop;
+  handle.readStart = readStart;
+  // A handler set while reading is not looked at.
+  raw._handle.readStop();
+  raw._handle[MENDED] = mended;
+  raw._handle.onread = onread;
+  raw._handle.readStart();
+  return { raw, truncated: () => mended.clean === false };
 }
 
 /** Certificates that the peer presented, in DER, its own first. */
 export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
-  const { _handle } = socket as unknown as Inner;
-  return _handle.getPeerCertificateChain()?.certificates ?? [];
+  const handle = (socket as unknown as {
+    _handle: { getPeerCertificateChain(): { certificates: readonly Uint8Array[] } | null };
+  })._handle;
+  return handle.getPeerCertificateChain()?.certificates ?? [];
 }
