@@ -132,7 +132,12 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.#maxBody = routing.decision.listener!.settings.maxBody;
-    this.upgrade = head.upgrade !== "" && this.#allowsUpgrade(head.upgrade) ? head.upgrade : "";
+    if (head.upgrade !== "" && this.#allowsUpgrade(head.upgrade)) this.upgrade = head.upgrade;
+    else if (head.upgrade !== "" && this.#http2) {
+      // Its content would be bytes of a protocol that nobody agreed to speak.
+      this.fail(501, "connect_unsupported");
+      return;
+    }
     this.#setTimeout(head);
     this.#write(head);
     this.#acquire(body, false);

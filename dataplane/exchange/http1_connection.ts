@@ -69,6 +69,10 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   #answerStarted = false;
   #peerEnded = false;
   #served = 0;
+  /** A head has begun and is not complete. */
+  #partial = false;
+  /** An empty line was skipped before the next request. */
+  #skippedLine = false;
 
   constructor(
     engine: Engine,
@@ -90,9 +94,6 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   onData(view: Buffer): void {
     const { now } = this.#engine.ticker;
     if (this.#state === State.Body) this.deadline = now + LIMIT.bodyProgress;
-    else if (this.#state === State.Head && this.#stash === null) {
-      this.deadline = now + LIMIT.requestHead;
-    }
     if (this.#stash === null) this.#consume(view);
     else {
       const bytes = Buffer.concat([this.#stash, view]);
@@ -120,9 +121,17 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       this.#exchange?.requestBody(null, true);
       return;
     }
-    if (this.#state === State.Answer || this.#state === State.Lingering) return;
-    if (this.#state === State.Body) this.#exchange?.abort("client_gone");
-    this.#end();
+    // What is kept may hold the rest of the request: it decides when it has been read.
+    if (this.#state !== State.Body || this.#stash === null) this.#endOfInput();
+  }
+
+  /** The client sends no more, and all it sent has been read. */
+  #endOfInput(): void {
+    if (this.#state === State.Head) this.#end();
+    else if (this.#state === State.Body) {
+      this.#exchange?.abort("client_gone");
+      this.#end();
+    }
   }
 
   onClose(): void {
@@ -266,7 +275,6 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   #consumeStash(): void {
     const bytes = this.#stash!;
     this.#stash = null;
-    if (this.#state === State.Head) this.deadline = this.#engine.ticker.now + LIMIT.requestHead;
     this.#consume(bytes);
   }
 
@@ -286,15 +294,19 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       }
     }
     this.#reading = false;
+    if (this.#peerEnded && this.#stash === null) this.#endOfInput();
   }
 
   /** Reads one head and starts its exchange; returns the position after it, -1 to stop. */
   #readHead(view: Buffer, start: number): number {
     let at = start;
     // One empty line before a request line is skipped (RFC 9112 section 2.2).
-    if (view[at] === CR && this.#served > 0) {
+    if (view[at] === CR && this.#served > 0 && !this.#skippedLine) {
       if (at + 1 === view.length) return this.#stashFrom(view, at);
-      if (view[at + 1] === LF) at += 2;
+      if (view[at + 1] === LF) {
+        at += 2;
+        this.#skippedLine = true;
+      }
       if (at === view.length) return at;
     }
     if (this.#served === 0) {
@@ -314,6 +326,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
       return this.#refuse(414, "target_too_long");
     }
     this.#served++;
+    this.#partial = this.#skippedLine = false;
     this.#headRequest = head.method === "HEAD";
     this.#keepAlive10 = head.version === Version.Http10 && head.framing.keepAlive;
     this.#closeAfter ||= head.framing.close || this.#engine.draining ||
@@ -402,7 +415,10 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#stash = Buffer.from(view.subarray(at));
     if (this.#state === State.Head) {
       if (this.#peerEnded) this.#end();
-      else if (at > 0) this.deadline = this.#engine.ticker.now + LIMIT.requestHead;
+      else if (!this.#partial) {
+        this.#partial = true;
+        this.deadline = this.#engine.ticker.now + LIMIT.requestHead;
+      }
     }
     return -1;
   }

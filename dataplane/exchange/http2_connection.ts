@@ -25,7 +25,7 @@ import { httpDate } from "./http_date.ts";
 import type { Peer } from "./peer.ts";
 
 /** Scratch of all sessions of a worker: a section is used up in the turn it is decoded. */
-export const section = new FieldSection(LIMIT.headBytes, 2 * LIMIT.headBytes);
+const section = new FieldSection(LIMIT.headBytes, 4 * LIMIT.headBytes);
 const head = new RequestHead(LIMIT.fields);
 const trailers = new HeaderBlock(LIMIT.fields);
 const own = new HeaderBlock(16);
@@ -70,7 +70,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
       section,
       streamWindow: LIMIT.streamWindow,
       connectionWindow: LIMIT.connectionWindow,
-      maxBlock: LIMIT.headBytes,
+      maxBlock: 2 * LIMIT.headBytes,
       maxContinuations: LIMIT.continuations,
       settings: SETTINGS,
     });

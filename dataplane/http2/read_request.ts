@@ -39,7 +39,13 @@ export function readRequest(
   framing.contentLength = readLength(head.block);
   if (framing.contentLength < -1) return "malformed";
   if (ended && framing.contentLength > 0) return "malformed";
+  if (section.tooLarge) {
+    head.refuse("head_too_large");
+    return "refused";
+  }
   const tunnel = framing.upgrade;
+  // What follows an extended CONNECT is not content and has no length.
+  if (tunnel && framing.contentLength >= 0) return "malformed";
   framing.unsized = !ended && framing.contentLength < 0 && !tunnel;
   const protocol = section.value(Pseudo.Protocol).toLowerCase();
   if (!head.readFields()) return "refused";
@@ -54,10 +60,7 @@ function readPseudo(section: FieldSection, head: RequestHead): boolean {
   const extended = section.has(Pseudo.Protocol);
   if (!section.has(Pseudo.Method) || section.has(Pseudo.Status)) return false;
   head.method = methodName(buffer, section.start(Pseudo.Method), section.end(Pseudo.Method));
-  for (let at = section.start(Pseudo.Method); at < section.end(Pseudo.Method); at++) {
-    if ((CLASS[buffer[at]] & TOKEN) === 0) return false;
-  }
-  if (section.start(Pseudo.Method) === section.end(Pseudo.Method)) return false;
+  if (!isToken(section, Pseudo.Method)) return false;
   if (extended && !connect) return false;
   if (section.has(Pseudo.Authority)) {
     const start = section.start(Pseudo.Authority);
@@ -79,12 +82,21 @@ function readPseudo(section: FieldSection, head: RequestHead): boolean {
     if ((CLASS[buffer[at]] & TARGET) === 0 || buffer[at] === SP) return false;
   }
   if (extended) {
+    if (!isToken(section, Pseudo.Protocol)) return false;
     head.method = "GET";
     head.framing.upgrade = true;
   }
   const first = buffer[head.targetStart];
   if (first === SLASH) return true;
   return first === STAR && head.targetEnd - head.targetStart === 1 && head.method === "OPTIONS";
+}
+
+/** Whether a pseudo-header field's value is a token. */
+function isToken(section: FieldSection, pseudo: Pseudo): boolean {
+  const start = section.start(pseudo);
+  const end = section.end(pseudo);
+  for (let at = start; at < end; at++) if ((CLASS[section.buffer[at]] & TOKEN) === 0) return false;
+  return end > start;
 }
 
 /** Checks regular fields, joins cookies and lets the authority stand as Host. */

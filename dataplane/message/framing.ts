@@ -98,7 +98,7 @@ function nominate(block: HeaderBlock, start: number, end: number): boolean {
   if ((NEVER_NOMINATED & (1 << id)) !== 0) return false;
   const lower = ascii(text(buffer, start, end).toLowerCase());
   for (let i = 0; i < block.count; i++) {
-    if (block.id(i) === FieldId.Te) continue;
+    if (block.id(i) === FieldId.Te || block.id(i) === FieldId.Connection) continue;
     if (equalsIgnoreCase(buffer, block.nameStart(i), block.nameEnd(i), lower)) {
       block.setId(i, FieldId.Nominated);
     }

@@ -165,7 +165,9 @@ export class RequestHead {
       return this.refuse("bad_host");
     }
     // An upgrade of a request with content would leave two readings of where the content ends.
-    if (!this.framing.upgrade || upgrades !== 1 || this.hasBody) this.upgrade = "";
+    const mayUpgrade = this.framing.upgrade && upgrades === 1 && !this.hasBody &&
+      this.method === "GET" && this.version === Version.Http11;
+    if (!mayUpgrade) this.upgrade = "";
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { copyFields, fieldsLength } from "./copy_fields.ts";
-import { NEVER_IN_TRAILERS } from "./field_id.ts";
+import { NEVER_IN_TRAILERS, shadowsProtected } from "./field_id.ts";
 import { HeaderBlock } from "./header_block.ts";
 
 /** Field lines that one trailer section may have. */
@@ -20,6 +20,10 @@ export function readTrailers(section: Buffer): Buffer | null {
 
 /** The field lines of `fields` that may be passed on as trailers. */
 export function trailerLines(fields: HeaderBlock): Buffer {
+  for (let i = 0; i < fields.count; i++) {
+    // Names that a backend reads as protected ones once it takes `_` for `-`.
+    if (shadowsProtected(fields.buffer, fields.nameStart(i), fields.nameEnd(i))) fields.remove(i);
+  }
   const out = Buffer.allocUnsafeSlow(fieldsLength(fields));
   return out.subarray(0, copyFields(fields, NEVER_IN_TRAILERS, out, 0));
 }

@@ -27,7 +27,7 @@ export interface Http2Owner {
   onGone(connection: Http2Upstream): void;
 }
 
-const section = new FieldSection(LIMIT.headBytes, 2 * LIMIT.headBytes);
+const section = new FieldSection(LIMIT.headBytes, 4 * LIMIT.headBytes);
 const head = new ResponseHead(LIMIT.fields);
 const trailers = new HeaderBlock(LIMIT.fields);
 const request = new HeaderBlock(LIMIT.fields + 16);
@@ -72,7 +72,7 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
       section,
       streamWindow: LIMIT.streamWindow,
       connectionWindow: LIMIT.connectionWindow,
-      maxBlock: LIMIT.headBytes,
+      maxBlock: 2 * LIMIT.headBytes,
       maxContinuations: LIMIT.continuations,
       settings: SETTINGS,
     });

@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
-import type { ResponseHead } from "../message/response_head.ts";
+import { hasNoContent, type ResponseHead } from "../message/response_head.ts";
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Http2Upstream } from "./http2_upstream.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
@@ -83,14 +83,15 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
       return;
     }
     this.answered = true;
-    this.expected = this.method === "HEAD" || head.status === 304 ? -1 : head.framing.contentLength;
+    this.expected = head.framing.contentLength;
     this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
-    if (ended) {
-      this.remoteEnded = true;
-      this.#over();
-    }
-    user?.onResponse(head, null, ended, false);
+    // Content where there can be none would be taken for the next answer further on.
+    const complete = ended || hasNoContent(this.method, head.status);
+    this.remoteEnded = ended;
+    if (complete) this.#over();
+    user?.onResponse(head, null, complete, false);
     if (ended) this.session.settle(this);
+    else if (complete) this.#connection.leaveStream(this, ErrorCode.Cancel);
   }
 
   protected onContent(view: Buffer | null, ended: boolean): void {

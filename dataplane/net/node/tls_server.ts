@@ -4,7 +4,7 @@ import tls from "node:tls";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import { NodeConnection, type TlsParts } from "./connection.ts";
-import { openTls, peerChain } from "./tls_socket.ts";
+import { openTls, peerChain, watchHandshake } from "./tls_socket.ts";
 
 /** Called with each connection whose handshake succeeded. */
 export type OnSecure = (connection: NodeConnection) => void;
@@ -70,6 +70,7 @@ export class NodeTlsServer {
       socket.pause();
       socket.unshift(bytes);
       this.#serverFor(choice).emit("connection", socket);
+      watchHandshake(socket);
     };
     const onGone = () => refuse("closed", null);
     const timer = setTimeout(() => refuse("timeout", null), this.#options.handshakeTimeout);

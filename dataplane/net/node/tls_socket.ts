@@ -27,10 +27,12 @@ class Mended {
   stopped = false;
   /** Whether the peer had announced its end when the TCP stream ended; undefined before that. */
   clean: boolean | undefined;
+  /** The TLS socket, null before the handshake is complete. */
+  socket: Inner | null = null;
+  tcp: TcpHandle | null = null;
+  readStart: (() => number) | null = null;
   constructor(
-    readonly socket: Inner,
-    readonly tcp: TcpHandle,
-    readonly readStart: () => number,
+    readonly raw: Socket,
     readonly onread: (...args: unknown[]) => unknown,
   ) {}
 }
@@ -39,24 +41,31 @@ function readStop(this: TlsHandle): number {
   const mended = this[MENDED]!;
   if (!mended.stopped) {
     mended.stopped = true;
-    mended.tcp.readStop();
+    mended.tcp!.readStop();
   }
   return 0;
 }
 
 function readStart(this: TlsHandle): number {
   const mended = this[MENDED]!;
-  const result = mended.readStart.call(this);
+  const result = mended.readStart!.call(this);
   if (mended.stopped) {
     mended.stopped = false;
-    mended.tcp.readStart();
+    mended.tcp!.readStart();
   }
   return result;
 }
 
 function onread(this: TcpHandle, ...args: unknown[]): unknown {
   const mended = this[MENDED]!;
-  if (args[0] === null || args[0] === undefined) mended.clean = mended.socket._readableState.ended;
+  if (args[0] === null || args[0] === undefined) {
+    if (mended.socket === null) {
+      // Within the handshake the runtime would not notice before its timer does.
+      mended.raw.destroy();
+      return undefined;
+    }
+    mended.clean = mended.socket._readableState.ended;
+  }
   return mended.onread.apply(this, args);
 }
 
@@ -65,6 +74,17 @@ export interface OpenTls {
   readonly raw: Socket;
   /** Whether the bytes of the peer ended without the alert that says so (RFC 8446 section 6.1). */
   truncated(): boolean;
+}
+
+/** Watches a TCP socket that was handed to a TLS server: its end is the end of the handshake. */
+export function watchHandshake(raw: Socket): void {
+  const { _handle: tcp } = raw as Inner["_parent"];
+  const mended = new Mended(raw, tcp.onread);
+  // A handler set while reading is not looked at.
+  tcp.readStop();
+  tcp[MENDED] = mended;
+  tcp.onread = onread;
+  tcp.readStart();
 }
 
 /**
@@ -76,16 +96,14 @@ export interface OpenTls {
 export function openTls(socket: TLSSocket): OpenTls {
   const inner = socket as unknown as Inner;
   const { _handle: handle, _parent: raw } = inner;
-  const tcp = handle._nativeTcpHandle;
-  const mended = new Mended(inner, tcp, handle.readStart, raw._handle.onread);
+  if (raw._handle[MENDED] === undefined) watchHandshake(raw);
+  const mended = raw._handle[MENDED]!;
+  mended.socket = inner;
+  mended.tcp = handle._nativeTcpHandle;
+  mended.readStart = handle.readStart;
   handle[MENDED] = mended;
   handle.readStop = readStop;
   handle.readStart = readStart;
-  // A handler set while reading is not looked at.
-  raw._handle.readStop();
-  raw._handle[MENDED] = mended;
-  raw._handle.onread = onread;
-  raw._handle.readStart();
   return { raw, truncated: () => mended.clean === false };
 }
 
