@@ -38,6 +38,12 @@ export const DATAPLANE_FLAGS = {
     range: [0, 3600],
     help: "seconds that work in flight may take when the dataplane ends",
   },
+  "drain-delay": {
+    type: "integer",
+    default: 0,
+    range: [0, 3600],
+    help: "seconds that connections are still taken after readiness has failed",
+  },
   "fault-injection": {
     type: "boolean",
     default: false,
@@ -112,7 +118,8 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
 
   await aborted(signal);
   log.info("draining");
-  await supervisor.stop(flags["drain-timeout"] * 1000);
+  config.end();
+  await supervisor.stop(flags["drain-timeout"] * 1000, flags["drain-delay"] * 1000);
   await writer.flush();
   server.stop();
   await admin?.shutdown();

@@ -122,6 +122,7 @@ export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal)
     "socket": `${run}/dataplane.sock`,
     "workers": flags.workers,
     "drain-timeout": flags["drain-timeout"],
+    "drain-delay": 0,
     "log-level": level,
   };
   const controllerFlags: ControllerFlags = {

@@ -12,15 +12,21 @@ export class ConfigStore {
   readonly certificates = new CertificateDates();
   readonly #supervisor: () => Supervisor;
   #ready = false;
+  #ending = false;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(supervisor: () => Supervisor) {
     this.#supervisor = supervisor;
   }
 
-  /** Whether one complete configuration was applied. */
+  /** Whether one complete configuration was applied and the dataplane is not about to end. */
   get ready(): boolean {
-    return this.#ready;
+    return this.#ready && !this.#ending;
+  }
+
+  /** The dataplane is going to end: nobody new should be sent here. */
+  end(): void {
+    this.#ending = true;
   }
 
   /** Everything held, as a late worker needs it. */

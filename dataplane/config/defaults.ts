@@ -38,6 +38,12 @@ export const DEFAULTS = {
     "Envoy's edge value; for upgraded connections",
     "both sides closed",
   ),
+  connectionLifetime: row(
+    3_600_000,
+    "ms",
+    "lets clients move to other nodes",
+    "closed after an answer",
+  ),
   lingering: row(2_000, "ms", "lets a client read an early answer", "connection closed"),
   drainLingering: row(500, "ms", "idle connections when the dataplane ends", "connection closed"),
   headBytes: row(65_536, "bytes", "twice nginx's 4 x 8 KiB", "431, closed"),

@@ -69,6 +69,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   #answerStarted = false;
   #peerEnded = false;
   #served = 0;
+  readonly #retireAt: number;
   /** A head has begun and is not complete. */
   #partial = false;
   /** An empty line was skipped before the next request. */
@@ -88,6 +89,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#port = port;
     this.#output = new Http1Output(connection);
     this.deadline = engine.ticker.now + LIMIT.requestHead;
+    this.#retireAt = engine.ticker.now + LIMIT.connectionLifetime;
     engine.ticker.add(this);
   }
 
@@ -331,7 +333,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#keepAlive10 = head.version === Version.Http10 && head.framing.keepAlive;
     this.#closeAfter ||= head.framing.close || this.#engine.draining ||
       (head.version === Version.Http10 && !this.#keepAlive10) ||
-      this.#served >= LIMIT.requestsPerConnection;
+      this.#served >= LIMIT.requestsPerConnection || this.#engine.ticker.now >= this.#retireAt;
     return this.#startExchange(view, bodyStart);
   }
 

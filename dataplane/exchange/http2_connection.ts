@@ -49,6 +49,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   #preface = 0;
   #lastStream = 0;
   #served = 0;
+  readonly #retireAt: number;
   /** Highest stream that is still taken; lower once GOAWAY was sent. */
   #lastTaken = MAX_WINDOW;
   #draining = false;
@@ -80,6 +81,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     this.#connection = connection;
     this.#onClosed = onClosed;
     this.deadline = engine.ticker.now + LIMIT.requestHead;
+    this.#retireAt = engine.ticker.now + LIMIT.connectionLifetime;
     engine.ticker.add(this);
     this.sendPreface();
   }
@@ -224,7 +226,8 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     }
     const stream = new Http2Stream(this, id, this.peer.initialWindow, LIMIT.streamWindow);
     this.addStream(stream);
-    if (++this.#served >= LIMIT.requestsPerConnection) this.drain();
+    const old = this.engine.ticker.now >= this.#retireAt;
+    if (++this.#served >= LIMIT.requestsPerConnection || old) this.drain();
     const { refusal } = head;
     if (reading === "refused") {
       stream.refuse(refusalAnswer(REFUSAL_STATUS[refusal!], refusal!), refusal!, ended);

@@ -60,6 +60,13 @@ export class Acceptor {
     for (const connection of [...this.#connections.keys()]) connection.drain();
   }
 
+  /** Tells clients of HTTP/2 that they should go elsewhere with what comes next. */
+  announceEnd(): void {
+    for (const connection of [...this.#connections.keys()]) {
+      if (connection instanceof Http2Connection) connection.drain();
+    }
+  }
+
   /** Ends connections whose client was let in under other conditions than those of now. */
   drainOutdated(): void {
     for (const [connection, { port, peer, clientAuth }] of [...this.#connections]) {

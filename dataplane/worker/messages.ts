@@ -34,6 +34,8 @@ export type ToWorker =
   | { readonly type: "endpoints"; readonly id: number }
   | { readonly type: "logBuffer"; readonly buffer: ArrayBuffer }
   | { readonly type: "claimed"; readonly claim: number; readonly problem: string }
+  /** The dataplane is going to end: connections should move on while new ones are still taken. */
+  | { readonly type: "ending" }
   | { readonly type: "drain"; readonly id: number }
   | { readonly type: "fault"; readonly fault: string };
 

@@ -119,6 +119,11 @@ export class Ports {
     this.#report(reports);
   }
 
+  /** Lets HTTP/2 connections move on; the others do with their next answer. */
+  announceEnd(): void {
+    this.#acceptor.announceEnd();
+  }
+
   /** Stops accepting; connections end as their exchanges do. */
   drain(): void {
     for (const port of this.#ports.values()) this.#close(port);

@@ -151,7 +151,11 @@ export class Supervisor {
   }
 
   /** Stops accepting, waits for work in flight up to the limit, ends the workers. */
-  async stop(limit: number): Promise<void> {
+  async stop(limit: number, delay = 0): Promise<void> {
+    if (delay > 0) {
+      for (const { worker } of this.#workers) worker?.postMessage({ type: "ending" });
+      await new Promise((resolve) => setTimeout(resolve, delay));
+    }
     this.#stopping = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, limit));

@@ -141,6 +141,8 @@ function explainUrl(method: string, text: string, headers: Record<string, string
 
 async function drain(): Promise<void> {
   engine.draining = true;
+  // Whoever waits in an accept queue is taken before the listeners close.
+  await new Promise((resolve) => setImmediate(resolve));
   ports.drain();
   while (ports.connections > 0) await new Promise((resolve) => setTimeout(resolve, TICK / 2));
   accessLog.flush();
@@ -182,6 +184,10 @@ async function handle(message: ToWorker): Promise<void> {
     case "claimed":
       claiming.get(message.claim)?.(message.problem);
       claiming.delete(message.claim);
+      break;
+    case "ending":
+      engine.draining = true;
+      ports.announceEnd();
       break;
     case "drain":
       await drain();
