@@ -1,5 +1,5 @@
 /** Milliseconds without a request after which a worker counts as idle. */
-const QUIET = 5_000;
+const QUIET = 3_000;
 /** Bytes that the heap must have grown since the last collection: less is not worth the pause. */
 const WORTH = 8 * 1024 * 1024;
 

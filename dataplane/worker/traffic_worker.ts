@@ -62,7 +62,9 @@ const engine: Engine = {
 };
 const idleCollector = new IdleCollector();
 /** There with --expose-gc. */
-const { gc: collect } = globalThis as { gc?: () => void };
+const { gc } = globalThis as { gc?: (options: { type: string; flavor: string }) => void };
+/** Collects all there is, and lets the memory go. */
+const collect = gc === undefined ? undefined : () => gc({ type: "major", flavor: "last-resort" });
 let claims = 0;
 const claiming = new Map<number, (problem: string) => void>();
 const ports = new Ports(

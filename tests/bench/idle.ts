@@ -15,7 +15,7 @@ const OTHER_FILES = 2_000;
 /** Milliseconds that all connections may take to open. */
 const OPENING = 300_000;
 /** Milliseconds until memory is looked at, before and after: what is freed at once does not count. */
-const SETTLE = 5_000;
+const SETTLE = 10_000;
 
 export interface IdleOptions {
   readonly connections: number;
