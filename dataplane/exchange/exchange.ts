@@ -77,7 +77,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   readonly #engine: Engine;
   #port!: PortRuntime;
   #downstream!: Downstream;
-  readonly #replay = new Replay();
+  readonly #replay: Replay;
   #phase = Phase.Idle;
   #upstream: UpstreamStream | null = null;
   /** The head as it goes to the backend. */
@@ -91,12 +91,16 @@ export class Exchange implements UpstreamUser, Deadlined {
   #http2 = false;
   #grpc = false;
   #webSocketKey = "";
-  /** In the pool's queue; and whether that, not the request's timeout, sets the deadline. */
+  /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
   #queued = false;
   #queueDecides = false;
+  /** Milliseconds to wait for a connection. */
+  #patience = 0;
   /** Ticker time at which the whole request is over. */
   #timeoutAt = Infinity;
   #tunnelEnds = 0;
+  /** Grows with each request: what sends may end it, and then this object may serve another already. */
+  #generation = 0;
   #maxBody = 0;
   client = "";
   requestId = "";
@@ -108,6 +112,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.routing = new Routing(engine);
+    this.#replay = new Replay(engine.overload);
   }
 
   /** Says whose request comes next. */
@@ -164,6 +169,11 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   /** The request ends, with trailer lines. */
   requestTrailers(lines: Buffer): void {
+    if (this.#phase === Phase.Tunnel) {
+      // Another protocol has no trailers.
+      this.requestBody(null, true);
+      return;
+    }
     this.#requestEnded = true;
     if (this.#upstream === null) {
       this.#trailers = lines;
@@ -249,7 +259,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#replay.give();
     if (body !== null) this.bytesOut += body.length;
     if (ended) this.#upstream = null;
+    const generation = this.#generation;
     const flowing = this.#downstream.sendHead(head, body, ended, more);
+    if (generation !== this.#generation) return;
     if (ended) this.#finish(this.#status, "ok");
     else if (!flowing) this.#upstream?.pause();
   }
@@ -258,7 +270,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     if (body !== null) this.bytesOut += body.length;
     const tunnel = this.#phase === Phase.Tunnel;
     if (ended && !tunnel) this.#upstream = null;
+    const generation = this.#generation;
     const flowing = this.#downstream.sendBody(body, ended, more);
+    if (generation !== this.#generation) return;
     if (tunnel) {
       if (ended) this.#tunnelEnded();
       else if (!flowing) this.#upstream?.pause();
@@ -268,8 +282,9 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   onResponseTrailers(lines: Buffer): void {
     this.#upstream = null;
+    const generation = this.#generation;
     this.#downstream.sendTrailers(lines);
-    this.#finish(this.#status, "ok");
+    if (generation === this.#generation) this.#finish(this.#status, "ok");
   }
 
   onUpgraded(head: ResponseHead, rest: Buffer | null): void {
@@ -281,8 +296,14 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#status = head.status;
     this.deadline = Infinity;
     if (rest !== null) this.bytesOut += rest.length;
-    if (!this.#downstream.sendUpgrade(head, rest)) this.#upstream?.pause();
-    this.#downstream.resumeRequest();
+    const generation = this.#generation;
+    const flowing = this.#downstream.sendUpgrade(head, rest);
+    if (generation !== this.#generation) return;
+    if (!flowing) this.#upstream?.pause();
+    if (this.#http2 && this.#requestEnded) {
+      this.#upstream?.sendBody(null, true);
+      this.#tunnelEnded();
+    } else this.#downstream.resumeRequest();
   }
 
   onUpstreamDrain(): void {
@@ -293,7 +314,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     const stream = this.#upstream;
     this.#upstream = null;
     if (this.#phase === Phase.Answering || this.#phase === Phase.Tunnel) {
+      const generation = this.#generation;
       this.#downstream.cut();
+      if (generation !== this.#generation) return;
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
@@ -405,23 +428,28 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.#replay.keep();
-    // Opening a connection has a limit of its own; a place in the queue has not.
-    this.#queued = acquired === "queued";
+    this.#queued = true;
+    this.#patience = acquired === "queued"
+      ? LIMIT.pending
+      : LIMIT.pending + this.routing.endpoint!.pool.connectTimeout;
     this.#arm();
   }
 
-  /** Sets the deadline of the whole request, and that of the queue while the request is in it. */
+  /** Sets the deadline of the whole request, and that of waiting while it waits. */
   #arm(): void {
     const { ticker } = this.#engine;
     if (this.tickerSlot < 0) ticker.add(this);
     this.deadline = this.#queued
-      ? Math.min(this.#timeoutAt, ticker.now + LIMIT.pending)
+      ? Math.min(this.#timeoutAt, ticker.now + this.#patience)
       : this.#timeoutAt;
     this.#queueDecides = this.deadline < this.#timeoutAt;
   }
 
   #answer(answer: LocalAnswer, status: number, reason: Reason): void {
-    this.bytesOut += this.#downstream.sendLocal(this.#grpc ? grpcAnswer(answer) : answer);
+    const generation = this.#generation;
+    const bytes = this.#downstream.sendLocal(this.#grpc ? grpcAnswer(answer) : answer);
+    if (generation !== this.#generation) return;
+    this.bytesOut += bytes;
     this.#finish(status, reason);
   }
 
@@ -450,6 +478,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
 
   #finish(status: number, reason: Reason): void {
+    this.#generation++;
     this.#phase = Phase.Idle;
     this.#head = null;
     this.#replay.clear();

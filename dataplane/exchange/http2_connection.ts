@@ -53,6 +53,12 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   /** Highest stream that is still taken; lower once GOAWAY was sent. */
   #lastTaken = MAX_WINDOW;
   #draining = false;
+  /** The first GOAWAY is out, the last is not. */
+  #awaitingPing = false;
+  #peerEnded = false;
+  /** A frame or field section has begun and is not complete. */
+  #slow = false;
+  #readingPaused = false;
   #ending = false;
   #closed = false;
 
@@ -71,6 +77,8 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
       section,
       streamWindow: LIMIT.streamWindow,
       connectionWindow: LIMIT.connectionWindow,
+      creditsOnReceipt: false,
+      lenient: false,
       maxBlock: 2 * LIMIT.headBytes,
       maxContinuations: LIMIT.continuations,
       settings: SETTINGS,
@@ -91,7 +99,8 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     let bytes = view;
     if (this.#preface < PREFACE.length) {
       const length = Math.min(PREFACE.length - this.#preface, view.length);
-      if (view.compare(PREFACE, this.#preface, this.#preface + length, 0, length) !== 0) {
+      for (let i = 0; i < length; i++) {
+        if (view[i] === PREFACE[this.#preface + i]) continue;
         this.fail(ErrorCode.ProtocolError, "no connection preface");
         return;
       }
@@ -100,23 +109,41 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
       if (bytes.length === 0) return;
     }
     this.receive(bytes);
-    if (this.streams.size > 0) this.#watch();
+    this.#watch();
+    if (!this.output.blocked || this.#ending || this.#readingPaused) return;
+    // Whoever does not read what we answer must not ask for more.
+    this.#readingPaused = true;
+    this.#connection.pause();
+    this.deadline = this.engine.ticker.now + LIMIT.bodyProgress;
   }
 
-  /** While streams are open only an incomplete field section has a deadline of the connection. */
+  /** A frame or field section that has begun has a deadline; else open streams have their own. */
   #watch(): void {
-    if (this.#ending) return;
-    if (!this.withinMessage) this.deadline = Infinity;
-    else if (this.deadline === Infinity) {
-      this.deadline = this.engine.ticker.now + LIMIT.requestHead;
+    if (this.#ending || !this.peer.seen) return;
+    const { now } = this.engine.ticker;
+    if (this.withinMessage) {
+      if (this.#slow) return;
+      this.#slow = true;
+      this.deadline = Math.min(this.deadline, now + LIMIT.requestHead);
+    } else if (this.streams.size > 0 && !this.#awaitingPing) {
+      this.#slow = false;
+      this.deadline = Infinity;
+    } else if (this.#slow) {
+      this.#slow = false;
+      this.deadline = now + LIMIT.idle;
     }
   }
 
   onDrain(): void {
     this.drained();
+    if (!this.#readingPaused || this.output.blocked) return;
+    this.#readingPaused = false;
+    this.deadline = this.streams.size > 0 ? Infinity : this.engine.ticker.now + LIMIT.idle;
+    this.#connection.resume();
   }
 
   onEnd(): void {
+    this.#peerEnded = true;
     if (this.streams.size === 0) this.#end();
   }
 
@@ -133,9 +160,13 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
 
   onDeadline(): void {
     if (this.#ending) this.#connection.close();
-    else if (this.withinMessage || !this.peer.seen) {
+    else if (this.#readingPaused) {
+      this.fail(ErrorCode.EnhanceYourCalm, "answers are not read");
+      this.#connection.close();
+    } else if (this.withinMessage || !this.peer.seen) {
       this.fail(ErrorCode.EnhanceYourCalm, "too slow");
-    } else this.#end();
+    } else if (this.#awaitingPing) this.onPingAck();
+    else this.#end();
   }
 
   /** Takes no further streams; ends with the last of those it has. */
@@ -145,17 +176,19 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     // Streams that the client has opened meanwhile are still served (section 6.8).
     this.output.goAway(MAX_WINDOW, ErrorCode.NoError, "");
     this.output.ping(DRAIN_PING, false);
-    if (this.streams.size === 0) {
-      this.deadline = this.engine.ticker.now + LIMIT.drainLingering;
-    }
+    this.#awaitingPing = true;
+    this.deadline = this.engine.ticker.now +
+      (this.streams.size === 0 ? LIMIT.drainLingering : LIMIT.lingering);
   }
 
   protected onPingAck(): void {
     if (!this.#draining || this.#lastTaken !== MAX_WINDOW) return;
     // Whatever the client opens from here on it opened after it had read the first GOAWAY.
+    this.#awaitingPing = false;
     this.#lastTaken = this.#lastStream;
     this.output.goAway(this.#lastTaken, ErrorCode.NoError, "");
     if (this.streams.size === 0) this.#end();
+    else this.deadline = Infinity;
   }
 
   sendResponse(stream: Http2Stream, answer: ResponseHead, status: number, ended: boolean): void {
@@ -191,7 +224,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   }
 
   protected get lastPeerStream(): number {
-    return this.#lastStream;
+    return Math.min(this.#lastStream, this.#lastTaken);
   }
 
   protected blockFor(id: number): HeaderBlock {
@@ -206,7 +239,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     }
     if (id % 2 === 0) this.protocolError("even stream id");
     if (id <= this.#lastStream) {
-      if (!this.wasResetByUs(id)) this.closedStream();
+      if (!this.wasResetByUs(id, ended)) this.closedStream();
       return;
     }
     this.#lastStream = id;
@@ -258,7 +291,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   protected onStreamGone(stream: Http2Stream): void {
     stream.gone();
     if (this.streams.size > 0 || this.failed) return;
-    if (this.#draining && this.#lastTaken !== MAX_WINDOW) this.#end();
+    if (this.#peerEnded || (this.#draining && !this.#awaitingPing)) this.#end();
     else {this.deadline = this.engine.ticker.now +
         (this.#draining ? LIMIT.drainLingering : LIMIT.idle);}
   }
@@ -281,8 +314,8 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   /** Ends an unused connection. */
   #end(): void {
     if (this.failed) return;
-    this.failed = true;
-    this.output.goAway(this.#lastStream, ErrorCode.NoError, "");
+    this.stopReading();
+    this.output.goAway(this.lastPeerStream, ErrorCode.NoError, "");
     this.output.flush();
     this.dropStreams(ErrorCode.Cancel);
     this.#finish();

@@ -30,6 +30,21 @@ const GRPC: Field = ["content-type", "application/grpc"];
 const answer = (body: string, head = "") =>
   `HTTP/1.1 200 OK\r\n${head}content-length: ${body.length}\r\n\r\n${body}`;
 
+/** The content of a chunked request, however it was cut, and its trailer lines. */
+function content(request: string): { body: string; trailers: string } {
+  let rest = request.slice(request.indexOf("\r\n\r\n") + 4);
+  let body = "";
+  for (;;) {
+    const size = parseInt(rest, 16);
+    rest = rest.slice(rest.indexOf("\r\n") + 2);
+    if (size === 0) break;
+    body += rest.slice(0, size);
+    rest = rest.slice(size + 2);
+  }
+  assert.ok(rest.endsWith("\r\n"), "incomplete");
+  return { body, trailers: rest.slice(0, -2) };
+}
+
 /** Lets the transport report the end of every connection, as it does after each. */
 function allGone(...connections: FakeConnection[]): void {
   for (const connection of connections) connection.gone();
@@ -90,7 +105,7 @@ Deno.test("content that comes before the connection to the backend waits and the
   );
   assert.equal(edge.overload.buffered, 6);
   const upstream = edge.upstream(0);
-  assert.match(upstream.take(), /\r\n\r\n2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n0\r\n\r\n$/);
+  assert.deepEqual(content(upstream.take()), { body: "abcdef", trailers: "" });
   assert.equal(edge.overload.buffered, 0);
   upstream.receive(OK);
   assert.equal(client.on(1).body, "ok");
@@ -699,10 +714,7 @@ Deno.test("frames may be cut anywhere", () => {
     client.send(bytes.subarray(0, cut));
     client.send(bytes.subarray(cut));
     const upstream = edge.upstream(0);
-    const sent = upstream.take();
-    const chunks = [...sent.matchAll(/\r\n[12]\r\n(\w{1,2})(?=\r\n)/g)].map(([, chunk]) => chunk);
-    assert.equal(chunks.join(""), "abcd");
-    assert.ok(sent.endsWith("\r\n0\r\nx-t: 1\r\n\r\n"));
+    assert.deepEqual(content(upstream.take()), { body: "abcd", trailers: "x-t: 1\r\n" });
     allGone(client.connection, upstream);
     assertClean(edge, 1);
   }

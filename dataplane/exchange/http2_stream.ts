@@ -33,6 +33,7 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.peer = connection.client;
     this.#exchange = connection.engine.exchanges.take(connection.engine);
     this.#exchange.bind(connection.port, this);
+    connection.engine.ticker.add(this);
   }
 
   /** Starts the exchange of a parsed head. */
@@ -40,7 +41,6 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#headRequest = head.method === "HEAD";
     this.remoteEnded = ended;
     this.expected = head.framing.contentLength;
-    this.#connection.engine.ticker.add(this);
     if (!ended) this.#expectBody();
     this.#exchange!.start(head, null, ended);
   }
@@ -73,6 +73,12 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   onDrained(): void {
     if (this.#answerStarted) this.deadline = Infinity;
     this.#exchange?.downstreamDrained();
+  }
+
+  onProgress(): void {
+    if (this.deadline !== Infinity) {
+      this.deadline = this.#connection.engine.ticker.now + LIMIT.bodyProgress;
+    }
   }
 
   onDeadline(): void {
@@ -114,7 +120,7 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
 
   /** Queues the body of an answer of our own. */
   sendOwnBody(body: Buffer): void {
-    this.sendContent(body, true);
+    this.#sent(this.sendContent(body, true));
   }
 
   cut(): void {

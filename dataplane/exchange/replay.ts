@@ -1,18 +1,24 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
+import { ByteQueue } from "../message/byte_queue.ts";
+import type { Overload } from "../worker/overload.ts";
 
 /**
  * The body bytes of a request that may have to be sent again: those that wait for a connection, and,
  * where the backend can prove that it did not process a request, those already sent.
  */
 export class Replay {
+  readonly #overload: Overload;
   /** Bytes that are still the transport's: valid until the turn ends. */
   #view: Buffer | null = null;
-  #pieces: Buffer[] = [];
-  #size = 0;
+  readonly #kept = new ByteQueue();
   #retains = false;
   /** Whether every body byte so far could be sent again. */
   complete = true;
+
+  constructor(overload: Overload) {
+    this.#overload = overload;
+  }
 
   /** @param retains keep what is sent */
   begin(view: Buffer | null, retains: boolean): void {
@@ -23,7 +29,7 @@ export class Replay {
   /** The turn ends before the bytes were sent: takes a copy. */
   keep(): void {
     if (this.#view === null) return;
-    this.#pieces.push(Buffer.from(this.#view));
+    this.#add(this.#view);
     this.#view = null;
   }
 
@@ -35,34 +41,41 @@ export class Replay {
       this.add(view);
       return view;
     }
-    if (this.#pieces.length === 0) return null;
-    const bytes = this.#pieces.length === 1 ? this.#pieces[0] : Buffer.concat(this.#pieces);
-    if (!this.#retains) {
-      this.#pieces = [];
-      this.complete = false;
-    }
+    if (this.#kept.length === 0) return null;
+    const bytes = this.#kept.all();
+    if (!this.#retains) this.give();
     return bytes;
   }
 
   /** Bytes that are sent in this turn. */
   add(bytes: Buffer | null): void {
     if (bytes === null || bytes.length === 0 || !this.complete) return;
-    this.#size += bytes.length;
-    if (this.#retains && this.#size <= LIMIT.replayBytes) {
-      this.#pieces.push(Buffer.from(bytes));
-    } else this.give();
+    const fits = this.#kept.length + bytes.length <= LIMIT.replayBytes &&
+      this.#overload.admits(bytes.length);
+    if (this.#retains && fits) this.#add(bytes);
+    else this.give();
   }
 
   /** The request cannot be sent again any more. */
   give(): void {
     this.complete = false;
-    if (this.#pieces.length > 0) this.#pieces = [];
+    this.#drop();
   }
 
   clear(): void {
     this.#view = null;
-    if (this.#pieces.length > 0) this.#pieces = [];
-    this.#size = 0;
+    this.#drop();
     this.complete = true;
+  }
+
+  #add(bytes: Buffer): void {
+    this.#kept.add(bytes);
+    this.#overload.buffered += bytes.length;
+  }
+
+  #drop(): void {
+    if (this.#kept.length === 0) return;
+    this.#overload.buffered -= this.#kept.length;
+    this.#kept.clear();
   }
 }

@@ -70,6 +70,7 @@ export class FrameOutput {
     const bytes = this.#chunk.subarray(this.#start, this.#at);
     this.#release();
     if (!this.#sink.write(bytes)) this.#blocked = true;
+    else if (!this.#blocked) this.queuedAnswers = 0;
   }
 
   settings(values: readonly (readonly [Setting, number])[]): void {

@@ -14,6 +14,8 @@ export class PeerSettings {
   /** Whether its first SETTINGS frame has come. */
   seen = false;
   headerTable = 4096;
+  /** Whether it says that push is allowed; null when it says nothing. */
+  push: boolean | null = null;
   maxStreams = Infinity;
   initialWindow = DEFAULT_WINDOW;
   /** Whether extended CONNECT may be used (RFC 8441 section 3). */
@@ -37,6 +39,7 @@ export class PeerSettings {
         break;
       case Setting.EnablePush:
         if (value > 1) throw invalid("SETTINGS_ENABLE_PUSH");
+        this.push = value === 1;
         break;
       case Setting.MaxConcurrentStreams:
         this.maxStreams = value;

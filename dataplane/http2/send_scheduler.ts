@@ -9,10 +9,10 @@ import {
 import type { FrameOutput } from "./frame_output.ts";
 import type { MemoryAccount, Stream } from "./stream.ts";
 
-/** WINDOW_UPDATE frames that a DATA frame of ours may cause; a peer needs one or two. */
-const UPDATES_PER_FRAME = 8;
-/** Most WINDOW_UPDATE frames that are taken without counting as a flood. */
-const UPDATES_AHEAD = 10_000;
+/** WINDOW_UPDATE and PING frames that a DATA frame of ours may cause; a peer needs one or two. */
+const ANSWERS_PER_FRAME = 8;
+/** Most such frames that are taken without counting as a flood. */
+const ANSWERS_AHEAD = 10_000;
 
 /** What happens when a stream's queue runs out. */
 export interface SendHooks<S> {
@@ -31,7 +31,7 @@ export class SendScheduler<S extends Stream> {
   readonly #hooks: SendHooks<S>;
   readonly #waiting = new Set<S>();
   #window = DEFAULT_WINDOW;
-  #updates = 1_000;
+  #answers = 1_000;
 
   constructor(output: FrameOutput, memory: MemoryAccount, hooks: SendHooks<S>) {
     this.#output = output;
@@ -63,7 +63,10 @@ export class SendScheduler<S extends Stream> {
           if (stream.endQueued && !stream.localEnded) this.#sendEnd(stream);
           if (!stream.closed) stream.onDrained();
           progress = true;
-        } else if (stream.sendWindow !== before) progress = true;
+        } else if (stream.sendWindow !== before) {
+          stream.onProgress();
+          progress = true;
+        }
       }
     }
   }
@@ -73,9 +76,9 @@ export class SendScheduler<S extends Stream> {
     this.#waiting.delete(stream);
   }
 
-  /** Takes a WINDOW_UPDATE; false when there were more of them than our frames can have caused. */
-  countUpdate(): boolean {
-    return --this.#updates >= 0;
+  /** Takes a WINDOW_UPDATE or PING; false when there were more of them than our frames can have caused. */
+  countAnswer(): boolean {
+    return --this.#answers >= 0;
   }
 
   /**
@@ -98,19 +101,16 @@ export class SendScheduler<S extends Stream> {
   #sendSome(stream: S, limit: number): void {
     const { queue } = stream;
     let left = Math.min(limit, stream.sendWindow, this.#window);
-    while (queue.length > 0 && left > 0 && !this.#output.blocked && !stream.closed) {
-      const piece = queue[0];
-      const size = Math.min(piece.length, left, DEFAULT_FRAME_SIZE);
-      const complete = size === piece.length;
-      const ends = complete && queue.length === 1 && stream.endQueued &&
-        stream.trailersQueued === null;
-      if (complete) queue.shift();
-      else queue[0] = piece.subarray(size);
+    while (left > 0 && !this.#output.blocked && !stream.closed) {
+      const piece = queue.take(Math.min(left, DEFAULT_FRAME_SIZE));
+      if (piece === null) return;
+      const size = piece.length;
+      const ends = stream.endQueued && stream.trailersQueued === null && queue.length === 0;
       this.#memory.buffered -= size;
       stream.sendWindow -= size;
       this.#window -= size;
       left -= size;
-      this.#updates = Math.min(UPDATES_AHEAD, this.#updates + UPDATES_PER_FRAME);
+      this.#answers = Math.min(ANSWERS_AHEAD, this.#answers + ANSWERS_PER_FRAME);
       this.#output.data(stream.id, piece, 0, size, ends);
       if (ends) this.#ended(stream);
     }

@@ -45,6 +45,16 @@ export interface SessionOptions {
   /** Bytes that the peer may send on one stream, and on all of them, before it must wait. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
+  /**
+   * Give the connection's window back as content arrives: one stream that waits must not hold up those of
+   * other clients; its own window bounds what is kept. Otherwise it is given back as content is used.
+   */
+  readonly creditsOnReceipt: boolean;
+  /**
+   * The peer is one that we chose: resets do not count against it, and what it still sends for streams
+   * that are over is ignored.
+   */
+  readonly lenient: boolean;
   /** Encoded bytes and frames of one field section. */
   readonly maxBlock: number;
   readonly maxContinuations: number;
@@ -69,6 +79,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   readonly #sections: SectionAssembler;
   readonly #sender: SendScheduler<S>;
   readonly #resetByUs = new Set<number>();
+  /** Streams with small pieces of content that wait for the end of the read. */
+  readonly #undelivered = new Set<S>();
   readonly #resets: Budget;
   readonly #control: Budget;
   #receiveWindow: number;
@@ -134,6 +146,20 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error.code, error.message);
     }
+    if (this.#undelivered.size === 0) return;
+    const streams = [...this.#undelivered];
+    this.#undelivered.clear();
+    for (const stream of streams) stream.deliver();
+  }
+
+  deliverLater(stream: Stream): void {
+    this.#undelivered.add(stream as S);
+  }
+
+  /** Nothing more is read: the connection is about to end. */
+  protected stopReading(): void {
+    this.failed = true;
+    this.#reader.stop();
   }
 
   /** Whether a frame or field section has begun and is not complete. */
@@ -150,8 +176,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   /** Ends the connection for an error of the peer. */
   protected fail(code: ErrorCode, message: string): void {
     if (this.failed) return;
-    this.failed = true;
-    this.#reader.stop();
+    this.stopReading();
     this.output.goAway(this.lastPeerStream, code, message);
     this.output.flush();
     this.onFailure(code);
@@ -174,7 +199,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   consumed(stream: Stream, bytes: number): void {
-    this.#credit(bytes);
+    if (!this.options.creditsOnReceipt) this.#credit(bytes);
     if (stream.closed || stream.remoteEnded) return;
     stream.unreturned += bytes;
     if (stream.unreturned * 2 < this.options.streamWindow) return;
@@ -192,7 +217,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   settle(stream: Stream): void {
     if (stream.closed || !stream.localEnded) return;
-    if (stream.remoteEnded) this.#remove(stream as S);
+    // What the peer sent last may still wait to be wanted.
+    if (stream.remoteEnded && !stream.undelivered) this.#remove(stream as S);
     else if (stream.leaving) this.leaveStream(stream as S, ErrorCode.NoError);
   }
 
@@ -262,14 +288,17 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       throw new ConnectionError(ErrorCode.FlowControlError, "connection window exceeded");
     }
     this.#receiveWindow -= length;
+    if (this.options.creditsOnReceipt) this.#credit(length);
     this.#dataEnds = (flags & Flag.EndStream) !== 0;
     this.#dataLength = length;
     this.#dataContent = 0;
     this.#dataStream = null;
-    if (length === 0 && !this.#dataEnds) this.#spendControl(2);
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      if (!this.#resetByUs.has(id)) this.#sendReset(id, ErrorCode.StreamClosed);
+      this.#spendControl(1);
+      if (!this.options.lenient && !this.#resetByUs.has(id)) {
+        this.#sendReset(id, ErrorCode.StreamClosed);
+      } else if (this.#dataEnds) this.#resetByUs.delete(id);
     } else if (stream.remoteEnded) this.resetStream(stream, ErrorCode.StreamClosed);
     else if (length > stream.receiveWindow) this.resetStream(stream, ErrorCode.FlowControlError);
     else {
@@ -286,7 +315,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     const total = stream.received + view.length;
     // Content that does not have the announced length must not pass as complete (section 8.1.1).
     if (stream.expected >= 0 && (total > stream.expected || (ended && total < stream.expected))) {
-      this.#credit(view.length);
+      if (!this.options.creditsOnReceipt) this.#credit(view.length);
       this.resetStream(stream, ErrorCode.ProtocolError);
     } else stream.receive(view, ended);
   }
@@ -295,9 +324,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     const stream = this.#dataStream;
     this.#dataStream = null;
     const rest = this.#dataLength - this.#dataContent;
+    // A frame without content that does not end anything is work for nothing.
+    if (this.#dataContent === 0 && !this.#dataEnds) this.#spendControl(2);
     if (stream === null || stream.closed) {
       // What nobody used is given back to the connection, or its window would shrink for ever.
-      this.#credit(rest);
+      if (!this.options.creditsOnReceipt) this.#credit(rest);
       return;
     }
     if (rest > 0) this.consumed(stream, rest);
@@ -320,7 +351,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.streams.delete(stream.id);
     this.#sender.forget(stream);
     // What was kept for it will not be used: the connection's window gets it back.
-    this.#credit(stream.release());
+    const vain = stream.release();
+    if (!this.options.creditsOnReceipt) this.#credit(vain);
     this.onStreamGone(stream);
   }
 
@@ -337,6 +369,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** Counts a reset against the peer. */
   protected spendReset(): void {
+    if (this.options.lenient) return;
     if (!this.#resets.spend(1, this.options.clock.now)) {
       this.fail(ErrorCode.EnhanceYourCalm, "too many resets");
     }
@@ -373,9 +406,13 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     throw new ConnectionError(ErrorCode.StreamClosed, "stream is closed");
   }
 
-  /** Whether frames of a stream that is gone were under way when we ended it. */
-  protected wasResetByUs(id: number): boolean {
-    return this.#resetByUs.has(id);
+  /** Whether frames of a stream that is gone were under way when we ended it; each costs the peer. */
+  protected wasResetByUs(id: number, ended: boolean): boolean {
+    this.#spendControl(1);
+    const known = this.#resetByUs.has(id);
+    // The peer has ended it too: whatever comes now is an error.
+    if (ended) this.#resetByUs.delete(id);
+    return known;
   }
 
   /** An error of one stream that may not exist here (any more). */
@@ -398,7 +435,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     if (this.isIdle(id)) throw protocol("RST_STREAM on an idle stream");
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      this.#spendControl(1);
+      if (!this.options.lenient) this.#spendControl(1);
       return;
     }
     this.#remove(stream);
@@ -410,6 +447,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     if (id !== 0) throw protocol("SETTINGS on a stream");
     if ((flags & Flag.Ack) !== 0) {
       if (payload.length !== 0) throw frameSize("SETTINGS");
+      this.#spendControl(1);
       if (!this.peer.seen) throw protocol("SETTINGS must be first");
       return;
     }
@@ -433,7 +471,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   #onPing(flags: number, id: number, payload: Buffer): void {
     if (id !== 0) throw protocol("PING on a stream");
     if (payload.length !== 8) throw frameSize("PING");
-    this.#spendControl(1);
+    // Whoever measures the path sends one for what it receives.
+    if (!this.#sender.countAnswer()) this.#spendControl(1);
     if ((flags & Flag.Ack) !== 0) this.onPingAck(payload);
     else this.output.ping(payload, true);
   }
@@ -441,7 +480,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   #onWindowUpdate(id: number, payload: Buffer): void {
     if (payload.length !== 4) throw frameSize("WINDOW_UPDATE");
     const increment = read31(payload, 0);
-    if (!this.#sender.countUpdate()) this.#spendControl(1);
+    if (!this.#sender.countAnswer()) this.#spendControl(1);
     if (id === 0) {
       if (increment === 0) throw protocol("empty WINDOW_UPDATE");
       this.#sender.grant(increment);

@@ -1,4 +1,5 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
+import { ByteQueue } from "../message/byte_queue.ts";
 import { ErrorCode } from "./frame.ts";
 
 /** Counts bytes that are kept for peers which do not take them. */
@@ -19,7 +20,12 @@ export interface StreamSession {
   resetStream(stream: Stream, code: ErrorCode): void;
   /** Both directions may have ended. */
   settle(stream: Stream): void;
+  /** Calls `deliver` when the bytes at hand have been read. */
+  deliverLater(stream: Stream): void;
 }
+
+/** Content below this size waits for what follows in the same read: it is not worth a write of its own. */
+const SMALL = 1_024;
 
 /** One stream: its windows, what waits to be sent, and what was received but not yet wanted. */
 export abstract class Stream {
@@ -38,11 +44,13 @@ export abstract class Stream {
   /** Content that the peer announced, -1 for none, and what came of it. */
   expected = -1;
   received = 0;
-  readonly queue: Buffer[] = [];
+  /** What waits to be sent: the transport's own bytes during a call, copies behind it. */
+  readonly queue: SendQueue = new SendQueue();
   endQueued = false;
   trailersQueued: Buffer | null = null;
   #paused = false;
-  #held: Buffer[] = [];
+  /** Content that waits for the end of the read, or until it is wanted. */
+  readonly #held = new ByteQueue();
   #heldEnd = false;
   #heldTrailers: Buffer | null = null;
 
@@ -64,6 +72,8 @@ export abstract class Stream {
   abstract onReset(code: ErrorCode, byPeer: boolean): void;
   /** What was queued has been sent and the connection takes more. */
   abstract onDrained(): void;
+  /** Some of what was queued has been sent. */
+  abstract onProgress(): void;
 
   /** Sends content; false asks to wait for `onDrained`. The view is used or copied before this returns. */
   protected sendContent(view: Buffer | null, ended: boolean): boolean {
@@ -74,10 +84,8 @@ export abstract class Stream {
       this.session.memory.buffered += view.length;
     }
     if (this.session.pump(this)) return true;
-    // The last piece is the transport's memory: what is left of it must be kept.
-    if (view !== null && this.queue.length > 0) {
-      const last = this.queue.length - 1;
-      if (this.session.memory.admits(0)) this.queue[last] = Buffer.from(this.queue[last]);
+    if (this.queue.length > 0) {
+      if (this.session.memory.admits(0)) this.queue.own();
       else this.session.resetStream(this, ErrorCode.EnhanceYourCalm);
     }
     return false;
@@ -95,38 +103,38 @@ export abstract class Stream {
   receive(view: Buffer, ended: boolean): void {
     this.received += view.length;
     if (ended) this.remoteEnded = true;
-    if (this.#paused) {
-      if (!this.session.memory.admits(view.length)) {
-        this.session.resetStream(this, ErrorCode.EnhanceYourCalm);
-        this.session.consumed(this, view.length);
-        return;
-      }
-      this.#held.push(Buffer.from(view));
-      this.session.memory.buffered += view.length;
-      this.#heldEnd ||= ended;
+    const small = !ended && view.length < SMALL;
+    if (!this.#paused && !small && this.#held.length === 0) {
+      const { length } = view;
+      this.onContent(view, ended);
+      this.session.consumed(this, length);
+      if (ended) this.session.settle(this);
       return;
     }
-    const { length } = view;
-    this.onContent(view, ended);
-    this.session.consumed(this, length);
-    if (ended) this.session.settle(this);
+    if (!this.session.memory.admits(view.length)) {
+      this.session.resetStream(this, ErrorCode.EnhanceYourCalm);
+      this.session.consumed(this, view.length);
+      return;
+    }
+    this.#held.add(view);
+    this.session.memory.buffered += view.length;
+    this.#heldEnd ||= ended;
+    if (this.#paused) return;
+    if (small) this.session.deliverLater(this);
+    else this.deliver();
   }
 
   /** For the connection: the peer's direction ends without content. */
   receiveEnd(trailers: Buffer | null): void {
     this.remoteEnded = true;
-    if (this.#paused) {
-      this.#heldEnd = true;
-      this.#heldTrailers = trailers;
-      return;
-    }
-    this.#deliverEnd(trailers);
+    this.#heldEnd = true;
+    this.#heldTrailers = trailers;
+    if (!this.#paused) this.deliver();
   }
 
-  #deliverEnd(trailers: Buffer | null): void {
-    if (trailers !== null && trailers.length > 0) this.onTrailers(trailers);
-    else this.onContent(null, true);
-    this.session.settle(this);
+  /** Whether something that was received has not been delivered. */
+  get undelivered(): boolean {
+    return this.#held.length > 0 || this.#heldEnd;
   }
 
   /** Whether delivery waits for `resumeReceiving`. */
@@ -142,8 +150,13 @@ export abstract class Stream {
   /** Delivers what was kept, and what follows. */
   protected resumeReceiving(): void {
     this.#paused = false;
-    while (!this.#paused && this.#held.length > 0) {
-      const view = this.#held.shift()!;
+    this.deliver();
+  }
+
+  /** Hands over what is kept, as long as it is wanted. */
+  deliver(): void {
+    while (!this.#paused && !this.closed && this.#held.length > 0) {
+      const view = this.#held.take()!;
       this.session.memory.buffered -= view.length;
       const ended = this.#heldEnd && this.#held.length === 0 && this.#heldTrailers === null;
       if (ended) this.#heldEnd = false;
@@ -151,23 +164,78 @@ export abstract class Stream {
       this.session.consumed(this, view.length);
       if (ended) this.session.settle(this);
     }
-    if (this.#paused || !this.#heldEnd) return;
+    if (this.#paused || this.closed || !this.#heldEnd) return;
     this.#heldEnd = false;
     const trailers = this.#heldTrailers;
     this.#heldTrailers = null;
-    this.#deliverEnd(trailers);
+    if (trailers !== null && trailers.length > 0) this.onTrailers(trailers);
+    else this.onContent(null, true);
+    this.session.settle(this);
   }
 
   /** For the connection: the stream is over; gives memory back. Returns the bytes received in vain. */
   release(): number {
     this.closed = true;
-    let vain = 0;
-    for (const piece of this.#held) vain += piece.length;
-    this.session.memory.buffered -= vain;
-    for (const piece of this.queue) this.session.memory.buffered -= piece.length;
-    this.#held = [];
+    const vain = this.#held.length;
+    this.session.memory.buffered -= vain + this.queue.length;
+    this.#held.clear();
     this.#heldEnd = false;
-    this.queue.length = 0;
+    this.queue.clear();
     return vain;
+  }
+}
+
+/** Bytes that wait to be sent: first those that were copied, then at most one view of the transport's. */
+export class SendQueue {
+  readonly #copies = new ByteQueue();
+  /** The piece being sent, and whether it is the transport's: then nothing is behind it. */
+  #front: Buffer | null = null;
+  #borrowed = false;
+  #view: Buffer | null = null;
+
+  get length(): number {
+    return (this.#front?.length ?? 0) + this.#copies.length + (this.#view?.length ?? 0);
+  }
+
+  /** Takes a view that must be sent, or copied by `own`, before the call ends. */
+  push(view: Buffer): void {
+    this.own();
+    this.#view = view;
+  }
+
+  /** Copies what is still the transport's. */
+  own(): void {
+    if (this.#front !== null && this.#borrowed) {
+      this.#copies.add(this.#front);
+      this.#front = null;
+    }
+    if (this.#view !== null) this.#copies.add(this.#view);
+    this.#view = null;
+  }
+
+  /** Up to `most` bytes from the front; null when there are none. */
+  take(most: number): Buffer | null {
+    if (this.#front === null) {
+      this.#front = this.#copies.take();
+      this.#borrowed = this.#front === null;
+      if (this.#borrowed) {
+        this.#front = this.#view;
+        this.#view = null;
+      }
+    }
+    const piece = this.#front;
+    if (piece === null) return null;
+    if (piece.length <= most) {
+      this.#front = null;
+      return piece;
+    }
+    this.#front = piece.subarray(most);
+    return piece.subarray(0, most);
+  }
+
+  clear(): void {
+    this.#copies.clear();
+    this.#front = null;
+    this.#view = null;
   }
 }

@@ -20,6 +20,8 @@ interface Waiting {
   readonly user: UpstreamUser;
   /** Never a connection that has served before. */
   readonly fresh: boolean;
+  /** Openings begun before it began to wait. */
+  readonly since: number;
   readonly http1Only: boolean;
 }
 
@@ -40,6 +42,8 @@ export class EndpointPool {
   readonly #owners = new Map<Opening, UpstreamUser>();
   #limits: PoolLimits;
   #draining = false;
+  /** Connections opened so far. */
+  #opened = 0;
   /** With "auto": what the last handshake settled on. */
   #settled: "http1" | "http2" | null;
 
@@ -59,6 +63,11 @@ export class EndpointPool {
 
   set limits(limits: PoolLimits) {
     this.#limits = limits;
+  }
+
+  /** Milliseconds that a connection may take to open. */
+  get connectTimeout(): number {
+    return this.#limits.connectTimeout;
   }
 
   get connections(): number {
@@ -92,8 +101,11 @@ export class EndpointPool {
     // A new connection may need the place of one that has nothing to do.
     if (fresh && this.connections >= this.#limits.maxConnections) this.#idle.shift()?.destroy();
     const http1Only = user.upgrade !== "";
-    if (!http1Only && this.#http2.size > 0 && this.#giveStream(user, fresh)) return "given";
-    const position = this.#waiting.push({ user, fresh, http1Only });
+    const mayOpen = this.connections < this.#limits.maxConnections;
+    if (!http1Only && this.#http2.size > 0 && this.#giveStream(user, fresh && mayOpen)) {
+      return "given";
+    }
+    const position = this.#waiting.push({ user, fresh, http1Only, since: this.#opened });
     const capacity = () => this.#expected();
     if (position > capacity() && this.connections < this.#limits.maxConnections) {
       this.#open(http1Only);
@@ -129,6 +141,14 @@ export class EndpointPool {
   /** The endpoint left the configuration: idle connections end now, busy ones after their exchange. */
   drain(): void {
     this.#draining = true;
+    // Nobody else can give those a connection who have one opened for them alone.
+    for (const [opening, user] of this.#owners) {
+      this.#owners.delete(opening);
+      this.#openings.delete(opening);
+      opening.cancel();
+      this.#closed();
+      user.onUpstreamFailure("connect_failed", false);
+    }
     for (const connection of this.#idle.splice(0)) connection.destroy();
     for (const connection of this.#http2) connection.retire();
     if (this.#waiting.length > 0) return;
@@ -154,6 +174,7 @@ export class EndpointPool {
     if (speaksHttp2) {
       const upstream = new Http2Upstream(connection, this, this.#context, maxRequests);
       upstream.retireAt = retireAt;
+      upstream.number = opening.number;
       connection.events = upstream;
       this.#http2.add(upstream);
       upstream.start();
@@ -220,7 +241,8 @@ export class EndpointPool {
   onStreamsFree(connection: Http2Upstream): void {
     while (connection.available) {
       const position = this.#waiting.findIndex((waiting) =>
-        !waiting.http1Only && (!waiting.fresh || connection.served === 0)
+        !waiting.http1Only &&
+        (!waiting.fresh || connection.served === 0 || connection.number > waiting.since)
       );
       if (position < 0) break;
       const [{ user }] = this.#waiting.splice(position, 1);
@@ -281,6 +303,7 @@ export class EndpointPool {
       this,
       this.#context,
     );
+    opening.number = ++this.#opened;
     this.#openings.add(opening);
     if (owner !== undefined) this.#owners.set(opening, owner);
     opening.start();

@@ -115,7 +115,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   #sent(flowing: boolean): boolean {
     if (this.#state === State.Waiting) {
-      this.deadline = this.#requestEnded
+      this.deadline = this.#requestEnded || this.#user?.upgrade !== ""
         ? this.#ticker.now + LIMIT.responseHead
         : flowing
         ? Infinity
@@ -185,8 +185,9 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   onDeadline(): void {
     if (this.#state === State.Idle) this.destroy();
-    else if (this.#state === State.Waiting && this.#requestEnded) this.#fail("response_timeout");
-    else this.#fail("upstream_stalled");
+    else if (this.#state === State.Waiting && (this.#requestEnded || this.#user?.upgrade !== "")) {
+      this.#fail("response_timeout");
+    } else this.#fail("upstream_stalled");
   }
 
   #readHead(view: Buffer): void {

@@ -48,8 +48,14 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
   tickerSlot = -1;
   /** Ticker time after which it takes no further exchange. */
   retireAt = Infinity;
+  /** Its place in the order in which its pool opened connections. */
+  number = 0;
   /** Exchanges that it has taken. */
   served = 0;
+  /** Ticker time of the last sign of life. */
+  lastReceived = 0;
+  /** The connection itself has ended, not only streams of it. */
+  lost = false;
   readonly #connection: Connection;
   readonly #owner: Http2Owner;
   readonly #context: PoolContext;
@@ -72,6 +78,8 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
       section,
       streamWindow: LIMIT.streamWindow,
       connectionWindow: LIMIT.connectionWindow,
+      creditsOnReceipt: true,
+      lenient: true,
       maxBlock: 2 * LIMIT.headBytes,
       maxContinuations: LIMIT.continuations,
       settings: SETTINGS,
@@ -148,10 +156,11 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
   destroy(): void {
     if (this.#gone) return;
     if (!this.failed) {
-      this.failed = true;
+      this.stopReading();
       this.output.goAway(0, ErrorCode.NoError, "");
       this.output.flush();
     }
+    this.output.close();
     this.#leave();
     this.#connection.end();
     this.#connection.close();
@@ -169,6 +178,7 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
   }
 
   onData(view: Buffer): void {
+    this.lastReceived = this.#context.ticker.now;
     this.receive(view);
   }
 
@@ -183,7 +193,8 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
 
   onClose(): void {
     if (this.#gone) return;
-    this.failed = true;
+    this.lost = true;
+    this.stopReading();
     this.output.close();
     this.#leave();
     this.dropStreams(ErrorCode.InternalError);
@@ -208,10 +219,8 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
   protected onSection(id: number, ended: boolean): void {
     if (this.isIdle(id)) this.protocolError("HEADERS on an idle stream");
     const stream = this.streams.get(id);
-    if (stream === undefined) {
-      if (!this.wasResetByUs(id)) this.closedStream();
-      return;
-    }
+    // Its user has gone; the backend may not know yet.
+    if (stream === undefined) return;
     if (stream.remoteEnded) {
       this.resetStream(stream, ErrorCode.StreamClosed);
       return;
@@ -256,6 +265,7 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
   }
 
   protected onSettings(): void {
+    if (this.peer.push === true) this.protocolError("SETTINGS_ENABLE_PUSH of a server");
     this.#owner.onStreamsFree(this);
   }
 

@@ -11,7 +11,7 @@ import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_s
 export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadlined {
   deadline = Infinity;
   tickerSlot = -1;
-  readonly reused: boolean;
+  reused: boolean;
   readonly method: string;
   /** Whether the final head has come. */
   answered = false;
@@ -19,6 +19,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   #user: UpstreamUser | null;
   #interims = 0;
   #anyBytes = false;
+  readonly #startedAt: number;
   #failure: UpstreamFailure | null = null;
 
   constructor(
@@ -34,6 +35,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     this.#user = user;
     this.method = user.upstreamMethod;
     this.reused = reused;
+    this.#startedAt = connection.ticker.now;
     connection.ticker.add(this);
   }
 
@@ -113,6 +115,9 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   }
 
   onReset(code: ErrorCode, byPeer: boolean): void {
+    // A reset of the stream is an answer of a kind: only a connection that closes leaves it open whether
+    // the backend has seen the request.
+    if (!this.#connection.lost) this.reused = false;
     const failure = this.#failure ??
       (!byPeer
         ? "upstream_protocol"
@@ -133,8 +138,16 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     this.#user?.onUpstreamDrain();
   }
 
+  onProgress(): void {
+    if (!this.answered && this.deadline !== Infinity && !this.endQueued) {
+      this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    }
+  }
+
   onDeadline(): void {
     this.#failure = this.answered || !this.endQueued ? "upstream_stalled" : "response_timeout";
+    // Without any sign of life since then the others would only wait in vain too.
+    if (this.#connection.lastReceived <= this.#startedAt) this.#connection.retire();
     this.session.resetStream(this, ErrorCode.Cancel);
   }
 

