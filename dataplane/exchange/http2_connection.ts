@@ -55,7 +55,6 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   #draining = false;
   /** The first GOAWAY is out, the last is not. */
   #awaitingPing = false;
-  #peerEnded = false;
   /** A frame or field section has begun and is not complete. */
   #slow = false;
   #readingPaused = false;
@@ -143,7 +142,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   }
 
   onEnd(): void {
-    this.#peerEnded = true;
+    this.endPeer();
     if (this.streams.size === 0) this.#end();
   }
 
@@ -291,7 +290,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   protected onStreamGone(stream: Http2Stream): void {
     stream.gone();
     if (this.streams.size > 0 || this.failed) return;
-    if (this.#peerEnded || (this.#draining && !this.#awaitingPing)) this.#end();
+    if (this.peerEnded || (this.#draining && !this.#awaitingPing)) this.#end();
     else {this.deadline = this.engine.ticker.now +
         (this.#draining ? LIMIT.drainLingering : LIMIT.idle);}
   }

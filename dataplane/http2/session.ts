@@ -90,6 +90,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   #dataEnds = false;
   #dataLength = 0;
   #dataContent = 0;
+  #peerEnded = false;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -195,7 +196,22 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   pump(stream: Stream): boolean {
-    return this.#sender.pump(stream as S);
+    const done = this.#sender.pump(stream as S);
+    // A peer that has ended its side can open no window: what waits for one waits in vain.
+    if (!done && this.#peerEnded && !this.output.blocked && !stream.closed) {
+      this.resetStream(stream, ErrorCode.Cancel);
+    }
+    return done;
+  }
+
+  /** The peer sends no more. */
+  protected endPeer(): void {
+    this.#peerEnded = true;
+    for (const stream of [...this.streams.values()]) if (stream.queue.length > 0) this.pump(stream);
+  }
+
+  protected get peerEnded(): boolean {
+    return this.#peerEnded;
   }
 
   consumed(stream: Stream, bytes: number): void {

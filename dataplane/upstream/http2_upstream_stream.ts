@@ -96,14 +96,26 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     else if (complete) this.#connection.leaveStream(this, ErrorCode.Cancel);
   }
 
+  /** Content before the head is an error, whatever follows in the same read. */
+  override receive(view: Buffer, ended: boolean): void {
+    if (this.#isEarly()) this.session.consumed(this, view.length);
+    else super.receive(view, ended);
+  }
+
+  override receiveEnd(trailers: Buffer | null): void {
+    if (!this.#isEarly()) super.receiveEnd(trailers);
+  }
+
+  #isEarly(): boolean {
+    if (this.answered) return false;
+    this.#failure = "upstream_protocol";
+    this.session.resetStream(this, ErrorCode.ProtocolError);
+    return true;
+  }
+
   protected onContent(view: Buffer | null, ended: boolean): void {
     const user = this.#user;
     this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
-    if (!this.answered) {
-      this.#failure = "upstream_protocol";
-      this.session.resetStream(this, ErrorCode.ProtocolError);
-      return;
-    }
     if (ended) this.#over();
     user?.onResponseBody(view, ended, false);
   }
