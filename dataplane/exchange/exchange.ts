@@ -39,6 +39,8 @@ const FAILURE_STATUS: Readonly<Record<UpstreamFailure, number>> = {
 /** Status logged for a client that left before its answer; never sent. */
 const CLIENT_GONE = 499;
 const WEBSOCKET = "websocket";
+/** Trailers of a call whose time is over: DEADLINE_EXCEEDED. */
+const GRPC_DEADLINE = Buffer.from("grpc-status: 4\r\ngrpc-message: request_timeout\r\n");
 
 const enum Phase {
   Idle,
@@ -340,7 +342,11 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.fail(503, "pending_timeout");
     } else if (this.#phase === Phase.Answering) {
       this.#leaveUpstream();
-      this.#downstream.cut();
+      const generation = this.#generation;
+      // A gRPC client is told in its own way; to others only a cut says that the answer is not complete.
+      if (this.#grpc) this.#downstream.sendTrailers(GRPC_DEADLINE);
+      else this.#downstream.cut();
+      if (generation !== this.#generation) return;
       this.#finish(this.#status, "request_timeout");
     } else this.fail(504, "request_timeout");
   }

@@ -151,6 +151,8 @@ export class HpackDecoder {
 
 function take(entry: FieldEntry, section: FieldSection): void {
   const { line, nameLength, valueLength, id, pseudo, malformed } = entry;
-  copy(line, 0, nameLength + valueLength + LINE_OVERHEAD, section.buffer, section.at);
+  if (!section.tooLarge) {
+    copy(line, 0, nameLength + valueLength + LINE_OVERHEAD, section.buffer, section.at);
+  }
   section.take(nameLength, valueLength, id, pseudo, malformed);
 }

@@ -49,7 +49,10 @@ export function readRequest(
   framing.unsized = !ended && framing.contentLength < 0 && !tunnel;
   const protocol = section.value(Pseudo.Protocol).toLowerCase();
   if (!head.readFields()) return "refused";
-  if (tunnel) head.upgrade = protocol;
+  if (tunnel) {
+    head.upgrade = protocol;
+    dropKey(head);
+  }
   return "request";
 }
 
@@ -122,6 +125,13 @@ function checkFields(section: FieldSection, head: RequestHead): boolean {
   } else if (authority !== "" && authority.toLowerCase() !== host.toLowerCase()) return false;
   if (cookies > 1) joinCookies(section, head);
   return true;
+}
+
+/** The handshake's key has no place here (RFC 8441 section 5); the backend gets one of our own. */
+function dropKey({ block }: RequestHead): void {
+  for (let i = 0; i < block.count; i++) {
+    if (block.name(i) === "sec-websocket-key") block.remove(i);
+  }
 }
 
 /** Cookie may come in pieces for the sake of compression; others know one field (section 8.2.3). */

@@ -380,7 +380,9 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     }
     this.output.reset(id, code);
     // Resets that the peer makes us send are as much work as those it sends itself (CVE-2025-8671).
-    if (code !== ErrorCode.NoError && code !== ErrorCode.Cancel) this.spendReset();
+    // Streams above the limit are opened in good faith before our settings arrive.
+    if (code === ErrorCode.RefusedStream) this.#spendControl(1);
+    else if (code !== ErrorCode.NoError && code !== ErrorCode.Cancel) this.spendReset();
   }
 
   /** Counts a reset against the peer. */

@@ -4,7 +4,7 @@ import { NEVER_IN_TRAILERS, shadowsProtected } from "./field_id.ts";
 import { HeaderBlock } from "./header_block.ts";
 
 /** Field lines that one trailer section may have. */
-const MAX_TRAILERS = 64;
+const MAX_TRAILERS = 128;
 
 const block = new HeaderBlock(MAX_TRAILERS);
 
