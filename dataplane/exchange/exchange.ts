@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
-import { type RequestAdditions, writeRequest } from "../http1/write_request.ts";
 import { grpcAnswer, refusalAnswer } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -13,28 +12,14 @@ import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/
 import type { Deadlined } from "../worker/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
-import { forwardedFields } from "./forwarded.ts";
+import { forwardHead } from "./forward_head.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
 import { record } from "./record.ts";
 import { Replay } from "./replay.ts";
 import { nextRequestId } from "./request_id.ts";
+import { FAILURE_STATUS, mayResend } from "./resend.ts";
 import { Routing } from "./routing.ts";
 import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
-
-/** Methods that may be sent again on a fresh connection (semantics of re-sending). */
-const RESENDABLE = new Set(["GET", "HEAD", "OPTIONS"]);
-
-const FAILURE_STATUS: Readonly<Record<UpstreamFailure, number>> = {
-  connect_failed: 502,
-  connect_timeout: 504,
-  upstream_tls: 502,
-  upstream_refused: 502,
-  upstream_reset: 502,
-  upstream_protocol: 502,
-  response_timeout: 504,
-  upstream_stalled: 504,
-  pending_timeout: 503,
-};
 
 /** Status logged for a client that left before its answer; never sent. */
 const CLIENT_GONE = 499;
@@ -52,18 +37,6 @@ const enum Phase {
   /** After a 101: bytes of another protocol flow both ways. */
   Tunnel,
 }
-
-/** What each request changes in what is added to its head; one object serves all of a worker's. */
-const additions = {
-  method: "",
-  path: null as string | null,
-  peerFields: new Uint8Array(0) as Uint8Array,
-  forwardedHost: "",
-  defaultHost: "",
-  requestId: "",
-  upgrade: "",
-  webSocketKey: "",
-} satisfies RequestAdditions;
 
 /**
  * One request and its answer: routes it, finds an endpoint and moves bytes both ways. The object is
@@ -92,7 +65,6 @@ export class Exchange implements UpstreamUser, Deadlined {
   #resent = false;
   #http2 = false;
   #grpc = false;
-  #webSocketKey = "";
   /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
   #queued = false;
   #queueDecides = false;
@@ -104,6 +76,8 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** Grows with each request: what sends may end it, and then this object may serve another already. */
   #generation = 0;
   #maxBody = 0;
+  /** Key of a WebSocket handshake that came without one, "" otherwise. */
+  webSocketKey = "";
   client = "";
   requestId = "";
   startedAt = 0;
@@ -290,7 +264,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
 
   onUpgraded(head: ResponseHead, rest: Buffer | null): void {
-    if (this.#webSocketKey !== "" && !acceptsWebSocket(head, this.#webSocketKey)) {
+    if (this.webSocketKey !== "" && !acceptsWebSocket(head, this.webSocketKey)) {
       this.fail(502, "upstream_protocol");
       return;
     }
@@ -322,7 +296,10 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
-    if (!this.#resent && !answered && this.#mayResend(failure, stream)) {
+    const { complete } = this.#replay;
+    const resend = !this.#resent && !answered &&
+      mayResend(failure, stream, this.routing.method, this.#hasBody, complete);
+    if (resend) {
       this.#resent = true;
       this.#engine.counters[GLOBAL.resent]++;
       const { routing } = this;
@@ -351,21 +328,6 @@ export class Exchange implements UpstreamUser, Deadlined {
     } else this.fail(504, "request_timeout");
   }
 
-  /**
-   * Without retry configuration a request goes out again, once and on a fresh connection, only if not a
-   * byte of it was written, if the backend proved that it did not process it, or if it is a safe method
-   * without a body whose reused connection closed before any byte of an answer.
-   */
-  #mayResend(failure: UpstreamFailure, stream: UpstreamStream | null): boolean {
-    if (stream === null) {
-      return failure === "connect_failed" || failure === "connect_timeout" ||
-        failure === "upstream_tls";
-    }
-    if (failure === "upstream_refused") return this.#replay.complete;
-    return failure === "upstream_reset" && stream.reused && !this.#hasBody &&
-      RESENDABLE.has(this.routing.method);
-  }
-
   #begin(head: RequestHead, body: Buffer | null, ended: boolean): void {
     this.startedAt = performance.now();
     this.#phase = Phase.Acquiring;
@@ -375,7 +337,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#http2 = head.version === Version.Http2;
     this.#grpc = head.grpc && this.#http2;
     this.upgrade = "";
-    this.#webSocketKey = "";
+    this.webSocketKey = "";
     this.#unsized = head.framing.unsized;
     this.#requestEnded = ended;
     this.#hasBody = head.hasBody;
@@ -405,21 +367,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
 
   #write(head: RequestHead): void {
-    const { routing } = this;
-    const { peer } = this.#downstream;
-    const forwarding = forwardedFields(head, peer, routing.decision.listener!);
-    if (forwarding !== null) this.client = forwarding.client;
-    this.upstreamMethod = this.upgrade === "" ? routing.method : "GET";
-    additions.method = this.upstreamMethod;
-    additions.path = routing.changedTarget();
-    additions.peerFields = forwarding === null ? peer.fields : forwarding.fields;
-    additions.forwardedHost = forwarding === null ? head.host : "";
-    additions.defaultHost = routing.endpoint!.label;
-    additions.requestId = head.requestIdIndex >= 0 ? "" : this.requestId;
-    additions.upgrade = this.upgrade;
-    if (this.upgrade === WEBSOCKET && this.#http2) this.#webSocketKey = webSocketKey();
-    additions.webSocketKey = this.#webSocketKey;
-    this.#head = writeRequest(head, additions);
+    this.upstreamMethod = this.upgrade === "" ? this.routing.method : "GET";
+    if (this.upgrade === WEBSOCKET && this.#http2) this.webSocketKey = webSocketKey();
+    this.#head = forwardHead(head, this.#downstream.peer, this);
   }
 
   /** @param body first bytes of the body, null when `#replay` has them */
