@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
 
-/** Pieces below this size share a block. */
+/** Pieces below this size share a block, once there are several. */
 const SMALL = 2_048;
+/** A message of few pieces costs no block. */
+const FEW = 4;
 const BLOCK = 8_192;
 
 /**
@@ -23,7 +25,7 @@ export class ByteQueue {
   /** Takes a copy. */
   add(view: Uint8Array): void {
     this.#length += view.length;
-    if (view.length >= SMALL) {
+    if (view.length >= SMALL || (this.#block === null && this.#pieces.length < FEW)) {
       this.#close();
       this.#pieces.push(Buffer.from(view));
       return;
