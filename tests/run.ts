@@ -36,12 +36,10 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-const targets = Deno.args.length > 0
-  ? Deno.args
-  : [
-    ...["api", "common", "controller", "agent", "dataplane", "standalone"],
-    ...["tests/import_rule_test.ts", "tests/integration", "tests/adversarial", "tests/bench"],
-  ];
+const targets = Deno.args.length > 0 ? Deno.args : [
+  ...["api", "common", "controller", "agent", "dataplane", "standalone"],
+  ...["tests/import_rule_test.ts", "tests/integration", "tests/adversarial", "tests/bench"],
+];
 const folder = await Deno.makeTempDir({ prefix: "novaedge-test-" });
 try {
   const report = join(folder, "report.xml");
