@@ -447,6 +447,20 @@ const CONNECT: Field[] = [
   ["sec-websocket-version", "13"],
 ];
 
+Deno.test("bug: a request that its client's FIN cuts short ends at once, here and at the backend", () => {
+  const edge = http2Edge();
+  const client = frameClient(edge);
+  client.post(1);
+  client.data(1, "the beginning", false);
+  const backend = frameBackend(edge, 0);
+  assert.ok(edge.overload.buffered > 0);
+  client.connection.events.onEnd();
+  backend.read();
+  assert.deepEqual(backend.on(1).resets, [ErrorCode.Cancel]);
+  assert.equal(edge.overload.buffered, 0);
+  assert.ok(client.connection.ended);
+});
+
 Deno.test("bug: a key that the client made up does not go beside ours", () => {
   const edge = harness();
   const client = frameClient(edge);

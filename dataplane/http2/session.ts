@@ -207,7 +207,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   /** The peer sends no more. */
   protected endPeer(): void {
     this.#peerEnded = true;
-    for (const stream of [...this.streams.values()]) if (stream.queue.length > 0) this.pump(stream);
+    for (const stream of [...this.streams.values()]) {
+      // The rest of its message will never come.
+      if (!stream.remoteEnded) this.resetStream(stream, ErrorCode.Cancel);
+      else if (stream.queue.length > 0) this.pump(stream);
+    }
   }
 
   protected get peerEnded(): boolean {
