@@ -186,8 +186,8 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#answerStarted = true;
     const chunks = this.#version === Version.Http11;
     if (answer.unsized && !chunks) this.#closeAfter = true;
-    // A request that is still arriving cannot be followed by another.
-    if (ended && this.#state === State.Body) this.#closeAfter = true;
+    // A request that is still arriving cannot be followed by another, and the client must know it.
+    if (this.#state === State.Body) this.#closeAfter = true;
     return this.#sent(
       this.#output.sendHead(answer, chunks, this.#after(), body, ended, more),
     );
