@@ -141,9 +141,14 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     this.#connection.resume();
   }
 
+  /**
+   * The client has gone: it says CANCEL and GOAWAY while it lives, and without it no window opens any
+   * more and no content ends.
+   */
   onEnd(): void {
-    this.endPeer();
-    if (this.streams.size === 0) this.#end();
+    if (this.#ending) return;
+    this.onClose();
+    this.#connection.close();
   }
 
   onClose(): void {
@@ -290,7 +295,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   protected onStreamGone(stream: Http2Stream): void {
     stream.gone();
     if (this.streams.size > 0 || this.failed) return;
-    if (this.peerEnded || (this.#draining && !this.#awaitingPing)) this.#end();
+    if (this.#draining && !this.#awaitingPing) this.#end();
     else {this.deadline = this.engine.ticker.now +
         (this.#draining ? LIMIT.drainLingering : LIMIT.idle);}
   }

@@ -22,7 +22,14 @@ import { Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 import type { FakeConnection } from "../../tests/support/fake_transport.ts";
 import { type Field, frame } from "../../tests/support/http2_wire.ts";
 import { LIMIT } from "../config/defaults.ts";
-import { DEFAULT_WINDOW, ErrorCode, Flag, FrameType, Setting } from "../http2/frame.ts";
+import {
+  DEFAULT_WINDOW,
+  ErrorCode,
+  Flag,
+  FRAME_HEADER,
+  FrameType,
+  Setting,
+} from "../http2/frame.ts";
 
 const GRPC: Field = ["content-type", "application/grpc"];
 
@@ -72,7 +79,7 @@ Deno.test("a GET travels to an HTTP/1.1 backend and back", () => {
   assert.deepEqual(received.resets, []);
   assert.deepEqual(edge.log().map(({ status, reason }) => [status, reason]), [[200, "ok"]]);
   client.connection.events.onEnd();
-  client.endsWith(ErrorCode.NoError);
+  assert.ok(client.connection.closed);
   assertClean(edge, 1);
 });
 
@@ -229,6 +236,18 @@ Deno.test("an answer waits for the window of its stream and goes on", () => {
   assert.equal(client.on(1).body, "0123456789abcdefghij");
   assert.equal(client.on(1).ended, true);
   assert.equal(edge.overload.buffered, 0);
+});
+
+Deno.test("bug: windows that grow in one read are used together, not by a frame for each update", () => {
+  const edge = harness();
+  const client = stalledClient(edge);
+  client.get(1);
+  edge.upstream(0).receive(answer("0123456789"));
+  client.read();
+  const before = client.bytes;
+  client.send(windowFrame(1, 5), windowFrame(1, 5));
+  assert.equal(client.on(1).body, "0123456789");
+  assert.equal(client.bytes - before, FRAME_HEADER + 10);
 });
 
 Deno.test("streams share the window of the connection", () => {
@@ -458,7 +477,7 @@ Deno.test("bug: a request that its client's FIN cuts short ends at once, here an
   backend.read();
   assert.deepEqual(backend.on(1).resets, [ErrorCode.Cancel]);
   assert.equal(edge.overload.buffered, 0);
-  assert.ok(client.connection.ended);
+  assert.ok(client.connection.closed);
 });
 
 Deno.test("bug: a key that the client made up does not go beside ours", () => {
@@ -624,17 +643,50 @@ Deno.test("a client that goes away cancels all its streams at the backend", () =
   assertClean(edge, 1);
 });
 
-Deno.test("after the FIN of the client its requests are answered and the connection ends", () => {
-  const edge = harness();
+Deno.test("bug: a client that ends its side has gone, also while all its requests are whole", () => {
+  const edge = http2Edge();
   const client = frameClient(edge);
   client.get(1);
+  const backend = frameBackend(edge, 0);
   client.connection.events.onEnd();
-  if (!client.connection.ended) {
-    edge.upstream(0).receive(OK);
-    assert.equal(client.on(1).body, "ok");
+  backend.read();
+  assert.deepEqual(backend.on(1).resets, [ErrorCode.Cancel]);
+  assert.ok(client.connection.closed);
+  assertClean(edge, 1);
+});
+
+Deno.test("bug: of a request that is answered before its backend took all of it nothing is kept", async (t) => {
+  for (const ended of [true, false]) {
+    await t.step(ended ? "the client has sent it all" : "the client still sends", () => {
+      const edge = harness();
+      const client = frameClient(edge);
+      client.post(1);
+      const backend = edge.upstream(0);
+      backend.flowing = false;
+      client.data(1, "taken", false);
+      client.data(1, "kept", ended);
+      assert.equal(edge.overload.buffered, 4);
+      backend.receive(OK);
+      assert.equal(client.on(1).body, "ok");
+      assert.equal(edge.overload.buffered, 0);
+      assert.deepEqual(client.on(1).resets, ended ? [] : [ErrorCode.NoError]);
+      client.drain();
+      client.send(pingFrame(true, "draining"));
+      client.endsWith(ErrorCode.NoError);
+    });
   }
-  // Nothing can follow: waiting for another request would keep a dead connection.
-  assert.ok(client.connection.ended, "kept for another request");
+});
+
+Deno.test("bug: a backend that has answered need not take the rest of its request", () => {
+  const edge = http2Edge();
+  const client = frameClient(edge);
+  client.post(1);
+  const backend = frameBackend(edge, 0, [[Setting.InitialWindowSize, 1]]);
+  client.data(1, "content", true);
+  backend.headers(1, [[":status", "200"]], true);
+  assert.equal(client.on(1).status, 200);
+  assert.deepEqual(backend.on(1).resets, [ErrorCode.NoError]);
+  assert.equal(edge.overload.buffered, 0);
 });
 
 Deno.test("bug: an answer held for a slow client is not lost when the request ends after it", () => {

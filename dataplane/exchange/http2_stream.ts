@@ -142,6 +142,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#exchange = null;
     // The client is told that the rest of its request is not wanted (RFC 9113 section 8.1).
     if (!this.remoteEnded && !this.closed) this.#connection.leaveWhenSent(this);
+    // What was kept of the request has no reader any more.
+    if (this.receivingPaused) this.resumeReceiving();
   }
 
   /** The connection has taken the stream off. */

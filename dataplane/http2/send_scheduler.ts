@@ -31,6 +31,8 @@ export class SendScheduler<S extends Stream> {
   readonly #hooks: SendHooks<S>;
   readonly #waiting = new Set<S>();
   #window = DEFAULT_WINDOW;
+  /** Windows have grown since the last round. */
+  #granted = false;
   #answers = 1_000;
 
   constructor(output: FrameOutput, memory: MemoryAccount, hooks: SendHooks<S>) {
@@ -48,8 +50,18 @@ export class SendScheduler<S extends Stream> {
     return false;
   }
 
+  /**
+   * Windows that have grown are used. Once for all the updates of a read: a frame for each of them would
+   * be credited with an update of its own again, and frames would only become smaller
+   * (the silly window syndrome, RFC 1122 section 4.2.3.4).
+   */
+  pumpGranted(): void {
+    if (this.#granted) this.pumpAll();
+  }
+
   /** Lets every stream that waits send in turn, a frame at a time. */
   pumpAll(): void {
+    this.#granted = false;
     let progress = true;
     while (progress && this.#waiting.size > 0 && !this.#output.blocked) {
       progress = false;
@@ -82,7 +94,7 @@ export class SendScheduler<S extends Stream> {
   }
 
   /**
-   * The peer takes more on the connection.
+   * The peer takes more on the connection; used by `pumpGranted`.
    * @throws {ConnectionError} when the window grows above its maximum
    */
   grant(increment: number): void {
@@ -90,12 +102,12 @@ export class SendScheduler<S extends Stream> {
     if (this.#window > MAX_WINDOW) {
       throw new ConnectionError(ErrorCode.FlowControlError, "connection window above its maximum");
     }
-    this.pumpAll();
+    this.#granted = true;
   }
 
-  /** The peer takes more of a stream. */
-  granted(stream: S): void {
-    if (this.#waiting.has(stream)) this.pumpAll();
+  /** The peer takes more of one or all streams. */
+  streamsGranted(): void {
+    this.#granted = true;
   }
 
   #sendSome(stream: S, limit: number): void {

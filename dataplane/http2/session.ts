@@ -90,7 +90,6 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   #dataEnds = false;
   #dataLength = 0;
   #dataContent = 0;
-  #peerEnded = false;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -147,7 +146,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error.code, error.message);
     }
-    if (this.#undelivered.size === 0) return;
+    if (this.#undelivered.size > 0) this.#deliver();
+    this.#sender.pumpGranted();
+  }
+
+  #deliver(): void {
     const streams = [...this.#undelivered];
     this.#undelivered.clear();
     for (const stream of streams) stream.deliver();
@@ -196,26 +199,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   pump(stream: Stream): boolean {
-    const done = this.#sender.pump(stream as S);
-    // A peer that has ended its side can open no window: what waits for one waits in vain.
-    if (!done && this.#peerEnded && !this.output.blocked && !stream.closed) {
-      this.resetStream(stream, ErrorCode.Cancel);
-    }
-    return done;
-  }
-
-  /** The peer sends no more. */
-  protected endPeer(): void {
-    this.#peerEnded = true;
-    for (const stream of [...this.streams.values()]) {
-      // The rest of its message will never come.
-      if (!stream.remoteEnded) this.resetStream(stream, ErrorCode.Cancel);
-      else if (stream.queue.length > 0) this.pump(stream);
-    }
-  }
-
-  protected get peerEnded(): boolean {
-    return this.#peerEnded;
+    return this.#sender.pump(stream as S);
   }
 
   consumed(stream: Stream, bytes: number): void {
@@ -486,8 +470,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       }
     }
     this.output.settingsAck();
+    this.#sender.streamsGranted();
     this.onSettings();
-    this.#sender.pumpAll();
   }
 
   #onPing(flags: number, id: number, payload: Buffer): void {
@@ -517,7 +501,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     }
     stream.sendWindow += increment;
     if (stream.sendWindow > MAX_WINDOW) this.resetStream(stream, ErrorCode.FlowControlError);
-    else this.#sender.granted(stream);
+    else this.#sender.streamsGranted();
   }
 }
 

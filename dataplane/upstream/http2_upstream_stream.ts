@@ -184,7 +184,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   #over(): void {
     this.#user = null;
     this.deadline = Infinity;
-    if (!this.localEnded && !this.endQueued) this.#connection.leaveStream(this, ErrorCode.NoError);
+    if (!this.localEnded) this.#connection.leaveStream(this, ErrorCode.NoError);
   }
 
   #fail(failure: UpstreamFailure): void {

@@ -21,6 +21,13 @@ export async function restingSample(edge: Edge, at: number): Promise<Sample> {
   }
 }
 
+/** No request is open: connections may stay, bytes that were kept for a request may not. */
+export function checkStill({ at, buffered }: Sample, ledger: Ledger): void {
+  if (buffered !== 0) {
+    ledger.violate(`${buffered} bytes are buffered at rest, minute ${at.toFixed(1)}`);
+  }
+}
+
 /** All clients have left: nothing may be open, and nothing may have grown. */
 export function checkRest(before: Sample, after: Sample, ledger: Ledger): void {
   if (after.connections !== 0) ledger.violate(`${after.connections} client connections are open`);

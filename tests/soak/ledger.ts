@@ -15,6 +15,8 @@ export class Ledger {
   readonly violations: string[] = [];
   violationCount = 0;
   requests = 0;
+  /** The request that took longest, which shows what ends by a timer only. */
+  slowest = { milliseconds: 0, what: "" };
   readonly #posts = new Set<number>();
   readonly #byEnding = new Map<Ending, number>();
 
@@ -28,6 +30,10 @@ export class Ledger {
 
   count(ending: Ending): number {
     return this.#byEnding.get(ending) ?? 0;
+  }
+
+  lasted(milliseconds: number, what: () => string): void {
+    if (milliseconds > this.slowest.milliseconds) this.slowest = { milliseconds, what: what() };
   }
 
   violate(text: string): void {

@@ -12,7 +12,7 @@ import { Changer } from "./changes.ts";
 import { Crashes } from "./crashes.ts";
 import { pause } from "./dice.ts";
 import { startEdge } from "./edge_scene.ts";
-import { checkMemory, checkReasons, checkRest, restingSample } from "./final_checks.ts";
+import { checkMemory, checkReasons, checkRest, checkStill, restingSample } from "./final_checks.ts";
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { Links } from "./links.ts";
@@ -66,6 +66,7 @@ for (let i = 1; minutesSince() < flags.minutes; i++) {
   await gate.close();
   const sample = await takeSample(edge, minutesSince());
   samples.push(sample);
+  checkStill(sample, ledger);
   rows.push(rowOf(sample, ledger, changer.applied));
   progress(rows.at(-1)!.join("  "));
   gate.open();
@@ -88,6 +89,8 @@ if (deaths !== crashes.count) ledger.violate(`${deaths} workers died, ${crashes.
 printEndings(ledger);
 printReasons(reasons);
 printRows(rows);
+const { milliseconds, what } = ledger.slowest;
+print(`slowest request: ${(milliseconds / 1000).toFixed(1)} s, ${what}`);
 for (const toll of crashes.tolls) print(toll);
 printViolations(ledger);
 print();

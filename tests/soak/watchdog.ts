@@ -10,6 +10,7 @@ export async function watched<T>(
   request: Promise<T>,
   kill: () => void,
 ): Promise<T> {
+  const start = performance.now();
   const timer = setTimeout(() => {
     ledger.violate(`hang: ${what()}`);
     kill();
@@ -18,5 +19,6 @@ export async function watched<T>(
     return await request;
   } finally {
     clearTimeout(timer);
+    ledger.lasted(performance.now() - start, what);
   }
 }

@@ -8,9 +8,9 @@ import { UploadReader } from "./upload_reader.ts";
 
 /** Largest piece in which an answer's content is written. */
 const PIECE = 65_521;
-/** Most milliseconds between two pieces of a slow answer. */
+/** Most milliseconds of a pause within a slow answer, and how many there are. */
 const SLOW = 400;
-const SLOW_PIECES = 4;
+const SLOW_PAUSES = 4;
 
 /** A backend of HTTP/1.1 on bare sockets that does with each request what its target says. */
 export function http1Backend(ledger: Ledger): Promise<net.Server> {
@@ -95,10 +95,13 @@ class Connection {
     to: number,
     { id, framing, slow }: { id: number; framing: string; slow: boolean },
   ): Promise<void> {
-    const most = slow ? Math.ceil(to / SLOW_PIECES) : PIECE;
+    let nextPause = slow ? from : Infinity;
     for (let at = from; at < to && !this.#socket.destroyed;) {
-      const length = Math.min(to - at, most, PIECE);
-      if (slow && at < to) await pause(roll(0, SLOW));
+      const length = Math.min(to - at, PIECE);
+      if (at >= nextPause) {
+        nextPause += to / SLOW_PAUSES;
+        await pause(roll(0, SLOW));
+      }
       const flowing = this.#socket.write(this.#piece(id, at, length, framing));
       at += length;
       if (!flowing) await drained(this.#socket);
