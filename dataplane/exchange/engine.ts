@@ -3,9 +3,9 @@ import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
 import type { ExchangePool } from "./exchange_pool.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
-import type { TurnEnd } from "../net/turn_end.ts";
-import type { Overload } from "../worker/overload.ts";
-import type { Ticker } from "../worker/ticker.ts";
+import type { TurnEnd } from "../loop/turn_end.ts";
+import type { Overload } from "../loop/overload.ts";
+import type { Ticker } from "../loop/ticker.ts";
 
 /** What the exchanges of one worker share. */
 export interface Engine {

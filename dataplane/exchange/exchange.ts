@@ -9,7 +9,7 @@ import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { Reason } from "../observe/reasons.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { forwardHead } from "./forward_head.ts";

@@ -10,7 +10,7 @@ import { REFUSAL_STATUS, RequestHead, Version } from "../message/request_head.ts
 import type { ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
 import type { Reason } from "../observe/reasons.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import type { Exchange } from "./exchange.ts";

@@ -18,7 +18,7 @@ import { REFUSAL_STATUS, RequestHead } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import { trailerBlock, trailerLines } from "../message/trailers.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { Http2Stream } from "./http2_stream.ts";
 import { httpDate } from "./http_date.ts";

@@ -5,7 +5,7 @@ import { Stream } from "../http2/stream.ts";
 import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Http2Connection } from "./http2_connection.ts";

@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import { ByteQueue } from "../message/byte_queue.ts";
-import type { Overload } from "../worker/overload.ts";
+import type { Overload } from "../loop/overload.ts";
 
 /**
  * The body bytes of a request that may have to be sent again: those that wait for a connection, and,

@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { HeaderBlock } from "../message/header_block.ts";
 import { Budget } from "./budget.ts";
+import { type DataHost, DataReceiver } from "./data_receiver.ts";
 import type { FieldSection } from "./field_section.ts";
 import {
   ConnectionError,
@@ -83,13 +84,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   readonly #undelivered = new Set<S>();
   readonly #resets: Budget;
   readonly #control: Budget;
-  #receiveWindow: number;
-  #unreturned = 0;
-  /** The DATA frame being received: its stream, null when nobody wants it. */
-  #dataStream: S | null = null;
-  #dataEnds = false;
-  #dataLength = 0;
-  #dataContent = 0;
+  readonly #content: DataReceiver<S>;
 
   constructor(options: SessionOptions) {
     this.options = options;
@@ -100,7 +95,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       sendTrailers: (stream, lines) => this.sendTrailerSection(stream, lines),
       settle: (stream) => this.settle(stream),
     });
-    this.#receiveWindow = options.connectionWindow;
+    this.#content = new DataReceiver(
+      this.#contentHost(),
+      options.connectionWindow,
+      options.creditsOnReceipt,
+    );
     const { now } = options.clock;
     this.#resets = new Budget(...RESETS, now);
     this.#control = new Budget(...CONTROL, now);
@@ -168,7 +167,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** Whether a frame or field section has begun and is not complete. */
   get withinMessage(): boolean {
-    return this.#sections.stream !== 0 || (this.#reader.withinFrame && this.#dataStream === null);
+    return this.#sections.stream !== 0 || (this.#reader.withinFrame && !this.#content.receiving);
   }
 
   /** The peer takes bytes again. */
@@ -203,7 +202,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   consumed(stream: Stream, bytes: number): void {
-    if (!this.options.creditsOnReceipt) this.#credit(bytes);
+    this.#content.used(bytes);
     if (stream.closed || stream.remoteEnded) return;
     stream.unreturned += bytes;
     if (stream.unreturned * 2 < this.options.streamWindow) return;
@@ -286,68 +285,35 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   onDataFrame(id: number, flags: number, length: number): void {
     if (this.#sections.stream !== 0) throw protocol("frame within a field section");
     if (!this.peer.seen) throw protocol("SETTINGS must be first");
-    if (id === 0) throw protocol("DATA on stream 0");
-    if (this.isIdle(id)) throw protocol("DATA on an idle stream");
-    if (length > this.#receiveWindow) {
-      throw new ConnectionError(ErrorCode.FlowControlError, "connection window exceeded");
-    }
-    this.#receiveWindow -= length;
-    if (this.options.creditsOnReceipt) this.#credit(length);
-    this.#dataEnds = (flags & Flag.EndStream) !== 0;
-    this.#dataLength = length;
-    this.#dataContent = 0;
-    this.#dataStream = null;
-    const stream = this.streams.get(id);
-    if (stream === undefined) {
-      this.#spendControl(1);
-      if (!this.options.lenient && !this.#resetByUs.has(id)) {
-        this.#sendReset(id, ErrorCode.StreamClosed);
-      } else if (this.#dataEnds) this.#resetByUs.delete(id);
-    } else if (stream.remoteEnded) this.resetStream(stream, ErrorCode.StreamClosed);
-    else if (length > stream.receiveWindow) this.resetStream(stream, ErrorCode.FlowControlError);
-    else {
-      stream.receiveWindow -= length;
-      this.#dataStream = stream;
-    }
+    this.#content.begin(id, flags, length);
   }
 
   onDataContent(view: Buffer, last: boolean): void {
-    const stream = this.#dataStream;
-    if (stream === null || stream.closed) return;
-    this.#dataContent += view.length;
-    const ended = last && this.#dataEnds;
-    const total = stream.received + view.length;
-    // Content that does not have the announced length must not pass as complete (section 8.1.1).
-    if (stream.expected >= 0 && (total > stream.expected || (ended && total < stream.expected))) {
-      if (!this.options.creditsOnReceipt) this.#credit(view.length);
-      this.resetStream(stream, ErrorCode.ProtocolError);
-    } else stream.receive(view, ended);
+    this.#content.content(view, last);
   }
 
   onDataFrameEnd(): void {
-    const stream = this.#dataStream;
-    this.#dataStream = null;
-    const rest = this.#dataLength - this.#dataContent;
-    // A frame without content that does not end anything is work for nothing.
-    if (this.#dataContent === 0 && !this.#dataEnds) this.#spendControl(2);
-    if (stream === null || stream.closed) {
-      // What nobody used is given back to the connection, or its window would shrink for ever.
-      if (!this.options.creditsOnReceipt) this.#credit(rest);
-      return;
-    }
-    if (rest > 0) this.consumed(stream, rest);
-    if (!this.#dataEnds || stream.remoteEnded) return;
-    if (stream.expected >= 0 && stream.received !== stream.expected) {
-      this.resetStream(stream, ErrorCode.ProtocolError);
-    } else stream.receiveEnd(null);
+    this.#content.end();
   }
 
-  #credit(bytes: number): void {
-    this.#unreturned += bytes;
-    if (this.#unreturned * 2 < this.options.connectionWindow || this.failed) return;
-    this.#receiveWindow += this.#unreturned;
-    this.output.windowUpdate(0, this.#unreturned);
-    this.#unreturned = 0;
+  #contentHost(): DataHost<S> {
+    return {
+      openWindow: (increment) => {
+        if (!this.failed) this.output.windowUpdate(0, increment);
+      },
+      isIdle: (id) => this.isIdle(id),
+      open: (id) => this.streams.get(id),
+      dataAfterEnd: (id, ended) => this.#dataAfterEnd(id, ended),
+      emptyData: () => this.#spendControl(2),
+      resetStream: (stream, code) => this.resetStream(stream, code),
+    };
+  }
+
+  #dataAfterEnd(id: number, ended: boolean): void {
+    this.#spendControl(1);
+    if (!this.options.lenient && !this.#resetByUs.has(id)) {
+      this.#sendReset(id, ErrorCode.StreamClosed);
+    } else if (ended) this.#resetByUs.delete(id);
   }
 
   #remove(stream: S): void {
@@ -355,8 +321,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.streams.delete(stream.id);
     this.#sender.forget(stream);
     // What was kept for it will not be used: the connection's window gets it back.
-    const vain = stream.release();
-    if (!this.options.creditsOnReceipt) this.#credit(vain);
+    this.#content.used(stream.release());
     this.onStreamGone(stream);
   }
 

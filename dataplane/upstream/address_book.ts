@@ -1,14 +1,5 @@
 import { isIP } from "node:net";
-
-/** What a name resolved to. */
-export interface Resolved {
-  readonly addresses: readonly string[];
-  /** Milliseconds for which the answer may be used. */
-  readonly ttl: number;
-}
-
-/** Asks the system; rejects when there is no answer. */
-export type Resolver = (name: string) => Promise<Resolved>;
+import type { Resolver } from "../net/resolver.ts";
 
 /** Longest and shortest use of an answer, in milliseconds, whatever its own TTL says. */
 const LONGEST = 300_000;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { AddressBook, type Resolved } from "./address_book.ts";
+import type { Resolved } from "../net/resolver.ts";
+import { AddressBook } from "./address_book.ts";
 
 interface Question {
   readonly name: string;

@@ -9,7 +9,7 @@ import { LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
 import { BodyKind, ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
-import type { Deadlined, Ticker } from "../worker/ticker.ts";
+import type { Deadlined, Ticker } from "../loop/ticker.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
 /** What a connection tells its pool. */

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { FakeConnection } from "../../tests/support/fake_transport.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
-import { Ticker } from "../worker/ticker.ts";
+import { Ticker } from "../loop/ticker.ts";
 import { Http1Upstream } from "./http1_upstream.ts";
 import type { UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 

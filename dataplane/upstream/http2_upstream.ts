@@ -15,7 +15,7 @@ import { HeaderBlock } from "../message/header_block.ts";
 import { ResponseHead } from "../message/response_head.ts";
 import { trailerBlock, trailerLines } from "../message/trailers.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import { Http2UpstreamStream } from "./http2_upstream_stream.ts";
 import type { PoolContext } from "./pool_context.ts";
 import type { UpstreamUser } from "./upstream_stream.ts";

@@ -3,7 +3,7 @@ import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
 import { hasNoContent, type ResponseHead } from "../message/response_head.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { Http2Upstream } from "./http2_upstream.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 

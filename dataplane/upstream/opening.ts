@@ -1,5 +1,5 @@
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
-import type { Deadlined } from "../worker/ticker.ts";
+import type { Deadlined } from "../loop/ticker.ts";
 import type { BackendTransport } from "./backend_transport.ts";
 import type { PoolContext } from "./pool_context.ts";
 import type { UpstreamFailure } from "./upstream_stream.ts";

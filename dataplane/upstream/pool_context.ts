@@ -1,7 +1,7 @@
 import type { Transport } from "../net/transport.ts";
-import type { TurnEnd } from "../net/turn_end.ts";
-import type { Overload } from "../worker/overload.ts";
-import type { Ticker } from "../worker/ticker.ts";
+import type { TurnEnd } from "../loop/turn_end.ts";
+import type { Overload } from "../loop/overload.ts";
+import type { Ticker } from "../loop/ticker.ts";
 import type { AddressBook } from "./address_book.ts";
 
 /** What pools of one worker share. */

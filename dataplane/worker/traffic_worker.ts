@@ -5,8 +5,8 @@ import type { Engine } from "../exchange/engine.ts";
 import { ExchangePool } from "../exchange/exchange_pool.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
-import { turn } from "../net/turn.ts";
-import { TurnEnd } from "../net/turn_end.ts";
+import { turn } from "../loop/turn.ts";
+import { TurnEnd } from "../loop/turn_end.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
@@ -14,10 +14,10 @@ import { explain } from "../router/explain.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
 import { IdleCollector } from "./idle_collector.ts";
-import { Overload } from "./overload.ts";
+import { Overload } from "../loop/overload.ts";
 import { Ports } from "./ports.ts";
 import { Tables } from "./tables.ts";
-import { TICK, Ticker } from "./ticker.ts";
+import { TICK, Ticker } from "../loop/ticker.ts";
 
 /** Ticks between two looks at slow-moving figures. */
 const SLOW_TICKS = 20;

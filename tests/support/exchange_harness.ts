@@ -17,16 +17,16 @@ import {
   PortTable,
 } from "../../dataplane/router/port_table.ts";
 import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
-import { Ticker } from "../../dataplane/worker/ticker.ts";
+import { Ticker } from "../../dataplane/loop/ticker.ts";
 import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
 import { ExchangePool } from "../../dataplane/exchange/exchange_pool.ts";
 import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
 import { peerOf } from "../../dataplane/exchange/peer.ts";
-import { TurnEnd } from "../../dataplane/net/turn_end.ts";
+import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
-import { Overload } from "../../dataplane/worker/overload.ts";
+import { Overload } from "../../dataplane/loop/overload.ts";
 
 /** One line of the access log. */
 export interface Line {

@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
-import { turn } from "../turn.ts";
+import { turn } from "../../loop/turn.ts";
 import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
 
 /** Events receiver of a connection that nobody listens to any more. */

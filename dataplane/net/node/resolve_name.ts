@@ -1,5 +1,5 @@
 import dns from "node:dns";
-import type { Resolved } from "../../upstream/address_book.ts";
+import type { Resolved } from "../resolver.ts";
 
 /** Milliseconds for which an answer of the system's own files is used. */
 const LOCAL_TTL = 30_000;
