@@ -1,6 +1,8 @@
 /** Buffers of one worker, and bytes of each: room for a few batches on their way to the log. */
 const BUFFERS = 8;
 const BUFFER_SIZE = 256 * 1024;
+/** Buffers that are kept while nothing is on its way; more are needed only while the sink lags. */
+const KEPT = 2;
 /** Most bytes that one UTF-16 unit takes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3;
 
@@ -8,8 +10,9 @@ const MAX_BYTES_PER_UNIT = 3;
 export type SendBuffer = (buffer: ArrayBuffer, length: number, lines: number) => void;
 
 /**
- * Carries batches of log lines to the main thread in a fixed set of buffers that travel there and back:
- * logging leaves no garbage, and when all are away the sink is behind and the batch is dropped and counted.
+ * Carries batches of log lines to the main thread in buffers that travel there and back: logging leaves
+ * next to no garbage. When the most that there may be are away, the sink is behind: the batch is dropped
+ * and counted.
  */
 export class LogBuffers {
   readonly #free: ArrayBuffer[] = [];
@@ -42,7 +45,9 @@ export class LogBuffers {
 
   /** A buffer came back. */
   recycle(buffer: ArrayBuffer): void {
-    if (buffer.byteLength === BUFFER_SIZE) this.#free.push(buffer);
+    if (buffer.byteLength !== BUFFER_SIZE) return;
+    if (this.#free.length < KEPT) this.#free.push(buffer);
+    else this.#made--;
   }
 
   #make(): ArrayBuffer | null {
