@@ -15,7 +15,7 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
   "dataplane/router": ["common", "proto"],
   "dataplane/balancer": ["common", "proto"],
   "dataplane/config": ["common"],
-  "dataplane/observe": ["common", "dataplane/config"],
+  "dataplane/observe": ["common", "dataplane/config", "dataplane/message"],
   "dataplane/loop": ["common", "dataplane/config"],
   "dataplane/net": ["common", "dataplane/loop"],
   "dataplane/upstream": [

@@ -27,10 +27,12 @@ export class TurnEnd {
 
   /** Flushes what is due. */
   run(): void {
-    const due = this.#due.splice(0);
-    for (const flushable of due) {
-      flushable.flushDue = false;
-      flushable.flush();
+    // What a flush writes may itself be flushed: frames become bytes of a connection.
+    while (this.#due.length > 0) {
+      for (const flushable of this.#due.splice(0)) {
+        flushable.flushDue = false;
+        flushable.flush();
+      }
     }
   }
 }

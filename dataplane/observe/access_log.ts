@@ -1,3 +1,5 @@
+import { ascii, copy } from "../message/bytes.ts";
+
 /** One request as the access log sees it. */
 export interface AccessRecord {
   readonly listener: string;
@@ -15,85 +17,172 @@ export interface AccessRecord {
   readonly milliseconds: number;
 }
 
-/** Where finished batches go; must not block. */
-export type LogSink = (text: string, lines: number) => void;
+/** Where lines are written: memory that leaves when it is full, and comes back. */
+export interface LogMemory {
+  /** Memory for the next lines; null while the sink is behind. */
+  take(): Uint8Array<ArrayBuffer> | null;
+  /** Takes the first `length` bytes of what `take` gave, or of a long line's own memory. */
+  send(bytes: Uint8Array<ArrayBuffer>, length: number, lines: number): void;
+}
 
-// deno-lint-ignore no-control-regex
-const UNSAFE = /["\\\u0000-\u001f\u007f-\uffff]/;
-/** Batches are handed over at this size at the latest. */
-const BATCH_CHARACTERS = 64 * 1024;
 const SECOND = 1000;
+/** Bytes that a line has beside the texts of its record. */
+const FIXED = 320;
+/** Most bytes of one UTF-16 unit: a JSON escape. */
+const ESCAPED = 6;
+/** Quoted names that are remembered; more start over. */
+const MEMO = 2_048;
 
-function quoted(text: string): string {
-  return UNSAFE.test(text) ? JSON.stringify(text) : `"${text}"`;
-}
+const LISTENER = ascii('Z","listener":');
+const METHOD = ascii(',"method":');
+const HOST = ascii(',"host":');
+const PATH = ascii(',"path":');
+const STATUS = ascii(',"status":');
+const REASON = ascii(',"reason":');
+const BYTES_IN = ascii(',"bytes_in":');
+const BYTES_OUT = ascii(',"bytes_out":');
+const DURATION = ascii(',"duration_ms":');
+const ROUTE = ascii(',"route":');
+const UPSTREAM = ascii(',"upstream":');
+const CLIENT = ascii(',"client":');
+const REQUEST_ID = ascii(',"request_id":');
+const END = ascii("}\n");
 
-/** Three digits by value. */
-const THREE = Array.from({ length: 1000 }, (_, value) => String(value).padStart(3, "0"));
+const QUOTE = 34;
+const BACKSLASH = 92;
+const encoder = new TextEncoder();
+const memo = new Map<string, Uint8Array>();
 
-/** Milliseconds with three decimals; turning whole numbers into text is much cheaper than fractions. */
-function durationText(milliseconds: number): string {
-  const micros = Math.round(milliseconds * 1000);
-  return `${Math.floor(micros / 1000)}.${THREE[micros % 1000]}`;
-}
-
-/** Names remembered in quoted form; more start over. */
-const MEMO = 512;
-const memo = new Map<string, string>();
-
-/** The quoted form of a text that comes again and again. */
-function quotedName(text: string): string {
-  const known = memo.get(text);
+/** The quoted form of a name that comes again and again. */
+function quotedName(name: string): Uint8Array {
+  const known = memo.get(name);
   if (known !== undefined) return known;
   if (memo.size >= MEMO) memo.clear();
-  const made = quoted(text);
-  memo.set(text, made);
+  const made = encoder.encode(JSON.stringify(name));
+  memo.set(name, made);
   return made;
 }
 
+function putBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
+  return copy(bytes, 0, bytes.length, out, at);
+}
+
+/** Writes a text as a JSON string. */
+function putText(text: string, out: Uint8Array, start: number): number {
+  let at = start;
+  out[at++] = QUOTE;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 32 || unit > 126 || unit === QUOTE || unit === BACKSLASH) {
+      return start + encoder.encodeInto(JSON.stringify(text), out.subarray(start)).written;
+    }
+    out[at++] = unit;
+  }
+  out[at++] = QUOTE;
+  return at;
+}
+
+/** Writes a whole number, of at least `least` digits. */
+function putNumber(value: number, least: number, out: Uint8Array, at: number): number {
+  let digits = least;
+  for (let limit = 10 ** least; value >= limit; limit *= 10) digits++;
+  let rest = value;
+  for (let i = digits - 1; i >= 0; i--) {
+    const less = Math.floor(rest / 10);
+    out[at + i] = 48 + (rest - less * 10);
+    rest = less;
+  }
+  return at + digits;
+}
+
 /**
- * Builds JSON lines off the hot path's I/O: a line is appended to a string, the string leaves in
- * batches. Never blocks: whoever writes the batches drops and counts what its sink cannot take.
+ * Writes JSON lines as bytes: strings would have to be joined, flattened and encoded, which costs several
+ * times as much. Never blocks: a line that finds no memory is dropped and counted.
  */
 export class AccessLog {
-  #batch = "";
+  readonly #memory: LogMemory;
+  #bytes: Uint8Array<ArrayBuffer> | null = null;
+  #at = 0;
   #lines = 0;
   #second = -1;
-  #secondText = "";
-  readonly #sink: LogSink;
+  /** The beginning of a line, up to the second. */
+  #beginning: Uint8Array = new Uint8Array();
+  /** Lines that found no memory. */
+  dropped = 0;
   enabled = true;
 
-  constructor(sink: LogSink) {
-    this.#sink = sink;
+  constructor(memory: LogMemory) {
+    this.#memory = memory;
   }
 
   /** @param now milliseconds since 1970 */
   add(record: AccessRecord, now: number): void {
+    const units = record.host.length + record.path.length + record.method.length +
+      record.listener.length + record.route.length + record.upstream.length +
+      record.client.length + record.requestId.length;
+    const most = FIXED + units * ESCAPED;
+    if (this.#bytes !== null && this.#bytes.length - this.#at < most) this.flush();
+    const bytes = this.#bytes ??= this.#memory.take();
+    if (bytes === null) {
+      this.dropped++;
+    } else if (bytes.length < most) {
+      // Longer than a whole batch: it travels in memory of its own.
+      const own = new Uint8Array(most);
+      this.#memory.send(own, this.#put(record, now, own, 0), 1);
+    } else {
+      this.#at = this.#put(record, now, bytes, this.#at);
+      this.#lines++;
+    }
+  }
+
+  /** Hands over what was written. */
+  flush(): void {
+    if (this.#lines === 0) return;
+    this.#memory.send(this.#bytes!, this.#at, this.#lines);
+    this.#bytes = null;
+    this.#at = 0;
+    this.#lines = 0;
+  }
+
+  #put(record: AccessRecord, now: number, out: Uint8Array, start: number): number {
     const second = Math.floor(now / SECOND);
     if (second !== this.#second) {
       this.#second = second;
-      this.#secondText = new Date(second * SECOND).toISOString().slice(0, 20);
+      this.#beginning = ascii(`{"time":"${new Date(second * SECOND).toISOString().slice(0, 20)}`);
     }
-    const millis = Math.floor(now - second * SECOND);
-    const padded = millis < 10 ? `00${millis}` : millis < 100 ? `0${millis}` : `${millis}`;
-    this.#batch +=
-      `{"time":"${this.#secondText}${padded}Z","listener":"${record.listener}","method":${
-        quotedName(record.method)
-      },"host":${quotedName(record.host)},"path":${
-        quoted(record.path)
-      },"status":${record.status},"reason":"${record.reason}","bytes_in":${record.bytesIn},"bytes_out":${record.bytesOut},"duration_ms":${
-        durationText(record.milliseconds)
-      },"route":"${record.route}","upstream":"${record.upstream}","client":"${record.client}","request_id":${
-        quoted(record.requestId)
-      }}\n`;
-    this.#lines++;
-    if (this.#batch.length >= BATCH_CHARACTERS) this.flush();
-  }
-
-  flush(): void {
-    if (this.#lines === 0) return;
-    this.#sink(this.#batch, this.#lines);
-    this.#batch = "";
-    this.#lines = 0;
+    // The duration as thousandths, which are whole numbers.
+    const micros = Math.round(record.milliseconds * 1000);
+    const millis = Math.floor(micros / 1000);
+    let at = putBytes(this.#beginning, out, start);
+    at = putNumber(Math.floor(now - second * SECOND), 3, out, at);
+    at = putBytes(LISTENER, out, at);
+    at = putBytes(quotedName(record.listener), out, at);
+    at = putBytes(METHOD, out, at);
+    at = putBytes(quotedName(record.method), out, at);
+    at = putBytes(HOST, out, at);
+    at = putBytes(quotedName(record.host), out, at);
+    at = putBytes(PATH, out, at);
+    at = putText(record.path, out, at);
+    at = putBytes(STATUS, out, at);
+    at = putNumber(record.status, 1, out, at);
+    at = putBytes(REASON, out, at);
+    at = putBytes(quotedName(record.reason), out, at);
+    at = putBytes(BYTES_IN, out, at);
+    at = putNumber(record.bytesIn, 1, out, at);
+    at = putBytes(BYTES_OUT, out, at);
+    at = putNumber(record.bytesOut, 1, out, at);
+    at = putBytes(DURATION, out, at);
+    at = putNumber(millis, 1, out, at);
+    out[at++] = 46;
+    at = putNumber(micros - millis * 1000, 3, out, at);
+    at = putBytes(ROUTE, out, at);
+    at = putBytes(quotedName(record.route), out, at);
+    at = putBytes(UPSTREAM, out, at);
+    at = putBytes(quotedName(record.upstream), out, at);
+    at = putBytes(CLIENT, out, at);
+    at = putText(record.client, out, at);
+    at = putBytes(REQUEST_ID, out, at);
+    at = putText(record.requestId, out, at);
+    return putBytes(END, out, at);
   }
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { logMemory } from "../../tests/support/log_memory.ts";
 import { AccessLog, type AccessRecord } from "./access_log.ts";
 import { humanAccessLog } from "./human_access_log.ts";
 
@@ -22,10 +23,10 @@ const RECORD: AccessRecord = {
 function lines(records: readonly AccessRecord[], now = 0): Record<string, unknown>[] {
   let text = "";
   let counted = 0;
-  const log = new AccessLog((batch, count) => {
+  const log = new AccessLog(logMemory((batch, count) => {
     text += batch;
     counted += count;
-  });
+  }));
   for (const record of records) log.add(record, now);
   log.flush();
   const found = text.split("\n");
@@ -96,7 +97,7 @@ Deno.test("any time gives a valid ISO time", () => {
 
 Deno.test("lines leave in batches, and an empty flush gives none", () => {
   const batches: number[] = [];
-  const log = new AccessLog((_batch, count) => void batches.push(count));
+  const log = new AccessLog(logMemory((_batch, count) => void batches.push(count)));
   log.flush();
   assert.deepEqual(batches, []);
   for (let i = 0; i < 1000; i++) log.add(RECORD, 0);
@@ -105,9 +106,43 @@ Deno.test("lines leave in batches, and an empty flush gives none", () => {
   assert.equal(batches.reduce((sum, count) => sum + count, 0), 1000);
 });
 
+Deno.test("numbers of any size are written as they are", () => {
+  const number = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.constantFrom(0, 9, 10, 99, 100, 999_999));
+  fc.assert(
+    fc.property(number, number, fc.double({ min: 0, max: 1e9, noNaN: true }), (a, b, ms) => {
+      const [line] = lines([{ ...RECORD, bytesIn: a, bytesOut: b, milliseconds: ms }]);
+      assert.deepEqual([line.bytes_in, line.bytes_out], [a, b]);
+      assert.equal(line.duration_ms, Math.round(ms * 1000) / 1000);
+    }),
+  );
+});
+
+Deno.test("a line longer than a batch is not cut, and comes behind those before it", () => {
+  const texts: string[] = [];
+  const log = new AccessLog(logMemory((text) => void texts.push(text), 2_048));
+  const long = 'é"'.repeat(5_000);
+  for (const path of ["/before", long, "/behind"]) log.add({ ...RECORD, path }, 0);
+  log.flush();
+  const found = texts.join("").trimEnd().split("\n").map((line) => JSON.parse(line).path);
+  assert.deepEqual(found, ["/before", long, "/behind"]);
+});
+
+Deno.test("lines that find no memory are dropped and counted, those before them are not", () => {
+  const given = [new Uint8Array(2_048)];
+  const sent: number[] = [];
+  const log = new AccessLog({
+    take: () => given.pop() ?? null,
+    send: (_bytes, _length, count) => void sent.push(count),
+  });
+  for (let i = 0; i < 100; i++) log.add(RECORD, 0);
+  log.flush();
+  assert.equal(sent.length, 1);
+  assert.equal(log.dropped, 100 - sent[0]);
+});
+
 Deno.test("lines for people say the same, one per request", () => {
   let batch = new Uint8Array();
-  const log = new AccessLog((text) => void (batch = new TextEncoder().encode(text)));
+  const log = new AccessLog(logMemory((text) => void (batch = new TextEncoder().encode(text))));
   log.add(RECORD, Date.UTC(2030, 0, 1, 2, 3, 4, 5));
   log.add({ ...RECORD, status: 404, reason: "no_route", upstream: "", path: "/x" }, 0);
   log.flush();

@@ -1,50 +1,39 @@
+import type { LogMemory } from "./access_log.ts";
+
 /** Buffers of one worker, and bytes of each: room for a few batches on their way to the log. */
 const BUFFERS = 8;
-const BUFFER_SIZE = 256 * 1024;
+const BUFFER_SIZE = 192 * 1024;
 /** Buffers that are kept while nothing is on its way; more are needed only while the sink lags. */
 const KEPT = 2;
-/** Most bytes that one UTF-16 unit takes in UTF-8. */
-const MAX_BYTES_PER_UNIT = 3;
 
 /** Hands a filled buffer to whoever writes the log; the buffer moves there and comes back. */
 export type SendBuffer = (buffer: ArrayBuffer, length: number, lines: number) => void;
 
 /**
- * Carries batches of log lines to the main thread in buffers that travel there and back: logging leaves
- * next to no garbage. When the most that there may be are away, the sink is behind: the batch is dropped
- * and counted.
+ * The memory of one worker's log lines, which travels to the main thread and back: logging leaves next
+ * to no garbage. When all that there may be is away, the sink is behind.
  */
-export class LogBuffers {
+export class LogBuffers implements LogMemory {
   readonly #free: ArrayBuffer[] = [];
-  readonly #encoder = new TextEncoder();
   readonly #send: SendBuffer;
   #made = 0;
-  dropped = 0;
 
   constructor(send: SendBuffer) {
     this.#send = send;
   }
 
-  /** Sends lines, or drops them when no buffer is free. */
-  write(text: string, lines: number): void {
+  take(): Uint8Array<ArrayBuffer> | null {
     const buffer = this.#free.pop() ?? this.#make();
-    if (buffer === null) {
-      this.dropped += lines;
-      return;
-    }
-    if (text.length * MAX_BYTES_PER_UNIT <= buffer.byteLength) {
-      const { written } = this.#encoder.encodeInto(text, new Uint8Array(buffer));
-      this.#send(buffer, written, lines);
-      return;
-    }
-    // A single line longer than a whole batch: it travels in memory of its own.
-    this.#free.push(buffer);
-    const bytes = this.#encoder.encode(text);
-    this.#send(bytes.buffer, bytes.length, lines);
+    return buffer === null ? null : new Uint8Array(buffer);
+  }
+
+  send(bytes: Uint8Array<ArrayBuffer>, length: number, lines: number): void {
+    this.#send(bytes.buffer, length, lines);
   }
 
   /** A buffer came back. */
   recycle(buffer: ArrayBuffer): void {
+    // A long line's own memory is not one of ours.
     if (buffer.byteLength !== BUFFER_SIZE) return;
     if (this.#free.length < KEPT) this.#free.push(buffer);
     else this.#made--;

@@ -28,15 +28,15 @@ const send = (message: FromWorker) => port.postMessage(message);
 
 const counters = countersOf(setup.counters, setup.index);
 const ticker = new Ticker();
-const transport = new NodeTransport();
 const slots = new Map<string, number>();
 const logBuffers = new LogBuffers((buffer, length, lines) =>
   port.postMessage({ type: "log", buffer, length, lines } satisfies FromWorker, [buffer])
 );
-const accessLog = new AccessLog((text, lines) => logBuffers.write(text, lines));
+const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 // Events that are ready now are handled before what setImmediate asks for.
 const turnEnd = new TurnEnd((run) => setImmediate(run));
+const transport = new NodeTransport(turnEnd);
 const tables = new Tables({
   transport,
   ticker,
@@ -91,7 +91,7 @@ setInterval(() => {
   accessLog.flush();
   if (++ticks % SLOW_TICKS !== 0) return;
   observeMemory();
-  counters[GLOBAL.logDropped] = logBuffers.dropped;
+  counters[GLOBAL.logDropped] = accessLog.dropped;
 }, TICK);
 
 function observeMemory(): void {

@@ -3,6 +3,7 @@ import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import { FakeConnection, FakeTransport } from "./fake_transport.ts";
 import type { TlsFacts } from "../../dataplane/net/transport.ts";
 import { AccessLog } from "../../dataplane/observe/access_log.ts";
+import { logMemory } from "./log_memory.ts";
 import { countersOf, countersSize, GLOBAL } from "../../dataplane/observe/counters.ts";
 import type {
   CompiledRule,
@@ -65,11 +66,9 @@ export class Harness {
 
   constructor(settings: ListenerSettings = PLAIN_LISTENER) {
     this.listener = new ListenerTable("ns/gw/l", settings);
-    const accessLog = new AccessLog((batch) => {
-      for (const line of batch.trimEnd().split("\n")) {
-        this.lines.push(JSON.parse(line));
-      }
-    });
+    const accessLog = new AccessLog(logMemory((text) => {
+      for (const line of text.trimEnd().split("\n")) this.lines.push(JSON.parse(line));
+    }));
     this.engine = {
       ticker: this.ticker,
       counters: this.counters,

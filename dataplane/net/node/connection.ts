@@ -1,6 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { turn } from "../../loop/turn.ts";
+import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
 
 /** Events receiver of a connection that nobody listens to any more. */
@@ -10,6 +11,9 @@ const NOBODY: ConnectionEvents = {
   onEnd() {},
   onClose() {},
 };
+
+/** Larger pieces are worth a call of their own as soon as they are there. */
+const SMALL = 16 * 1024;
 
 const CONNECTION = Symbol("connection");
 
@@ -42,7 +46,7 @@ export interface TlsParts {
 }
 
 /** A connection over a node:net or node:tls socket. */
-export class NodeConnection implements Connection {
+export class NodeConnection implements Connection, Flushable {
   events: ConnectionEvents = NOBODY;
   tls: TlsFacts | null = null;
   remoteAddress = "";
@@ -53,6 +57,16 @@ export class NodeConnection implements Connection {
   #tls: TlsParts | null = null;
   #error: Error | null = null;
   #closed = false;
+  flushDue = false;
+  readonly #turnEnd: TurnEnd;
+  /** A small piece that leaves at the end of the turn. */
+  #waiting: Uint8Array | null = null;
+  /** The socket collects what is written, until the end of the turn. */
+  #corked = false;
+
+  constructor(turnEnd: TurnEnd) {
+    this.#turnEnd = turnEnd;
+  }
 
   get localAddress(): string {
     return plainAddress(this.#raw?.localAddress ?? "");
@@ -104,19 +118,53 @@ export class NodeConnection implements Connection {
     this.#error ??= error;
   }
 
+  /**
+   * Small pieces leave at the end of the turn: the peers of all connections are then woken together, and
+   * neither the kernel nor we run with cold caches for each of them (a seventh of a request's cost).
+   */
   write(bytes: Uint8Array): boolean {
     if (this.#closed) return true;
-    return this.#socket!.write(bytes);
+    const socket = this.#socket!;
+    if (bytes.length > SMALL) {
+      this.flush();
+      return socket.write(bytes);
+    }
+    if (this.#waiting === null && !this.#corked) {
+      this.#waiting = bytes;
+      this.#turnEnd.add(this);
+      return !socket.writableNeedDrain;
+    }
+    if (!this.#corked) this.#cork(socket);
+    return socket.write(bytes);
   }
 
   writeBoth(first: Uint8Array, second: Uint8Array): boolean {
     if (this.#closed) return true;
+    this.flush();
     const socket = this.#socket!;
     socket.cork();
     socket.write(first);
     const flowing = socket.write(second);
     socket.uncork();
     return flowing;
+  }
+
+  /** Several small pieces of one turn leave in one call. */
+  #cork(socket: Socket): void {
+    this.#corked = true;
+    socket.cork();
+    socket.write(this.#waiting!);
+    this.#waiting = null;
+  }
+
+  /** For the turn's end, and for whatever must come behind what was written. */
+  flush(): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null && !this.#closed) this.#socket!.write(waiting);
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket!.uncork();
   }
 
   pause(): void {
@@ -128,11 +176,14 @@ export class NodeConnection implements Connection {
   }
 
   end(): void {
-    if (!this.#closed) this.#socket?.end();
+    if (this.#closed) return;
+    this.flush();
+    this.#socket?.end();
   }
 
   reset(): void {
     if (this.#closed) return;
+    this.flush();
     // A TLS socket cannot send RST itself.
     this.#raw?.resetAndDestroy();
     if (this.#raw !== this.#socket) this.#socket?.destroy();
@@ -144,6 +195,7 @@ export class NodeConnection implements Connection {
       this.#raw?.destroy();
       this.socketClose();
     } else {
+      this.flush();
       this.#socket.destroy();
       if (this.#raw !== this.#socket) this.#raw?.destroy();
     }

@@ -1,4 +1,5 @@
 import net from "node:net";
+import type { TurnEnd } from "../../loop/turn_end.ts";
 import type {
   BoundListener,
   Connection,
@@ -13,8 +14,15 @@ import { NodeTlsServer } from "./tls_server.ts";
 
 /** The portable transport, on node:net and node:tls. */
 export class NodeTransport implements Transport {
+  readonly #turnEnd: TurnEnd;
+
+  /** @param turnEnd when small pieces are written */
+  constructor(turnEnd: TurnEnd) {
+    this.#turnEnd = turnEnd;
+  }
+
   listen(options: ListenOptions): Promise<BoundListener> {
-    const server = createServer(options);
+    const server = createServer(options, this.#turnEnd);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       // Without a host the runtime takes every address of both families, or IPv4's where IPv6 is off.
@@ -42,7 +50,7 @@ export class NodeTransport implements Transport {
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
     });
-    const connection = new NodeConnection().from(options.host, options.port);
+    const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
     connection.events = options.events;
     if (tls === null) {
       connection.attach(socket, null);
@@ -72,18 +80,18 @@ export class NodeTransport implements Transport {
   }
 }
 
-function createServer(options: ListenOptions): net.Server {
+function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
   const accept = (connection: NodeConnection) => {
     connection.events = options.accept(connection);
   };
-  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls);
+  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, turnEnd);
   const proceed = (socket: net.Socket, address: string, port: number) => {
     if (handshakes !== null) {
       handshakes.accept(socket, address, port, accept);
       return;
     }
-    const connection = new NodeConnection().from(address, port);
+    const connection = new NodeConnection(turnEnd).from(address, port);
     connection.attach(socket, null);
     accept(connection);
   };

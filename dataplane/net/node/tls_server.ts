@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import tls from "node:tls";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
+import type { TurnEnd } from "../../loop/turn_end.ts";
 import { NodeConnection, type TlsParts } from "./connection.ts";
 import { openTls, peerChain, watchHandshake } from "./tls_socket.ts";
 
@@ -32,8 +33,11 @@ export class NodeTlsServer {
   readonly #servers = new WeakMap<TlsIdentity, Map<string, tls.Server>>();
   readonly #pending = new WeakMap<Socket, Pending>();
 
-  constructor(options: TlsServerOptions) {
+  readonly #turnEnd: TurnEnd;
+
+  constructor(options: TlsServerOptions, turnEnd: TurnEnd) {
     this.#options = options;
+    this.#turnEnd = turnEnd;
   }
 
   /** Begins the handshake on an accepted socket. */
@@ -129,7 +133,7 @@ export class NodeTlsServer {
         peerChain: choice.requestsCertificate ? peerChain(socket) : [],
       },
     };
-    const connection = new NodeConnection().from(address, port);
+    const connection = new NodeConnection(this.#turnEnd).from(address, port);
     connection.attach(socket, parts);
     onSecure(connection);
   }
