@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { copy, put, putHex } from "../message/bytes.ts";
-import { commit, reserve } from "../message/slab.ts";
+import { commit, reserve, reservedAt } from "../message/slab.ts";
 
 const LAST_CHUNK = "0\r\n";
 
@@ -16,7 +16,7 @@ export function writeChunk(
 ): Buffer {
   const length = data === null ? 0 : data.length;
   const out = reserve(length + (trailers === null ? 0 : trailers.length) + 32);
-  let at = 0;
+  let at = reservedAt();
   if (length > 0) {
     at = putHex(length, out, at);
     out[at++] = 13;

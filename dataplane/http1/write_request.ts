@@ -1,12 +1,13 @@
 import type { Buffer } from "node:buffer";
-import { copy, put } from "../message/bytes.ts";
+import { ascii, copy, put } from "../message/bytes.ts";
 import { copyFields, fieldsLength } from "../message/copy_fields.ts";
 import { FieldId, HOP_BY_HOP, SET_BY_US } from "../message/field_id.ts";
 import type { RequestHead } from "../message/request_head.ts";
-import { commit, reserve } from "../message/slab.ts";
+import { commit, reserve, reservedAt } from "../message/slab.ts";
 
 /** Room for what is added around copied bytes: version, framing, request id and names. */
 const OVERHEAD = 320;
+const VERSION = ascii(" HTTP/1.1\r\n");
 const SLASH = 47;
 const QUESTION = 63;
 
@@ -41,7 +42,7 @@ export function writeRequest(head: RequestHead, additions: RequestAdditions): Bu
     (path?.length ?? 0) * 3 + (head.host.length + defaultHost.length) + forwardedHost.length +
     method.length + peerFields.length + requestId.length + upgrade.length * 2 + OVERHEAD;
   const out = reserve(size);
-  let at = put(method, out, 0);
+  let at = put(method, out, reservedAt());
   out[at++] = 32;
   if (path !== null) at = put(path, out, at);
   else if (head.targetStart === head.targetEnd) out[at++] = SLASH;
@@ -49,7 +50,7 @@ export function writeRequest(head: RequestHead, additions: RequestAdditions): Bu
     if (buffer[head.targetStart] === QUESTION) out[at++] = SLASH;
     at = copy(buffer, head.targetStart, head.targetEnd, out, at);
   }
-  at = put(" HTTP/1.1\r\n", out, at);
+  at = copy(VERSION, 0, VERSION.length, out, at);
   const dropped = HOP_BY_HOP | SET_BY_US | (1 << FieldId.Trailer);
   at = copyFields(block, dropped | (head.absolute ? 1 << FieldId.Host : 0), out, at);
   if (head.absolute || head.host === "") at = putField("host: ", head.host || defaultHost, out, at);

@@ -1,14 +1,16 @@
 import type { Buffer } from "node:buffer";
-import { copy, put } from "../message/bytes.ts";
+import { ascii, copy, put } from "../message/bytes.ts";
 import { copyFields, fieldsLength } from "../message/copy_fields.ts";
 import { FieldId, HOP_BY_HOP } from "../message/field_id.ts";
 import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
 import type { ResponseHead } from "../message/response_head.ts";
-import { commit, reserve } from "../message/slab.ts";
+import { commit, reserve, reservedAt } from "../message/slab.ts";
 import { STATUS_TEXT } from "../message/status_text.ts";
 
 /** Bodies up to this size are copied behind the head, to leave in one write. */
 export const COALESCE_LIMIT = 4 * 1024;
+
+const VERSION = ascii("HTTP/1.1");
 
 /** How the connection goes on after a response. */
 export type AfterResponse = "keep" | "close" | "keep_1_0" | "upgrade";
@@ -37,7 +39,7 @@ export function writeResponse(
   );
   const unsized = head.status < 200 || head.status === 204 ? 1 << FieldId.ContentLength : 0;
   const hop = after === "upgrade" ? HOP_BY_HOP_BUT_UPGRADE : HOP_BY_HOP;
-  let at = put("HTTP/1.1", out, 0);
+  let at = copy(VERSION, 0, VERSION.length, out, reservedAt());
   at = copy(head.buffer, head.statusStart, head.statusEnd, out, at);
   at = copyFields(block, hop | unsized | (1 << FieldId.Trailer), out, at);
   if (chunked) at = put("transfer-encoding: chunked\r\n", out, at);
@@ -66,5 +68,5 @@ export function writeLocal(
   const text = `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ""}\r\ndate: ${date}\r\n${lines}` +
     `content-length: ${body.length}\r\n${CONNECTION[after]}\r\n${headOnly ? "" : body}`;
   const out = reserve(text.length);
-  return commit(out, put(text, out, 0));
+  return commit(out, put(text, out, reservedAt()));
 }

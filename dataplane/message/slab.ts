@@ -5,28 +5,33 @@ const SLAB_SIZE = 64 * 1024;
 
 let slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
 let used = 0;
-let shared = true;
+let start = 0;
 
 /**
- * Gives a buffer of at least `size` bytes to write into. The caller writes, then calls `commit` with
- * the length it used before anything else asks for memory. Memory is never handed out twice: what was
- * committed may stay in a socket's queue for as long as it takes.
+ * Gives a buffer with room for `size` bytes from `reservedAt()` on. The caller writes, then calls
+ * `commit` with the position behind what it wrote, before anything else asks for memory. Memory is never
+ * handed out twice: what was committed may stay in a socket's queue for as long as it takes.
  */
 export function reserve(size: number): Buffer {
   if (size > SLAB_SIZE / 2) {
-    shared = false;
+    start = 0;
     return Buffer.allocUnsafeSlow(size);
   }
-  shared = true;
   if (SLAB_SIZE - used < size) {
     slab = Buffer.allocUnsafeSlow(SLAB_SIZE);
     used = 0;
   }
-  return slab.subarray(used, used + size);
+  start = used;
+  return slab;
 }
 
-/** Keeps the first `length` bytes of what `reserve` gave and returns exactly those. */
-export function commit(buffer: Buffer, length: number): Buffer {
-  if (shared) used += length;
-  return buffer.subarray(0, length);
+/** Where the room begins that `reserve` gave. */
+export function reservedAt(): number {
+  return start;
+}
+
+/** Keeps what was written into the room that `reserve` gave, up to `end`, and returns exactly that. */
+export function commit(buffer: Buffer, end: number): Buffer {
+  if (buffer === slab) used = end;
+  return buffer.subarray(start, end);
 }
