@@ -40,7 +40,7 @@ const REFUSALS = {
 const QUESTION = 63;
 
 /** Paths as received, with whether they may be used as they are. */
-const paths = new TextCache(10, (path) => ({
+const paths = new TextCache(12, (path) => ({
   path: path || "/",
   canonical: isCanonical(path) || path === "*",
 }));

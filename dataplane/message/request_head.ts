@@ -50,7 +50,7 @@ const UNDERSCORE = 95;
 const SEMICOLON = 59;
 const PLUS = 43;
 
-const hosts = new TextCache(8, (host) => host);
+const hosts = new TextCache(12, (host) => host);
 
 /**
  * One request head, whichever protocol it came by: a target in origin form and field lines in HTTP/1.1

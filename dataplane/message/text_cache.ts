@@ -14,11 +14,14 @@ interface Entry<T> {
 
 /**
  * What is made of texts that come again and again in requests (hosts, paths), found by their bytes: a hit
- * costs less than making the string and hashing it for the next lookup. Of fixed size; a text that
- * falls on the place of another replaces it.
+ * costs less than making the string and hashing it for the next lookup. Of fixed size: a text that falls
+ * on the place of another replaces it when it comes for the second time, so that texts which never come
+ * again cost no copy and push nothing out.
  */
 export class TextCache<T> {
   readonly #entries: (Entry<T> | undefined)[];
+  /** Hash of the text that last missed each place. */
+  readonly #missed: Int32Array;
   readonly #mask: number;
   readonly #make: (text: string) => T;
 
@@ -28,6 +31,7 @@ export class TextCache<T> {
    */
   constructor(bits: number, make: (text: string) => T) {
     this.#entries = new Array(1 << bits).fill(undefined);
+    this.#missed = new Int32Array(1 << bits);
     this.#mask = (1 << bits) - 1;
     this.#make = make;
   }
@@ -42,7 +46,9 @@ export class TextCache<T> {
     const known = this.#entries[place];
     if (known !== undefined && equal(known.bytes, buffer, start, length)) return known.value;
     const value = this.#make(text(buffer, start, end));
-    this.#entries[place] = { bytes: Buffer.from(buffer.subarray(start, end)), value };
+    if (this.#missed[place] === hash) {
+      this.#entries[place] = { bytes: Buffer.from(buffer.subarray(start, end)), value };
+    } else this.#missed[place] = hash;
     return value;
   }
 }

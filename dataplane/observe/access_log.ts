@@ -30,8 +30,8 @@ const SECOND = 1000;
 const FIXED = 320;
 /** Most bytes of one UTF-16 unit: a JSON escape. */
 const ESCAPED = 6;
-/** Quoted names that are remembered; more start over. */
-const MEMO = 2_048;
+/** Quoted names of few (listeners, methods, reasons) that are remembered; more start over. */
+const MEMO = 256;
 
 const LISTENER = ascii('Z","listener":');
 const METHOD = ascii(',"method":');
@@ -53,7 +53,7 @@ const BACKSLASH = 92;
 const encoder = new TextEncoder();
 const memo = new Map<string, Uint8Array>();
 
-/** The quoted form of a name that comes again and again. */
+/** The quoted form of one of few names. */
 function quotedName(name: string): Uint8Array {
   const known = memo.get(name);
   if (known !== undefined) return known;
@@ -160,7 +160,7 @@ export class AccessLog {
     at = putBytes(METHOD, out, at);
     at = putBytes(quotedName(record.method), out, at);
     at = putBytes(HOST, out, at);
-    at = putBytes(quotedName(record.host), out, at);
+    at = putText(record.host, out, at);
     at = putBytes(PATH, out, at);
     at = putText(record.path, out, at);
     at = putBytes(STATUS, out, at);
@@ -176,9 +176,9 @@ export class AccessLog {
     out[at++] = 46;
     at = putNumber(micros - millis * 1000, 3, out, at);
     at = putBytes(ROUTE, out, at);
-    at = putBytes(quotedName(record.route), out, at);
+    at = putText(record.route, out, at);
     at = putBytes(UPSTREAM, out, at);
-    at = putBytes(quotedName(record.upstream), out, at);
+    at = putText(record.upstream, out, at);
     at = putBytes(CLIENT, out, at);
     at = putText(record.client, out, at);
     at = putBytes(REQUEST_ID, out, at);

@@ -3,7 +3,7 @@ import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
 
 /** Hosts remembered per port; more start over, so a flood of invented names costs no memory. */
-const MEMO_LIMIT = 1024;
+const MEMO_LIMIT = 8192;
 /** Longest host remembered: a name of 253 characters with a port. */
 const MEMO_HOST_LENGTH = 260;
 
