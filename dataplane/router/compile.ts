@@ -6,6 +6,7 @@ import type {
   RouteEntry,
   ValuePredicate,
 } from "./compiled.ts";
+import { intern } from "./intern.ts";
 
 /** A route that cannot be compiled; the message names the place and the reason. */
 export class RouteCompileError extends Error {
@@ -31,7 +32,7 @@ export function compileRoute(route: Route): CompiledRoute {
   const entries: RouteEntry[] = [];
   route.rules.forEach((rule, index) => {
     const refs = rule.backendRefs.map((ref) => ({
-      backend: ref.backend,
+      backend: intern(ref.backend),
       weight: ref.weight,
       invalidReason: ref.invalidReason,
     }));

@@ -6,6 +6,7 @@ type EntryMap = Map<string, readonly RouteEntry[]>;
 /** Shared by every table that has none; never written. */
 const NO_ENTRIES: EntryMap = new Map();
 const NO_LIST: readonly RouteEntry[] = [];
+const SLASH = 47;
 
 /**
  * The entries of one hostname: exact path, then the longest prefix by whole segments, then regular
@@ -15,6 +16,8 @@ export class PathTable {
   // Most hosts need one of the three: an empty Map for each of thousands of hosts would cost more than
   // the routes themselves.
   #exact: EntryMap = NO_ENTRIES;
+  /** Entries of the prefix "/", which many hosts have as their only one: without a Map to look into. */
+  #root: readonly RouteEntry[] = NO_LIST;
   #prefix: EntryMap = NO_ENTRIES;
   #regex: readonly RouteEntry[] = NO_LIST;
   #longestPrefix = 0;
@@ -24,6 +27,10 @@ export class PathTable {
     this.size++;
     if (entry.pathKind === "regex") {
       this.#regex = sortedWith(this.#regex, entry, compareRegex);
+      return;
+    }
+    if (isRoot(entry)) {
+      this.#root = sortedWith(this.#root, entry, compareEntries);
       return;
     }
     if (entry.pathKind === "exact" && this.#exact === NO_ENTRIES) this.#exact = new Map();
@@ -41,6 +48,10 @@ export class PathTable {
       this.#regex = this.#regex.filter((other) => other !== entry);
       return;
     }
+    if (isRoot(entry)) {
+      this.#root = this.#root.filter((other) => other !== entry);
+      return;
+    }
     const [table, key] = this.#place(entry);
     const rest = (table.get(key) ?? []).filter((other) => other !== entry);
     if (rest.length === 0) table.delete(key);
@@ -56,28 +67,33 @@ export class PathTable {
   /** The first entry that matches, or null. */
   match(request: RouteRequest): RouteEntry | null {
     const { path } = request;
-    const exact = this.#exact.get(path);
-    if (exact !== undefined) {
-      const entry = firstOf(exact, request);
+    if (this.#exact !== NO_ENTRIES) {
+      const exact = this.#exact.get(path);
+      const entry = exact === undefined ? null : firstOf(exact, request);
       if (entry !== null) return entry;
     }
-    if (this.#prefix.size > 0 && path.charCodeAt(0) === 47) {
-      let end = path.length;
-      while (end > 1 && path.charCodeAt(end - 1) === 47) end--;
-      if (end === 1 && path === "/") end = 0;
-      for (;;) {
-        if (end <= this.#longestPrefix) {
-          const entries = this.#prefix.get(end === path.length ? path : path.slice(0, end));
-          if (entries !== undefined) {
-            const entry = firstOf(entries, request);
-            if (entry !== null) return entry;
-          }
-        }
-        if (end === 0) break;
-        end = path.lastIndexOf("/", end - 1);
+    if (path.charCodeAt(0) === SLASH) {
+      if (this.#prefix !== NO_ENTRIES) {
+        const entry = this.#longest(path, request);
+        if (entry !== null) return entry;
       }
+      const entry = firstOf(this.#root, request);
+      if (entry !== null) return entry;
     }
-    return this.#regex.length > 0 ? firstOf(this.#regex, request) : null;
+    return firstOf(this.#regex, request);
+  }
+
+  /** The entry of the longest prefix that has one for the request. */
+  #longest(path: string, request: RouteRequest): RouteEntry | null {
+    let end = path.length;
+    while (end > 0 && path.charCodeAt(end - 1) === SLASH) end--;
+    for (; end > 0; end = path.lastIndexOf("/", end - 1)) {
+      if (end > this.#longestPrefix) continue;
+      const entries = this.#prefix.get(end === path.length ? path : path.slice(0, end));
+      const entry = entries === undefined ? null : firstOf(entries, request);
+      if (entry !== null) return entry;
+    }
+    return null;
   }
 
   /** Every entry in the order `match` would try them; for explanations, not for traffic. */
@@ -85,9 +101,14 @@ export class PathTable {
     yield* this.#exact.get(path) ?? [];
     const prefixes = [...this.#prefix.keys()].sort((a, b) => b.length - a.length);
     for (const key of prefixes) yield* this.#prefix.get(key)!;
+    yield* this.#root;
     yield* this.#regex;
     for (const [key, entries] of this.#exact) if (key !== path) yield* entries;
   }
+}
+
+function isRoot(entry: RouteEntry): boolean {
+  return entry.pathKind === "prefix" && prefixKey(entry.path) === "";
 }
 
 /** Prefixes match whole segments, so a trailing slash says nothing. */

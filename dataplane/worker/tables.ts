@@ -2,6 +2,7 @@ import { Backend, Certificate, Gateway, Route } from "../../proto/gen/novaedge/v
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { compileRoute } from "../router/compile.ts";
 import type { CompiledRoute } from "../router/compiled.ts";
+import { intern } from "../router/intern.ts";
 import { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { PoolContext } from "../upstream/pool_context.ts";
 import { backendTransport } from "./backend_transport.ts";
@@ -98,7 +99,7 @@ export class Tables {
       let runtime = this.backends.get(name);
       if (runtime === undefined) {
         runtime = new BackendRuntime(name, this.#pools, this.#worker);
-        this.backends.set(name, runtime);
+        this.backends.set(intern(name), runtime);
       }
       this.#updateBackend(runtime, backend);
     };
