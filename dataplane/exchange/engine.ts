@@ -10,10 +10,12 @@ import type { Ticker } from "../loop/ticker.ts";
 /** What the exchanges of one worker share. */
 export interface Engine {
   readonly ticker: Ticker;
+  /** Measures requests. */
+  readonly clock: { now(): number };
   readonly counters: Float64Array;
   readonly accessLog: AccessLog;
   readonly backends: ReadonlyMap<string, BackendRuntime>;
-  /** Milliseconds since 1970 at `performance.now() === 0`. */
+  /** Milliseconds since 1970 at `clock.now() === 0`. */
   readonly timeOrigin: number;
   /** Random prefix of this worker's request ids. */
   readonly requestIdPrefix: string;

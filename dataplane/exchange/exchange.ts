@@ -175,7 +175,7 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   /** Counts a request whose head was refused before it could be routed. */
   refused(status: number, reason: Reason, bytesOut: number): void {
-    this.startedAt = performance.now();
+    this.startedAt = this.#engine.clock.now();
     this.routing.beginRefused();
     this.client = this.#downstream.peer.label;
     this.requestId = "";
@@ -329,7 +329,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
 
   #begin(head: RequestHead, body: Buffer | null, ended: boolean): void {
-    this.startedAt = performance.now();
+    this.startedAt = this.#engine.clock.now();
     this.#phase = Phase.Acquiring;
     this.#upstream = null;
     this.#resent = false;

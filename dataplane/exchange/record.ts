@@ -8,7 +8,7 @@ export interface Finished {
   readonly routing: Routing;
   readonly client: string;
   readonly requestId: string;
-  /** performance.now() of its start. */
+  /** `clock.now()` of its start. */
   readonly startedAt: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -25,7 +25,7 @@ export function record(
   const { counters, accessLog, timeOrigin } = engine;
   engine.requests++;
   const { routing, bytesIn, bytesOut } = request;
-  const now = performance.now();
+  const now = engine.clock.now();
   const milliseconds = now - request.startedAt;
   const listener = routing.decision.listener === null ? null : routing.decision.listener.key;
   const slot = port.slotOf(listener);

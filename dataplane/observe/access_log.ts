@@ -30,16 +30,11 @@ const SECOND = 1000;
 const FIXED = 320;
 /** Most bytes of one UTF-16 unit: a JSON escape. */
 const ESCAPED = 6;
-/** Quoted names of few (listeners, methods, reasons) that are remembered; more start over. */
+/** Names of a kind that are remembered; more start over. */
 const MEMO = 256;
 
-const LISTENER = ascii('Z","listener":');
-const METHOD = ascii(',"method":');
-const HOST = ascii(',"host":');
 const PATH = ascii(',"path":');
 const STATUS = ascii(',"status":');
-const REASON = ascii(',"reason":');
-const BYTES_IN = ascii(',"bytes_in":');
 const BYTES_OUT = ascii(',"bytes_out":');
 const DURATION = ascii(',"duration_ms":');
 const ROUTE = ascii(',"route":');
@@ -51,17 +46,26 @@ const END = ascii("}\n");
 const QUOTE = 34;
 const BACKSLASH = 92;
 const encoder = new TextEncoder();
-const memo = new Map<string, Uint8Array>();
 
-/** The quoted form of one of few names. */
-function quotedName(name: string): Uint8Array {
-  const known = memo.get(name);
-  if (known !== undefined) return known;
-  if (memo.size >= MEMO) memo.clear();
-  const made = encoder.encode(JSON.stringify(name));
-  memo.set(name, made);
-  return made;
+/** One of few names as a JSON string, with the fixed text around it. */
+class NamePart {
+  readonly #known = new Map<string, Uint8Array>();
+
+  constructor(readonly before: string, readonly behind: string) {}
+
+  of(name: string): Uint8Array {
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    if (this.#known.size >= MEMO) this.#known.clear();
+    const made = encoder.encode(`${this.before}${JSON.stringify(name)}${this.behind}`);
+    this.#known.set(name, made);
+    return made;
+  }
 }
+
+const listeners = new NamePart('Z","listener":', ',"method":');
+const methods = new NamePart("", ',"host":');
+const reasons = new NamePart(',"reason":', ',"bytes_in":');
 
 function putBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
   return copy(bytes, 0, bytes.length, out, at);
@@ -155,19 +159,14 @@ export class AccessLog {
     const millis = Math.floor(micros / 1000);
     let at = putBytes(this.#beginning, out, start);
     at = putNumber(Math.floor(now - second * SECOND), 3, out, at);
-    at = putBytes(LISTENER, out, at);
-    at = putBytes(quotedName(record.listener), out, at);
-    at = putBytes(METHOD, out, at);
-    at = putBytes(quotedName(record.method), out, at);
-    at = putBytes(HOST, out, at);
+    at = putBytes(listeners.of(record.listener), out, at);
+    at = putBytes(methods.of(record.method), out, at);
     at = putText(record.host, out, at);
     at = putBytes(PATH, out, at);
     at = putText(record.path, out, at);
     at = putBytes(STATUS, out, at);
     at = putNumber(record.status, 1, out, at);
-    at = putBytes(REASON, out, at);
-    at = putBytes(quotedName(record.reason), out, at);
-    at = putBytes(BYTES_IN, out, at);
+    at = putBytes(reasons.of(record.reason), out, at);
     at = putNumber(record.bytesIn, 1, out, at);
     at = putBytes(BYTES_OUT, out, at);
     at = putNumber(record.bytesOut, 1, out, at);

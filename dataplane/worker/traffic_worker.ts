@@ -18,6 +18,7 @@ import { Overload } from "../loop/overload.ts";
 import { Ports } from "./ports.ts";
 import { Tables } from "./tables.ts";
 import { TICK, Ticker } from "../loop/ticker.ts";
+import { TurnClock } from "../loop/turn_clock.ts";
 
 /** Ticks between two looks at slow-moving figures. */
 const SLOW_TICKS = 20;
@@ -49,6 +50,7 @@ const tables = new Tables({
 const random = crypto.getRandomValues(new Uint8Array(8));
 const engine: Engine = {
   ticker,
+  clock: new TurnClock(() => performance.now(), turnEnd),
   counters,
   accessLog,
   backends: tables.backends,

@@ -71,6 +71,7 @@ export class Harness {
     }));
     this.engine = {
       ticker: this.ticker,
+      clock: performance,
       counters: this.counters,
       accessLog,
       backends: this.backends,
