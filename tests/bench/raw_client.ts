@@ -31,7 +31,9 @@ export interface RawClientOptions {
  * counted is what happened. Reads answers with Content-Length only.
  */
 export class RawClient {
-  readonly #socket: Socket;
+  #socket: Socket;
+  /** What is sent before the connection is there; null behind that. */
+  #unsent: Buffer[] | null = null;
   readonly #events: RawClientEvents;
   /** Bytes received, and as many of them as an answer needs; 0 while its head is not complete. */
   #pieces: Buffer[] = [];
@@ -43,15 +45,31 @@ export class RawClient {
     this.#events = events;
     const localAddress = from === undefined ? {} : { localAddress: from };
     const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...localAddress });
-    this.#socket = tls === true ? connectTls({ socket, rejectUnauthorized: false }) : socket;
-    if (tls === true) socket.on("error", (error: Error) => this.#end(error.message));
-    this.#socket.on("data", (data: Buffer) => this.#receive(data));
-    this.#socket.on("error", (error: Error) => this.#end(error.message));
-    this.#socket.on("close", () => this.#end("closed"));
+    this.#socket = socket;
+    socket.on("error", (error: Error) => this.#end(error.message));
+    socket.on("close", () => this.#end("closed"));
+    if (tls !== true) socket.on("data", (data: Buffer) => this.#receive(data));
+    else {
+      this.#unsent = [];
+      // The runtime throws where nobody can catch it when a connection fails under its TLS socket.
+      socket.once("connect", () => this.#secure(socket));
+    }
   }
 
   send(request: Buffer): void {
-    this.#socket.write(request);
+    if (this.#unsent === null) this.#socket.write(request);
+    else this.#unsent.push(request);
+  }
+
+  #secure(raw: Socket): void {
+    if (this.#ended) return;
+    const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+    this.#socket = socket;
+    socket.on("data", (data: Buffer) => this.#receive(data));
+    socket.on("error", (error: Error) => this.#end(error.message));
+    socket.on("close", () => this.#end("closed"));
+    for (const request of this.#unsent ?? []) socket.write(request);
+    this.#unsent = null;
   }
 
   close(): void {

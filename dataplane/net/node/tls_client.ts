@@ -34,7 +34,7 @@ export function connectTls(
   const context = contextOf(settings);
   const name = settings.serverName || options.endpointName;
   const isName = /[a-z]/i.test(name) && !name.includes(":");
-  const socket = tls.connect({
+  const socket = open({
     socket: raw,
     // The name that is checked; it is sent as SNI only if it is one.
     host: name,
@@ -52,6 +52,11 @@ export function connectTls(
       },
     }),
   });
+  if (socket instanceof Error) {
+    raw.destroy();
+    connection.fail(new TlsError(socket.message, { cause: socket }));
+    return;
+  }
   const fail = (error: Error) => {
     socket.destroy();
     raw.destroy();
@@ -84,6 +89,15 @@ export function connectTls(
     });
     options.onConnect();
   });
+}
+
+/** Begins a handshake; a connection that has just failed makes the runtime throw. */
+function open(options: tls.ConnectionOptions): tls.TLSSocket | Error {
+  try {
+    return tls.connect(options);
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 /** Values of a subject alternative name in the form "DNS:a, URI:spiffe://b, IP Address:::1". */
