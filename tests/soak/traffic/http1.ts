@@ -15,20 +15,22 @@ export async function http1User(world: World, secure: boolean): Promise<void> {
   const { gate, ledger, links, ports } = world;
   const name = secure ? "HTTP/1.1 over TLS" : "HTTP/1.1";
   while (!gate.stopped) {
-    const connection = await connect();
-    if (connection === null) continue;
+    let connection: Http1Connection | null = null;
     let last: Plan | null = null;
     const requests = chance(0.3) ? 1 : roll(2, MOST);
-    for (let i = 0; i < requests && connection.reusable; i++) {
+    for (let i = 0; i < requests && connection?.reusable !== false; i++) {
       if (!await gate.enter()) break;
       try {
-        if (connection.closed) break;
+        // The first request follows at once: the edge gives a new connection a limited time for it.
+        connection ??= await connect();
+        if (connection === null || connection.closed) break;
+        const open = connection;
         const plan = last = rollPlan(secure ? "http1-tls" : "http1");
         const result = await watched(
           ledger,
           () => `${name} ${JSON.stringify(plan)}`,
-          connection.exchange(plan),
-          () => connection.close(),
+          open.exchange(plan),
+          () => open.close(),
         );
         judge(world, name, plan, result);
       } finally {
@@ -36,6 +38,7 @@ export async function http1User(world: World, secure: boolean): Promise<void> {
       }
       await pause(roll(0, THINK));
     }
+    if (connection === null) continue;
     // The edge has no reason to end a connection that it has not announced to end.
     if (connection.closed && connection.reusable && !links.inCrash) {
       ledger.violate(
@@ -48,15 +51,12 @@ export async function http1User(world: World, secure: boolean): Promise<void> {
   }
 
   async function connect(): Promise<Http1Connection | null> {
-    if (!await gate.enter()) return null;
     try {
       return await Http1Connection.open(secure ? ports.tls : ports.plain, secure, links);
     } catch (error) {
       if (links.inCrash) ledger.ended(name, "worker crash", "connecting");
       else ledger.violate(`${name}: no connection: ${(error as Error).message}`);
       return null;
-    } finally {
-      gate.leave();
     }
   }
 }
