@@ -2,7 +2,7 @@ import { messageOf } from "./errors.ts";
 import { FlagError, type FlagTable, type FlagValues, HelpRequested, parseFlags } from "./flags.ts";
 
 /** Exit code for a wrong flag or an environment the program cannot run in. */
-export const EXIT_USAGE = 2;
+const EXIT_USAGE = 2;
 const EXIT_FAILURE = 1;
 /** Interrupts within this time count as one: a terminal and a wrapper may both send it. */
 const INTERRUPT_WINDOW = 500;
@@ -14,18 +14,12 @@ export type Program<T extends FlagTable> = (
 ) => Promise<void>;
 
 /**
- * Runs a program as the process: flags, signals, exit codes. SIGINT and SIGTERM end it in order with
- * exit code 0; a later one ends it at once.
+ * What `read` makes of the command line. Ends the process where help was asked for, and with a line on
+ * stderr where a flag is wrong.
  */
-export async function runProgram<const T extends FlagTable>(
-  name: string,
-  table: T,
-  program: Program<T>,
-): Promise<never> {
-  const stderr = (text: string) => void Deno.stderr.writeSync(new TextEncoder().encode(text));
-  let flags: FlagValues<T>;
+export function readCommandLine<T>(name: string, read: () => T): T {
   try {
-    flags = parseFlags(name, table, Deno.args, (variable) => Deno.env.get(variable));
+    return read();
   } catch (error) {
     if (error instanceof HelpRequested) {
       Deno.stdout.writeSync(new TextEncoder().encode(error.message));
@@ -34,6 +28,25 @@ export async function runProgram<const T extends FlagTable>(
     stderr(`${name}: ${messageOf(error)}\n`);
     Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);
   }
+}
+
+function stderr(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}
+
+/**
+ * Runs a program as the process: flags, signals, exit codes. SIGINT and SIGTERM end it in order with
+ * exit code 0; a later one ends it at once.
+ */
+export async function runProgram<const T extends FlagTable>(
+  name: string,
+  table: T,
+  program: Program<T>,
+): Promise<never> {
+  const flags = readCommandLine(
+    name,
+    () => parseFlags(name, table, Deno.args, (variable) => Deno.env.get(variable)),
+  );
   const abort = new AbortController();
   let first = -Infinity;
   const onSignal = () => {

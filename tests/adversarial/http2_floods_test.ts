@@ -20,6 +20,7 @@ import {
   windowFrame,
 } from "../support/http2_frames.ts";
 import { frame } from "../support/http2_wire.ts";
+import { descriptorsOf, injectFault, Metrics } from "../support/metrics.ts";
 import { freePort } from "../support/programs.ts";
 
 const CLIENTS = 10;
@@ -147,6 +148,7 @@ const attacks: Record<string, Attack> = {
   },
 };
 
+/** What an attack has left behind. */
 interface Gauges {
   readonly connections: number;
   readonly upstream: number;
@@ -155,16 +157,28 @@ interface Gauges {
 }
 
 async function gauges(edge: Edge): Promise<Gauges> {
-  const text = await (await edge.get("/metrics")).text();
-  const sum = (name: string) =>
-    text.split("\n").filter((line) => new RegExp(`^${name}[{ ]`).test(line))
-      .reduce((total, line) => total + Number(line.split(" ").at(-1)), 0);
+  const metrics = await Metrics.read(edge);
   return {
-    connections: sum("novaedge_connections_open"),
-    upstream: sum("novaedge_upstream_connections_open"),
-    buffered: sum("novaedge_buffered_bytes"),
-    descriptors: [...Deno.readDirSync(`/proc/${edge.dataplane.process.pid}/fd`)].length,
+    connections: metrics.sum("novaedge_connections_open"),
+    upstream: metrics.sum("novaedge_upstream_connections_open"),
+    buffered: metrics.sum("novaedge_buffered_bytes"),
+    descriptors: descriptorsOf(edge.dataplane.process.pid),
   };
+}
+
+/** Heap and external memory of the worker after collections: at most `most`, or as it is after a long time. */
+async function collected(edge: Edge, traffic: Traffic, most: number): Promise<number> {
+  const end = performance.now() + GUARD;
+  for (let times = 1;; times++) {
+    await injectFault(edge, 0, "collect");
+    // Whoever is served behind it shows that the worker is through with it.
+    await traffic.more(20);
+    const metrics = await Metrics.read(edge);
+    const memory = metrics.sum("novaedge_worker_heap_bytes") +
+      metrics.sum("novaedge_worker_external_bytes");
+    // The second finds what finalizers of the first have let go.
+    if ((times >= 2 && memory <= most) || performance.now() > end) return memory;
+  }
 }
 
 /** The gauges once nothing of an attack is left, or as they are after a long time. */
@@ -188,12 +202,13 @@ Deno.test("HTTP/2 floods on real sockets: three rounds leave the same behind, an
       `${backend("b", origin.port)}  idleTimeout: 1s\n`,
       route("all", "b"),
     ),
-  }, { workers: 1 });
+  }, { workers: 1, dataplaneArgs: ["--fault-injection"] });
   const traffic = await Traffic.start(port);
   await traffic.more(20);
   for (const [name, attack] of Object.entries(attacks)) {
     await t.step(name, async () => {
       const ends: Gauges[] = [];
+      const memory: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
         const clients = await Promise.all(
           Array.from({ length: CLIENTS }, () => FrameSocket.open(port)),
@@ -201,6 +216,8 @@ Deno.test("HTTP/2 floods on real sockets: three rounds leave the same behind, an
         await Promise.all(clients.map((client) => attack(client, traffic)));
         for (const client of clients) client[Symbol.dispose]();
         ends.push(await settled(edge, 2));
+        const most = round === 0 ? Infinity : memory[0] * 1.1;
+        memory.push(await collected(edge, traffic, most));
       }
       const [first] = ends;
       for (const end of ends) {
@@ -211,6 +228,7 @@ Deno.test("HTTP/2 floods on real sockets: three rounds leave the same behind, an
           `${first.descriptors} descriptors, then ${end.descriptors}`,
         );
       }
+      assert.ok(memory.every((bytes) => bytes <= memory[0] * 1.1), `${memory} bytes in use`);
       await traffic.more(20);
       assert.deepEqual(traffic.failures, []);
     });

@@ -4,14 +4,8 @@
  * a missed gate alone is printed as SHORT and is no failure, for it depends on the machine.
  */
 import { messageOf } from "../../common/errors.ts";
-import { EXIT_USAGE } from "../../common/program.ts";
-import {
-  FlagError,
-  type FlagTable,
-  type FlagValues,
-  HelpRequested,
-  parseFlags,
-} from "../../common/flags.ts";
+import { readCommandLine } from "../../common/program.ts";
+import { FlagError, type FlagTable, type FlagValues, parseFlags } from "../../common/flags.ts";
 import { VERSION } from "../../common/version.ts";
 import { CASES } from "./cases.ts";
 import { type GateResult, gatesOf, reportGates } from "./gates.ts";
@@ -21,7 +15,7 @@ import { missingProgram } from "./loads/find.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
-import { print, progress } from "./print.ts";
+import { print } from "./print.ts";
 import { type Layout, LAYOUTS, runPropagation } from "./propagation.ts";
 import { reportPropagation } from "./propagation_report.ts";
 import { type CaseResult, runCase } from "./requests.ts";
@@ -115,21 +109,14 @@ interface Plan {
 }
 
 function readPlan(): Plan {
-  try {
+  return readCommandLine("bench", () => {
     const flags = parseFlags("bench", FLAGS, Deno.args, (variable) => Deno.env.get(variable));
     return {
       flags,
       cases: listed("cases", flags.cases, Object.keys(CASES)),
       layouts: listed("layouts", flags.layouts, LAYOUTS),
     };
-  } catch (error) {
-    if (error instanceof HelpRequested) {
-      print(error.message.trimEnd());
-      Deno.exit(0);
-    }
-    progress(`bench: ${messageOf(error)}`);
-    Deno.exit(error instanceof FlagError ? EXIT_USAGE : 1);
-  }
+  });
 }
 
 /** The figures of one run, as --json writes them. */

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { credentials } from "@grpc/grpc-js";
-import { DataplaneControlClient } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { textBackend } from "../support/backends.ts";
 import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
+import { injectFault } from "../support/metrics.ts";
 import { freePort } from "../support/programs.ts";
 
 /** Sends requests over several keep-alive connections until stopped; counts what is not 200. */
@@ -111,17 +110,7 @@ for (const fault of ["throw", "oom"]) {
     for (const connection of connections) {
       assert.equal((await connection.request("GET", "/")).status, 200);
     }
-    const client = new DataplaneControlClient(
-      `unix:${edge.dataplaneSocket}`,
-      credentials.createInsecure(),
-    );
-    await new Promise<void>((resolve, reject) =>
-      client.injectFault(
-        { worker: 0, fault },
-        (error) => error === null ? resolve() : reject(error),
-      )
-    );
-    client.close();
+    await injectFault(edge, 0, fault);
     await edge.dataplane.line(/traffic worker died/);
     const after = await Promise.all(
       connections.map(async (connection) => (await connection.request("GET", "/")).status),

@@ -2,7 +2,7 @@ import type { Edge } from "../support/edge.ts";
 import { pause } from "./dice.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Links, mostOfOneWorker } from "./links.ts";
-import { injectFault } from "./metrics.ts";
+import { injectFault } from "../support/metrics.ts";
 import { WORKERS } from "./samples.ts";
 
 /** Milliseconds after which the toll is counted: beyond the window of a crash. */

@@ -1,7 +1,7 @@
 import type { Edge } from "../support/edge.ts";
 import { pause } from "./dice.ts";
 import type { Ledger } from "./ledger.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "../support/metrics.ts";
 import { growthOf, isFlat, megabytes, type Sample, takeSample } from "./samples.ts";
 
 /** Milliseconds that the edge has to let go of everything: its idle timeouts, and a margin. */

@@ -8,6 +8,7 @@
  */
 import { print, progress } from "../bench/print.ts";
 import { parseFlags } from "../../common/flags.ts";
+import { readCommandLine } from "../../common/program.ts";
 import { Changer } from "./changes.ts";
 import { Crashes } from "./crashes.ts";
 import { pause } from "./dice.ts";
@@ -16,7 +17,7 @@ import { checkMemory, checkReasons, checkRest, checkStill, restingSample } from 
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { Links } from "./links.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "../support/metrics.ts";
 import {
   printEndings,
   printReasons,
@@ -37,7 +38,10 @@ const MINUTE = 60_000;
 /** Samples of memory in a run; never more than a minute apart. */
 const SAMPLES = 10;
 
-const flags = parseFlags("soak", FLAGS, Deno.args, () => undefined);
+const flags = readCommandLine(
+  "soak",
+  () => parseFlags("soak", FLAGS, Deno.args, () => undefined),
+);
 const ledger = new Ledger();
 const links = new Links();
 const gate = new Gate();

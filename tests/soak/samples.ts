@@ -1,6 +1,6 @@
 import type { Edge } from "../support/edge.ts";
 import { pause } from "./dice.ts";
-import { descriptorsOf, injectFault, Metrics } from "./metrics.ts";
+import { descriptorsOf, injectFault, Metrics } from "../support/metrics.ts";
 
 export const WORKERS = 2;
 /** Milliseconds until what has just ended has let go of its memory. */

@@ -7,13 +7,14 @@
  */
 import { join } from "node:path";
 import { parseFlags } from "../../common/flags.ts";
+import { readCommandLine } from "../../common/program.ts";
 import { print, progress } from "../bench/print.ts";
 import { median, percentile } from "../bench/statistics.ts";
 import { table } from "../bench/table.ts";
 import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
 import { freePort, Program } from "../support/programs.ts";
 import { pause } from "./dice.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "../support/metrics.ts";
 import { openFilesOf, raiseOpenFiles } from "./open_files.ts";
 import type { SlowReport } from "./slow_clients.ts";
 import { SteadyLoad } from "./steady_load.ts";
@@ -40,7 +41,10 @@ interface Round {
   readonly report: SlowReport;
 }
 
-const flags = parseFlags("slowloris", FLAGS, Deno.args, () => undefined);
+const flags = readCommandLine(
+  "slowloris",
+  () => parseFlags("slowloris", FLAGS, Deno.args, () => undefined),
+);
 const violations: string[] = [];
 const backendPort = freePort();
 await using normal = program("../bench/raw_backend.ts", [`${backendPort}=normal`]);

@@ -1,6 +1,6 @@
 import { credentials } from "@grpc/grpc-js";
 import { DataplaneControlClient } from "../../proto/gen/novaedge/v1/distribution.ts";
-import type { Edge } from "../support/edge.ts";
+import type { Edge } from "./edge.ts";
 
 /** Series of the dataplane by name and labels. */
 export class Metrics {
