@@ -19,6 +19,7 @@ import { Replay } from "./replay.ts";
 import { nextRequestId } from "./request_id.ts";
 import { FAILURE_STATUS, mayResend } from "./resend.ts";
 import { Routing } from "./routing.ts";
+import { UNBOUND } from "./unbound.ts";
 import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
 
 /** Status logged for a client that left before its answer; never sent. */
@@ -51,7 +52,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   readonly routing: Routing;
   readonly #engine: Engine;
   #port!: PortRuntime;
-  #downstream!: Downstream;
+  #downstream: Downstream = UNBOUND;
   readonly #replay: Replay;
   #phase = Phase.Idle;
   #upstream: UpstreamStream | null = null;
@@ -182,7 +183,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.bytesIn = 0;
     this.bytesOut = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
-    this.#engine.exchanges.give(this);
+    this.#release();
   }
 
   /** The client takes bytes again. */
@@ -443,7 +444,13 @@ export class Exchange implements UpstreamUser, Deadlined {
     record(this.#engine, this.#port, this, status, reason);
     const downstream = this.#downstream;
     // Nothing of this object is used from here on: it may serve another client before this returns.
-    this.#engine.exchanges.give(this);
+    this.#release();
     downstream.exchangeDone();
+  }
+
+  /** Waits for the next request, without keeping the connection of this one and its buffers in memory. */
+  #release(): void {
+    this.#downstream = UNBOUND;
+    this.#engine.exchanges.give(this);
   }
 }

@@ -353,3 +353,19 @@ Deno.test("a waiting request takes over the connection, and each client gets its
   upstream.receive(OK.replace("ok", "bb"));
   assert.deepEqual([a.take(), b.take()], [OK, OK.replace("ok", "bb")]);
 });
+
+Deno.test("bug: an exchange that waits for its next request keeps no connection in memory", async () => {
+  const edge = harness();
+  const served = () => {
+    const client = edge.client();
+    client.receive(GET);
+    edge.upstream(0).receive(OK);
+    client.gone();
+    return new WeakRef(client.server);
+  };
+  const connection = served();
+  // What a weak reference has given out lives until its turn is over.
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  (globalThis as unknown as { gc(): void }).gc();
+  assert.equal(connection.deref(), undefined);
+});

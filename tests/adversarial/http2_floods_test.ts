@@ -20,16 +20,14 @@ import {
   windowFrame,
 } from "../support/http2_frames.ts";
 import { frame } from "../support/http2_wire.ts";
-import { descriptorsOf, injectFault, Metrics } from "../support/metrics.ts";
 import { freePort } from "../support/programs.ts";
+import { collected, type Gauges, settled } from "../support/residue.ts";
 
 const CLIENTS = 10;
 const ROUNDS = 3;
 /** Frames of one flood; each budget is a fraction of it. */
 const FLOOD = 5_000;
 const LARGE = 1 << 20;
-/** Milliseconds after which gauges that do not come down fail the test. */
-const GUARD = 5_000;
 
 /** Answers at once, with a large body for /large. */
 async function quickBackend(): Promise<{ port: number } & AsyncDisposable> {
@@ -148,51 +146,6 @@ const attacks: Record<string, Attack> = {
   },
 };
 
-/** What an attack has left behind. */
-interface Gauges {
-  readonly connections: number;
-  readonly upstream: number;
-  readonly buffered: number;
-  readonly descriptors: number;
-}
-
-async function gauges(edge: Edge): Promise<Gauges> {
-  const metrics = await Metrics.read(edge);
-  return {
-    connections: metrics.sum("novaedge_connections_open"),
-    upstream: metrics.sum("novaedge_upstream_connections_open"),
-    buffered: metrics.sum("novaedge_buffered_bytes"),
-    descriptors: descriptorsOf(edge.dataplane.process.pid),
-  };
-}
-
-/** Heap and external memory of the worker after collections: at most `most`, or as it is after a long time. */
-async function collected(edge: Edge, traffic: Traffic, most: number): Promise<number> {
-  const end = performance.now() + GUARD;
-  for (let times = 1;; times++) {
-    await injectFault(edge, 0, "collect");
-    // Whoever is served behind it shows that the worker is through with it.
-    await traffic.more(20);
-    const metrics = await Metrics.read(edge);
-    const memory = metrics.sum("novaedge_worker_heap_bytes") +
-      metrics.sum("novaedge_worker_external_bytes");
-    // The second finds what finalizers of the first have let go.
-    if ((times >= 2 && memory <= most) || performance.now() > end) return memory;
-  }
-}
-
-/** The gauges once nothing of an attack is left, or as they are after a long time. */
-async function settled(edge: Edge, connections: number): Promise<Gauges> {
-  const end = performance.now() + GUARD;
-  for (;;) {
-    const now = await gauges(edge);
-    const clean = now.connections === connections && now.upstream <= connections &&
-      now.buffered === 0;
-    if (clean || performance.now() > end) return now;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 Deno.test("HTTP/2 floods on real sockets: three rounds leave the same behind, and nobody else notices", async (t) => {
   await using origin = await quickBackend();
   const port = freePort();
@@ -217,7 +170,8 @@ Deno.test("HTTP/2 floods on real sockets: three rounds leave the same behind, an
         for (const client of clients) client[Symbol.dispose]();
         ends.push(await settled(edge, 2));
         const most = round === 0 ? Infinity : memory[0] * 1.1;
-        memory.push(await collected(edge, traffic, most));
+        // Whoever is served behind a collection shows that the worker is through with it.
+        memory.push(await collected(edge, () => traffic.more(20), most));
       }
       const [first] = ends;
       for (const end of ends) {

@@ -1,7 +1,10 @@
 import type { Ledger } from "./ledger.ts";
 
-/** Milliseconds in which every request must have ended, however slow its backend. */
-const PATIENCE = 30_000;
+/**
+ * Milliseconds in which every request must have ended, however slow its backend: megabytes through a
+ * window of a thousand bytes take half a minute on a busy machine.
+ */
+const PATIENCE = 90_000;
 
 /** Waits for a request; one that does not end is a hang: it is reported and `kill` ends it. */
 export async function watched<T>(
