@@ -130,18 +130,19 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#requestEnded = ended;
     if (body !== null) this.bytesIn += body.length;
     if (this.#upstream === null) return;
-    if (this.#phase === Phase.Tunnel) {
-      const flowing = this.#upstream.sendBody(body, ended);
-      if (ended) this.#tunnelEnded();
-      else if (!flowing) this.#downstream.pauseRequest();
-      return;
+    const tunnel = this.#phase === Phase.Tunnel;
+    if (!tunnel) {
+      if (this.#maxBody > 0 && this.bytesIn > this.#maxBody) {
+        this.#bodyTooLarge();
+        return;
+      }
+      this.#replay.add(body);
     }
-    if (this.#maxBody > 0 && this.bytesIn > this.#maxBody) {
-      this.#bodyTooLarge();
-      return;
-    }
-    this.#replay.add(body);
-    if (!this.#upstream.sendBody(body, ended) && !ended) this.#downstream.pauseRequest();
+    const generation = this.#generation;
+    const flowing = this.#upstream.sendBody(body, ended);
+    if (generation !== this.#generation) return;
+    if (tunnel && ended) this.#tunnelEnded();
+    else if (!flowing && !ended) this.#downstream.pauseRequest();
   }
 
   /** The request ends, with trailer lines. */

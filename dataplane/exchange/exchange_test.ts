@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { LIMIT } from "../config/defaults.ts";
+import { Setting } from "../http2/frame.ts";
+import { frameBackend, http2Edge } from "../../tests/support/http2_frames.ts";
 import { complete, GET, Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 
 const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
@@ -368,4 +371,16 @@ Deno.test("bug: an exchange that waits for its next request keeps no connection 
   await new Promise((resolve) => setTimeout(resolve, 0));
   (globalThis as unknown as { gc(): void }).gc();
   assert.equal(connection.deref(), undefined);
+});
+
+Deno.test("a request that ends while its content is sent is answered once, and nobody is paused", () => {
+  const edge = http2Edge();
+  const client = edge.client();
+  client.receive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n");
+  frameBackend(edge, 0, [[Setting.InitialWindowSize, 0]]);
+  edge.overload.buffered += LIMIT.bufferedBytes;
+  client.receive("x".repeat(50));
+  assert.equal(client.take().match(/HTTP\/1.1 502 /g)?.length, 1);
+  assert.equal(client.paused, false);
+  assert.equal(edge.log().length, 1);
 });

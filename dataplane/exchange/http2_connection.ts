@@ -295,9 +295,12 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   protected onStreamGone(stream: Http2Stream): void {
     stream.gone();
     if (this.streams.size > 0 || this.failed) return;
-    if (this.#draining && !this.#awaitingPing) this.#end();
-    else {this.deadline = this.engine.ticker.now +
-        (this.#draining ? LIMIT.drainLingering : LIMIT.idle);}
+    if (this.#draining && !this.#awaitingPing) {
+      this.#end();
+      return;
+    }
+    const patience = this.#draining ? LIMIT.drainLingering : LIMIT.idle;
+    this.deadline = this.engine.ticker.now + patience;
   }
 
   protected onGoAway(): void {

@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import { ConnectionError, ErrorCode, Flag } from "./frame.ts";
+import { ConnectionError, ErrorCode, Flag, protocolError } from "./frame.ts";
 import type { Stream } from "./stream.ts";
 
 /** What receiving content needs of its connection. */
@@ -54,8 +54,8 @@ export class DataReceiver<S extends Stream> {
    */
   begin(id: number, flags: number, length: number): void {
     const host = this.#host;
-    if (id === 0) throw protocol("DATA on stream 0");
-    if (host.isIdle(id)) throw protocol("DATA on an idle stream");
+    if (id === 0) throw protocolError("DATA on stream 0");
+    if (host.isIdle(id)) throw protocolError("DATA on an idle stream");
     if (length > this.#window) {
       throw new ConnectionError(ErrorCode.FlowControlError, "connection window exceeded");
     }
@@ -118,8 +118,4 @@ export class DataReceiver<S extends Stream> {
     this.#host.openWindow(this.#unreturned);
     this.#unreturned = 0;
   }
-}
-
-function protocol(message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, message);
 }

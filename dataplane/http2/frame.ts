@@ -65,6 +65,11 @@ export class ConnectionError extends Error {
   }
 }
 
+/** The peer broke the protocol. */
+export function protocolError(message: string): ConnectionError {
+  return new ConnectionError(ErrorCode.ProtocolError, message);
+}
+
 /** Reads 31 bits, as stream ids and window increments have. */
 export function read31(view: Uint8Array, at: number): number {
   return ((view[at] & 0x7f) << 24) | (view[at + 1] << 16) | (view[at + 2] << 8) | view[at + 3];

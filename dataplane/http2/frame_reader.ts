@@ -6,6 +6,7 @@ import {
   Flag,
   FRAME_HEADER,
   FrameType,
+  protocolError,
   read31,
 } from "./frame.ts";
 
@@ -98,7 +99,7 @@ export class FrameReader {
         if (at >= bytes.length) return -1;
         this.#padding = bytes[at];
         if (this.#padding >= this.#length) {
-          throw new ConnectionError(ErrorCode.ProtocolError, "padding longer than the frame");
+          throw protocolError("padding longer than the frame");
         }
         this.#left = this.#length - 1 - this.#padding;
         this.#state = State.Data;

@@ -5,6 +5,7 @@ import {
   ErrorCode,
   MAX_FRAME_SIZE,
   MAX_WINDOW,
+  protocolError,
   read32,
   Setting,
 } from "./frame.ts";
@@ -38,7 +39,7 @@ export class PeerSettings {
         this.headerTable = value;
         break;
       case Setting.EnablePush:
-        if (value > 1) throw invalid("SETTINGS_ENABLE_PUSH");
+        if (value > 1) throw protocolError("SETTINGS_ENABLE_PUSH");
         this.push = value === 1;
         break;
       case Setting.MaxConcurrentStreams:
@@ -53,17 +54,13 @@ export class PeerSettings {
       case Setting.MaxFrameSize:
         // Ours stay at the default: larger ones would only make one stream wait longer for another.
         if (value < DEFAULT_FRAME_SIZE || value > MAX_FRAME_SIZE) {
-          throw invalid("SETTINGS_MAX_FRAME_SIZE");
+          throw protocolError("SETTINGS_MAX_FRAME_SIZE");
         }
         break;
       case Setting.EnableConnectProtocol:
-        if (value > 1) throw invalid("SETTINGS_ENABLE_CONNECT_PROTOCOL");
+        if (value > 1) throw protocolError("SETTINGS_ENABLE_CONNECT_PROTOCOL");
         this.connectProtocol = value === 1;
         break;
     }
   }
-}
-
-function invalid(setting: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, setting);
 }

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { ConnectionError, ErrorCode, Flag, read31 } from "./frame.ts";
+import { ConnectionError, ErrorCode, Flag, protocolError, read31 } from "./frame.ts";
 
 /** A complete encoded field section. */
 export interface EncodedSection {
@@ -40,7 +40,7 @@ export class SectionAssembler {
    * @throws {ConnectionError} when it is malformed
    */
   headers(flags: number, stream: number, payload: Buffer): EncodedSection | null {
-    if (stream === 0) throw new ConnectionError(ErrorCode.ProtocolError, "HEADERS on stream 0");
+    if (stream === 0) throw protocolError("HEADERS on stream 0");
     let start = 0;
     let end = payload.length;
     if ((flags & Flag.Padded) !== 0) {
@@ -57,7 +57,7 @@ export class SectionAssembler {
       start += 5;
     }
     if (start > end) {
-      throw new ConnectionError(ErrorCode.ProtocolError, "padding longer than the frame");
+      throw protocolError("padding longer than the frame");
     }
     const ended = (flags & Flag.EndStream) !== 0;
     if ((flags & Flag.EndHeaders) !== 0) {
@@ -76,7 +76,7 @@ export class SectionAssembler {
   continuation(flags: number, payload: Buffer): EncodedSection | null {
     const open = this.#open;
     if (open === null) {
-      throw new ConnectionError(ErrorCode.ProtocolError, "CONTINUATION without HEADERS");
+      throw protocolError("CONTINUATION without HEADERS");
     }
     this.#bytes += payload.length;
     this.#fragments.push(Buffer.from(payload));

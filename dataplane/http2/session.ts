@@ -11,6 +11,7 @@ import {
   Flag,
   FrameType,
   MAX_WINDOW,
+  protocolError,
   read31,
   read32,
   type Setting,
@@ -251,9 +252,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   onFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     const open = this.#sections.stream;
     if (open !== 0 && (type !== FrameType.Continuation || stream !== open)) {
-      throw protocol("frame within a field section");
+      throw protocolError("frame within a field section");
     }
-    if (!this.peer.seen && type !== FrameType.Settings) throw protocol("SETTINGS must be first");
+    if (!this.peer.seen && type !== FrameType.Settings) {
+      throw protocolError("SETTINGS must be first");
+    }
     switch (type) {
       case FrameType.Headers:
         return this.#section(this.#sections.headers(flags, stream, payload));
@@ -266,11 +269,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
       case FrameType.Settings:
         return this.#onSettings(flags, stream, payload);
       case FrameType.PushPromise:
-        throw protocol("push is not allowed");
+        throw protocolError("push is not allowed");
       case FrameType.Ping:
         return this.#onPing(flags, stream, payload);
       case FrameType.GoAway:
-        if (stream !== 0) throw protocol("GOAWAY on a stream");
+        if (stream !== 0) throw protocolError("GOAWAY on a stream");
         if (payload.length < 8) throw frameSize("GOAWAY");
         this.#spendControl(1);
         return this.onGoAway(read31(payload, 0), read32(payload, 4));
@@ -283,8 +286,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   onDataFrame(id: number, flags: number, length: number): void {
-    if (this.#sections.stream !== 0) throw protocol("frame within a field section");
-    if (!this.peer.seen) throw protocol("SETTINGS must be first");
+    if (this.#sections.stream !== 0) throw protocolError("frame within a field section");
+    if (!this.peer.seen) throw protocolError("SETTINGS must be first");
     this.#content.begin(id, flags, length);
   }
 
@@ -369,7 +372,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** For subclasses: the peer broke the protocol. */
   protected protocolError(message: string): never {
-    throw protocol(message);
+    throw protocolError(message);
   }
 
   /** For subclasses: the peer used a stream that it knows to be over. */
@@ -394,16 +397,16 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   #onPriority(id: number, payload: Buffer): void {
-    if (id === 0) throw protocol("PRIORITY on stream 0");
+    if (id === 0) throw protocolError("PRIORITY on stream 0");
     this.#spendControl(1);
     if (payload.length !== 5) this.streamError(id, ErrorCode.FrameSizeError);
     else if (read31(payload, 0) === id) this.streamError(id, ErrorCode.ProtocolError);
   }
 
   #onReset(id: number, payload: Buffer): void {
-    if (id === 0) throw protocol("RST_STREAM on stream 0");
+    if (id === 0) throw protocolError("RST_STREAM on stream 0");
     if (payload.length !== 4) throw frameSize("RST_STREAM");
-    if (this.isIdle(id)) throw protocol("RST_STREAM on an idle stream");
+    if (this.isIdle(id)) throw protocolError("RST_STREAM on an idle stream");
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (!this.options.lenient) this.#spendControl(1);
@@ -415,11 +418,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   #onSettings(flags: number, id: number, payload: Buffer): void {
-    if (id !== 0) throw protocol("SETTINGS on a stream");
+    if (id !== 0) throw protocolError("SETTINGS on a stream");
     if ((flags & Flag.Ack) !== 0) {
       if (payload.length !== 0) throw frameSize("SETTINGS");
       this.#spendControl(1);
-      if (!this.peer.seen) throw protocol("SETTINGS must be first");
+      if (!this.peer.seen) throw protocolError("SETTINGS must be first");
       return;
     }
     if (payload.length % 6 !== 0) throw frameSize("SETTINGS");
@@ -440,7 +443,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
   }
 
   #onPing(flags: number, id: number, payload: Buffer): void {
-    if (id !== 0) throw protocol("PING on a stream");
+    if (id !== 0) throw protocolError("PING on a stream");
     if (payload.length !== 8) throw frameSize("PING");
     // Whoever measures the path sends one for what it receives.
     if (!this.#sender.countAnswer()) this.#spendControl(1);
@@ -453,11 +456,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     const increment = read31(payload, 0);
     if (!this.#sender.countAnswer()) this.#spendControl(1);
     if (id === 0) {
-      if (increment === 0) throw protocol("empty WINDOW_UPDATE");
+      if (increment === 0) throw protocolError("empty WINDOW_UPDATE");
       this.#sender.grant(increment);
       return;
     }
-    if (this.isIdle(id)) throw protocol("WINDOW_UPDATE on an idle stream");
+    if (this.isIdle(id)) throw protocolError("WINDOW_UPDATE on an idle stream");
     const stream = this.streams.get(id);
     if (stream === undefined) return;
     if (increment === 0) {
@@ -468,10 +471,6 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     if (stream.sendWindow > MAX_WINDOW) this.resetStream(stream, ErrorCode.FlowControlError);
     else this.#sender.streamsGranted();
   }
-}
-
-function protocol(message: string): ConnectionError {
-  return new ConnectionError(ErrorCode.ProtocolError, message);
 }
 
 function frameSize(frame: string): ConnectionError {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Authority, secret } from "../support/authority.ts";
-import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
+import { backend, documents, Edge, route, secureGateway } from "../support/edge.ts";
 import { freePort } from "../support/programs.ts";
 import { RecordingBackend } from "../support/recording_backend.ts";
 import { conform } from "./http2_conformance/conformance_case.ts";
@@ -98,12 +98,7 @@ Deno.test("HTTP/2 conformance: in the clear and over TLS, each case on a connect
   });
   await using edge = await Edge.start({
     "all.yaml": documents(
-      `${gateway("edge", plain)}    - name: tls
-      port: ${secure}
-      protocol: HTTPS
-      address: 127.0.0.1
-      tls: { secretRef: { name: pair } }
-`,
+      secureGateway("edge", plain, secure, "pair"),
       secret("pair", pair),
       backend("b", recording.port),
       route("all", "b"),

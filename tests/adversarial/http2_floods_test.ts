@@ -5,7 +5,7 @@ import tls from "node:tls";
 import { ErrorCode, FrameType, Setting } from "../../dataplane/http2/frame.ts";
 import { PREFACE } from "../../dataplane/http2/preface.ts";
 import { Authority, secret } from "../support/authority.ts";
-import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
+import { backend, documents, Edge, gateway, route, secureGateway } from "../support/edge.ts";
 import { HttpConnection } from "../support/http_client.ts";
 import { Http2Client } from "../support/http2_client.ts";
 import {
@@ -199,12 +199,7 @@ Deno.test("bug: a connection preface that comes in pieces ends no worker", async
   const pair = await authority.issue({ name: "h.example.com", dns: ["h.example.com"] });
   await using edge = await Edge.start({
     "all.yaml": documents(
-      `${gateway("edge", port)}    - name: tls
-      port: ${securePort}
-      protocol: HTTPS
-      address: 127.0.0.1
-      tls: { secretRef: { name: pair } }
-`,
+      secureGateway("edge", port, securePort, "pair"),
       secret("pair", pair),
       backend("b", origin.port),
       route("all", "b"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { Authority, secret } from "../support/authority.ts";
-import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
+import { backend, documents, Edge, route, secureGateway } from "../support/edge.ts";
 import { HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/programs.ts";
 import { collected, type Gauges, settled } from "../support/residue.ts";
@@ -67,12 +67,7 @@ Deno.test("attacks over HTTP/1.1 and TLS: three rounds leave the same behind", a
   const pair = await (await Authority.create()).issue({ name: "h", dns: ["h"] });
   await using edge = await Edge.start({
     "all.yaml": documents(
-      `${gateway("edge", plain)}    - name: tls
-      port: ${secure}
-      protocol: HTTPS
-      address: 127.0.0.1
-      tls: { secretRef: { name: pair } }
-`,
+      secureGateway("edge", plain, secure, "pair"),
       secret("pair", pair),
       `${backend("b", origin.addr.port)}  idleTimeout: 1s\n`,
       route("all", "b"),

@@ -145,6 +145,16 @@ spec:
 `;
 }
 
+/** A ProxyGateway with a listener in the clear, and one of TLS with the certificate of a Secret. */
+export function secureGateway(name: string, plain: number, secure: number, secret: string): string {
+  return `${gateway(name, plain)}    - name: tls
+      port: ${secure}
+      protocol: HTTPS
+      address: 127.0.0.1
+      tls: { secretRef: { name: ${secret} } }
+`;
+}
+
 /** A ProxyRoute from one prefix to one backend. */
 export function route(
   name: string,

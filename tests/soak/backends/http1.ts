@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { chance, pause, roll } from "../dice.ts";
+import { drained } from "../drained.ts";
 import { contentOf } from "../content.ts";
 import { type Orders, ordersOf } from "../plan.ts";
 import type { Ledger } from "../ledger.ts";
@@ -114,16 +115,4 @@ class Connection {
     const size = Buffer.from(`${content.length.toString(16)}\r\n`, "latin1");
     return Buffer.concat([size, content, Buffer.from("\r\n")]);
   }
-}
-
-function drained(socket: net.Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      socket.off("drain", done);
-      socket.off("close", done);
-      resolve();
-    };
-    socket.on("drain", done);
-    socket.on("close", done);
-  });
 }

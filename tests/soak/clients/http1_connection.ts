@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { contentOf, uploadId } from "../content.ts";
 import { roll } from "../dice.ts";
+import { drained } from "../drained.ts";
 import type { Link, Links } from "../links.ts";
 import { type Plan, targetOf } from "../plan.ts";
 import { Result } from "../result.ts";
@@ -119,7 +120,7 @@ export class Http1Connection {
       // The noise that pieces are views of stays as it is, so they need not be copied.
       const flowing = this.#write(piece);
       if (chunkedUpload) this.#write(Buffer.from("\r\n"));
-      if (!flowing) await this.#drained();
+      if (!flowing) await drained(this.#dialled.socket);
     }
   }
 
@@ -130,19 +131,6 @@ export class Http1Connection {
 
   #write(bytes: Buffer): boolean {
     return this.#mayWrite ? this.#dialled.socket.write(bytes) : true;
-  }
-
-  #drained(): Promise<void> {
-    const { socket } = this.#dialled;
-    return new Promise((resolve) => {
-      const done = () => {
-        socket.off("drain", done);
-        socket.off("close", done);
-        resolve();
-      };
-      socket.on("drain", done);
-      socket.on("close", done);
-    });
   }
 
   #leaveAt(length: number): void {
