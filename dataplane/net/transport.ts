@@ -25,8 +25,10 @@ export interface TlsFacts {
 
 /** Receives what happens on a connection. Calls never overlap; `onClose` is the last, exactly once. */
 export interface ConnectionEvents {
-  /** Bytes from the peer; `view` belongs to the transport and is valid only during the call,
-   * except that it may be passed to `write` of any connection before returning. */
+  /**
+   * Bytes from the peer. `view` belongs to the transport, which uses the memory for the next read of any
+   * connection; it may be passed to `write` of any connection before returning.
+   */
   onData(view: Buffer): void;
   /** After `write` returned false: everything queued has been handed to the kernel. */
   onDrain(): void;

@@ -1,4 +1,4 @@
-import { ascii, copy } from "../message/bytes.ts";
+import { ascii } from "../message/bytes.ts";
 
 /** One request as the access log sees it. */
 export interface AccessRecord {
@@ -34,18 +34,23 @@ const ESCAPED = 6;
 const MEMO = 256;
 
 const PATH = ascii(',"path":');
-const STATUS = ascii(',"status":');
 const BYTES_OUT = ascii(',"bytes_out":');
 const DURATION = ascii(',"duration_ms":');
 const ROUTE = ascii(',"route":');
-const UPSTREAM = ascii(',"upstream":');
-const CLIENT = ascii(',"client":');
 const REQUEST_ID = ascii(',"request_id":');
 const END = ascii("}\n");
 
 const QUOTE = 34;
 const BACKSLASH = 92;
+/** Fixed texts from this length on are worth a call of the runtime's own copy. */
+const LONG = 20;
 const encoder = new TextEncoder();
+
+/** 1 for the ASCII characters that stand in a JSON string as they are. */
+const PLAIN = new Uint8Array(128);
+for (let unit = 32; unit < 127; unit++) {
+  if (unit !== QUOTE && unit !== BACKSLASH) PLAIN[unit] = 1;
+}
 
 /** One of few names as a JSON string, with the fixed text around it. */
 class NamePart {
@@ -65,10 +70,19 @@ class NamePart {
 
 const listeners = new NamePart('Z","listener":', ',"method":');
 const methods = new NamePart("", ',"host":');
-const reasons = new NamePart(',"reason":', ',"bytes_in":');
+const upstreams = new NamePart(',"upstream":', ',"client":');
+/** By status, then by reason. */
+const outcomes: (NamePart | undefined)[] = [];
+
+function outcome(status: number, reason: string): Uint8Array {
+  outcomes[status] ??= new NamePart(`,"status":${status},"reason":`, ',"bytes_in":');
+  return outcomes[status].of(reason);
+}
 
 function putBytes(bytes: Uint8Array, out: Uint8Array, at: number): number {
-  return copy(bytes, 0, bytes.length, out, at);
+  if (bytes.length >= LONG) out.set(bytes, at);
+  else for (let i = 0; i < bytes.length; i++) out[at + i] = bytes[i];
+  return at + bytes.length;
 }
 
 /** Writes a text as a JSON string. */
@@ -77,7 +91,7 @@ function putText(text: string, out: Uint8Array, start: number): number {
   out[at++] = QUOTE;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
-    if (unit < 32 || unit > 126 || unit === QUOTE || unit === BACKSLASH) {
+    if (PLAIN[unit] !== 1) {
       return start + encoder.encodeInto(JSON.stringify(text), out.subarray(start)).written;
     }
     out[at++] = unit;
@@ -164,9 +178,7 @@ export class AccessLog {
     at = putText(record.host, out, at);
     at = putBytes(PATH, out, at);
     at = putText(record.path, out, at);
-    at = putBytes(STATUS, out, at);
-    at = putNumber(record.status, 1, out, at);
-    at = putBytes(reasons.of(record.reason), out, at);
+    at = putBytes(outcome(record.status, record.reason), out, at);
     at = putNumber(record.bytesIn, 1, out, at);
     at = putBytes(BYTES_OUT, out, at);
     at = putNumber(record.bytesOut, 1, out, at);
@@ -176,9 +188,7 @@ export class AccessLog {
     at = putNumber(micros - millis * 1000, 3, out, at);
     at = putBytes(ROUTE, out, at);
     at = putText(record.route, out, at);
-    at = putBytes(UPSTREAM, out, at);
-    at = putText(record.upstream, out, at);
-    at = putBytes(CLIENT, out, at);
+    at = putBytes(upstreams.of(record.upstream), out, at);
     at = putText(record.client, out, at);
     at = putBytes(REQUEST_ID, out, at);
     at = putText(record.requestId, out, at);

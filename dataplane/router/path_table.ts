@@ -64,6 +64,15 @@ export class PathTable {
       : [this.#prefix, prefixKey(entry.path)];
   }
 
+  /** The only entry, when it takes every request whose path begins with a slash; else null. */
+  get sole(): RouteEntry | null {
+    if (this.size !== 1 || this.#root.length !== 1) return null;
+    const [entry] = this.#root;
+    return entry.method === "" && entry.headers.length === 0 && entry.query.length === 0
+      ? entry
+      : null;
+  }
+
   /** The first entry that matches, or null. */
   match(request: RouteRequest): RouteEntry | null {
     const { path } = request;

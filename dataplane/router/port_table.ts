@@ -2,6 +2,7 @@ import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
 import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
 
+const SLASH = 47;
 /** Hosts remembered per port; more start over, so a flood of invented names costs no memory. */
 const MEMO_LIMIT = 8192;
 /** Longest host remembered: a name of 253 characters with a port. */
@@ -68,6 +69,8 @@ export interface HostDecision {
   readonly listener: ListenerTable | null;
   /** That listener's tables for the host, most specific first. */
   readonly tables: readonly PathTable[];
+  /** The entry that serves every path of the host, where there is but one: found with cold caches. */
+  readonly sole: RouteEntry | null;
 }
 
 /** The listeners that share one port, told apart by hostname. */
@@ -99,13 +102,15 @@ export class PortTable {
   /** Resolves a canonical host name. */
   decide(name: string): HostDecision {
     const listener = this.#listeners.lookup(name)[0] ?? null;
-    return { listener, tables: listener === null ? [] : listener.hosts.lookup(name) };
+    const tables = listener === null ? [] : listener.hosts.lookup(name);
+    return { listener, tables, sole: tables.length === 1 ? tables[0].sole : null };
   }
 }
 
 /** The entry that serves the request, or null. */
 export function matchRoute(decision: HostDecision, request: RouteRequest): RouteEntry | null {
-  const { tables } = decision;
+  const { sole, tables } = decision;
+  if (sole !== null) return request.path.charCodeAt(0) === SLASH ? sole : null;
   for (let i = 0; i < tables.length; i++) {
     const entry = tables[i].match(request);
     if (entry !== null) return entry;

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
+import { lasting, readAlone, readView, shareMemory } from "./read_memory.ts";
 
 /** Events receiver of a connection that nobody listens to any more. */
 const NOBODY: ConnectionEvents = {
@@ -21,7 +22,12 @@ const CONNECTION = Symbol("connection");
 type Held = Socket & { [CONNECTION]: NodeConnection };
 
 function onData(this: Held, view: Buffer): void {
+  readAlone(this, view.length);
   this[CONNECTION].socketData(view);
+}
+function onRead(this: Socket, length: number): boolean {
+  (this as Held)[CONNECTION].socketData(readView(this, length));
+  return true;
 }
 function onDrain(this: Held): void {
   this[CONNECTION].socketDrain();
@@ -96,6 +102,7 @@ export class NodeConnection implements Connection, Flushable {
     this.tls = tls === null ? null : tls.facts;
     (socket as Held)[CONNECTION] = this;
     socket.on("data", onData);
+    shareMemory(socket, onRead);
     socket.on("drain", onDrain);
     socket.on("end", onEnd);
     socket.on("error", onError);
@@ -122,8 +129,9 @@ export class NodeConnection implements Connection, Flushable {
    * Small pieces leave at the end of the turn: the peers of all connections are then woken together, and
    * neither the kernel nor we run with cold caches for each of them (a seventh of a request's cost).
    */
-  write(bytes: Uint8Array): boolean {
+  write(given: Uint8Array): boolean {
     if (this.#closed) return true;
+    const bytes = lasting(given);
     const socket = this.#socket!;
     if (bytes.length > SMALL) {
       this.flush();
@@ -143,8 +151,8 @@ export class NodeConnection implements Connection, Flushable {
     this.flush();
     const socket = this.#socket!;
     socket.cork();
-    socket.write(first);
-    const flowing = socket.write(second);
+    socket.write(lasting(first));
+    const flowing = socket.write(lasting(second));
     socket.uncork();
     return flowing;
   }
