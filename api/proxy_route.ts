@@ -5,7 +5,6 @@ import {
   choice,
   closed,
   duration,
-  hostname,
   integer,
   list,
   metadata,
@@ -13,6 +12,7 @@ import {
   namespace,
   optional,
   port,
+  routeHostname,
   size,
   text,
 } from "./schema.ts";
@@ -21,9 +21,19 @@ const MAX = Number.MAX_SAFE_INTEGER;
 
 const valueMatch = () =>
   closed({
-    type: optional(choice(["Exact", "RegularExpression"], { default: "Exact" })),
+    type: optional(choice(["Exact", "Prefix", "RegularExpression", "Present", "Absent"], {
+      default: "Exact",
+    })),
     name: text({ minLength: 1 }),
-    value: text(),
+    value: optional(text({ description: "Not with Present and Absent." })),
+    invert: optional(bool({ description: "Holds when the value differs or is absent." })),
+  });
+
+const pathModifier = () =>
+  closed({
+    type: choice(["ReplaceFullPath", "ReplacePrefixMatch", "ReplaceRegularExpression"]),
+    value: text({ description: "What stands in its place; $1 to $9 are groups of the pattern." }),
+    pattern: optional(text({ minLength: 1, description: "For ReplaceRegularExpression." })),
   });
 
 const backendRef = () =>
@@ -31,6 +41,13 @@ const backendRef = () =>
     name: name(),
     namespace: optional(namespace()),
     weight: optional(integer(0, 1_000_000, { default: 1 })),
+  });
+
+const redirectStatus = () =>
+  Type.Unsafe<301 | 302 | 303 | 307 | 308>({
+    type: "integer",
+    enum: [301, 302, 303, 307, 308],
+    default: 302,
   });
 
 const headers = () => list(closed({ name: text({ minLength: 1 }), value: text() }));
@@ -53,17 +70,26 @@ const rule = closed({
       method: optional(
         choice(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE"]),
       ),
+      clientCIDRs: optional(list(text({ minLength: 1 }), {
+        maxItems: 64,
+        description: "Networks of clients that the match serves; all when empty.",
+      })),
       headers: optional(list(valueMatch(), { maxItems: 16 })),
       queryParams: optional(list(valueMatch(), { maxItems: 16 })),
     }),
     { maxItems: 8 },
   )),
-  backendRefs: list(backendRef(), { minItems: 1, maxItems: 16 }),
+  backendRefs: optional(list(backendRef(), {
+    minItems: 1,
+    maxItems: 16,
+    description: "May be left out where a filter answers every request.",
+  })),
   upgrades: optional(list(text({ minLength: 1 }), {
     maxItems: 8,
     description: "Protocols beside websocket that clients may upgrade to.",
   })),
   timeout: optional(duration({ description: "Total time for one request; 0s is no limit." })),
+  backendTimeout: optional(duration({ description: "Time for one try at a backend." })),
   filters: optional(list(
     closed({
       type: choice([
@@ -75,11 +101,30 @@ const rule = closed({
         "ResponseAddHeader",
         "ResponseRemoveHeader",
         "ResponseSetHeader",
+        "SetHeader",
+        "DirectResponse",
       ]),
       add: optional(headers()),
+      set: optional(headers()),
       remove: optional(list(text())),
-      redirectURL: optional(text()),
-      rewritePath: optional(text()),
+      redirectURL: optional(text({ description: "Complete target, instead of redirect." })),
+      redirect: optional(closed({
+        scheme: optional(choice(["http", "https"])),
+        hostname: optional(text({ minLength: 1 })),
+        port: optional(port()),
+        path: optional(pathModifier()),
+        statusCode: optional(redirectStatus()),
+      })),
+      rewritePath: optional(text({ description: "Complete path, instead of rewrite." })),
+      rewrite: optional(closed({
+        hostname: optional(text({ minLength: 1 })),
+        path: optional(pathModifier()),
+      })),
+      directResponse: optional(closed({
+        statusCode: integer(200, 599),
+        contentType: optional(text({ default: "text/plain; charset=utf-8" })),
+        body: optional(text({ description: "UTF-8." })),
+      })),
       responseAdd: optional(headers()),
       responseRemove: optional(list(text())),
       responseSet: optional(headers()),
@@ -141,7 +186,7 @@ const schema = Type.Object({
       }),
       { maxItems: 32, description: "Gateways; all of the route's namespace when empty." },
     )),
-    hostnames: optional(list(hostname())),
+    hostnames: optional(list(routeHostname())),
     rules: list(rule, { minItems: 1, maxItems: 16 }),
     expression: optional(text()),
     accessLog: optional(closed({
@@ -192,15 +237,14 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
   unserved: [
     ...unserved(
       "rule",
-      "spec.rules[].filters",
-      "spec.rules[].limits.maxRequestBodySize",
-      "spec.rules[].maxRequestBodySize",
       "spec.rules[].bodyTransform",
     ),
     ...unserved("route", "spec.expression", "spec.pipeline"),
     ...unserved(
       null,
       "spec.accessLog",
+      "spec.rules[].filters[].mirrorBackend",
+      "spec.rules[].filters[].mirrorPercent",
       "spec.rules[].limits.idleTimeout",
       "spec.rules[].mirror",
       "spec.rules[].retry",

@@ -8,9 +8,11 @@ const LABEL_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /** Go's notation for durations: "300ms", "1m30s". */
 const DURATION_PATTERN = "^(0|([0-9]+(\\.[0-9]+)?(ms|s|m|h))+)$";
 const SIZE_PATTERN = "^[0-9]+(\\.[0-9]+)?([KMG]i?B?|B)?$";
+const LABELS = "[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*";
 /** Exact name, or a name with "*." in front. */
-const HOSTNAME_PATTERN =
-  "^(\\*\\.)?[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)*$";
+const HOSTNAME_PATTERN = `^(\\*\\.)?${LABELS}$`;
+/** The same, or a name with ".*" behind. */
+const ROUTE_HOSTNAME_PATTERN = `^((\\*\\.)?${LABELS}|${LABELS}\\.\\*)$`;
 
 /** A closed object: unknown fields are errors. */
 export function closed<T extends Record<string, TSchema>>(
@@ -43,6 +45,9 @@ export const size = (options: { default?: string; description?: string } = {}) =
   Type.String({ pattern: SIZE_PATTERN, ...options });
 
 export const hostname = () => Type.String({ maxLength: 253, pattern: HOSTNAME_PATTERN });
+
+/** Hostname of a route: "www.example.com", "*.example.com" or "api.*". */
+export const routeHostname = () => Type.String({ maxLength: 253, pattern: ROUTE_HOSTNAME_PATTERN });
 
 export const port = (options: { description?: string } = {}) =>
   Type.Integer({ minimum: 1, maximum: 65535, ...options });
@@ -86,4 +91,20 @@ export function milliseconds(duration: string): number {
     total += Number(number) * UNIT[unit];
   }
   return Math.round(total);
+}
+
+const SIZE_UNIT: Readonly<Record<string, number>> = {
+  "": 1,
+  K: 1e3,
+  M: 1e6,
+  G: 1e9,
+  Ki: 2 ** 10,
+  Mi: 2 ** 20,
+  Gi: 2 ** 30,
+};
+
+/** Bytes of a size that the schema accepted: "10M" is ten million, "10Mi" ten times 1,048,576. */
+export function bytesOf(size: string): number {
+  const [, number, unit] = /^([0-9.]+)([KMG]i?)?/.exec(size)!;
+  return Math.round(Number(number) * SIZE_UNIT[unit ?? ""]);
 }

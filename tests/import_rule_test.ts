@@ -12,7 +12,7 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
   "dataplane/message": ["common"],
   "dataplane/http1": ["common", "dataplane/message"],
   "dataplane/http2": ["common", "dataplane/message"],
-  "dataplane/router": ["common", "proto"],
+  "dataplane/router": ["common", "proto", "dataplane/message"],
   "dataplane/balancer": ["common", "proto"],
   "dataplane/config": ["common"],
   "dataplane/observe": ["common", "dataplane/config", "dataplane/message"],

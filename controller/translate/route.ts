@@ -1,20 +1,22 @@
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
-import { milliseconds } from "../../api/schema.ts";
+import { bytesOf, milliseconds } from "../../api/schema.ts";
+import { cidrProblem } from "../../common/cidr.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import {
-  type BackendRef,
+  BackendRef,
   PathMatchType,
   Route,
   type RouteMatch,
-  type RouteRule,
-  type ValueMatch,
+  RouteRule,
+  ValueMatch,
   ValueMatchType,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
+import { translateFilters } from "./route_filters.ts";
 import type { SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
@@ -38,17 +40,49 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
     name: route.name,
     listeners,
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
-    rules: spec.rules.map((rule, index): RouteRule => ({
-      matches: matchesOf(rule, index, conditions),
-      backendRefs: rule.backendRefs.map((ref) => backendRef(route, ref, view, conditions)),
-      requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
-      closedReason: closed.get(index) ?? closed.get(-1) ?? "",
-      upgrades: rule.upgrades ?? [],
-    })),
+    rules: spec.rules.map((rule: ProxyRouteRule, index: number): RouteRule => {
+      const place = `spec.rules[${index}]`;
+      const { filters, problem, answers } = translateFilters(rule, place);
+      const unclear = matchProblem(rule, place);
+      if (problem !== "") conditions.fail("Accepted", "InvalidFilter", problem);
+      if (unclear !== "") conditions.fail("Accepted", "InvalidMatch", unclear);
+      const { backendRefs = [] } = rule;
+      if (backendRefs.length === 0 && !answers) {
+        conditions.fail("Accepted", "NoBackend", `${place} has neither backendRefs nor an answer`);
+      }
+      return RouteRule.create({
+        matches: matchesOf(rule, place, conditions),
+        backendRefs: backendRefs.map((ref: BackendName) =>
+          backendRef(route, ref, view, conditions)
+        ),
+        requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
+        backendTimeoutMs: milliseconds(rule.backendTimeout ?? "0"),
+        maxRequestBodyBytes: smallest([
+          rule.maxRequestBodySize ?? 0,
+          bytesOf(rule.limits?.maxRequestBodySize ?? "0"),
+        ]),
+        closedReason: closed.get(index) ?? closed.get(-1) ?? (problem || unclear),
+        upgrades: rule.upgrades ?? [],
+        // What cannot be made would be refused with the whole route.
+        filters: problem === "" ? filters : undefined,
+      });
+    }),
   });
   const outcome = conditions.outcome(route);
   if (listeners.length === 0) return { outcome, resource: null };
   return { outcome, resource: { kind: Kind.KIND_ROUTE, body: Route.encode(message).finish() } };
+}
+
+interface BackendName {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly weight?: number;
+}
+
+/** The smallest of limits of which 0 means none. */
+function smallest(limits: readonly number[]): number {
+  const set = limits.filter((limit) => limit > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
 }
 
 /** Why rules must answer 500, by position; -1 stands for all of them. */
@@ -153,6 +187,8 @@ export function hostnamesMeet(a: readonly string[], b: readonly string[]): boole
 
 function meet(a: string, b: string): boolean {
   if (a === b) return true;
+  if (a.endsWith(".*")) return meetPrefix(a, b);
+  if (b.endsWith(".*")) return meetPrefix(b, a);
   const wildA = a.startsWith("*.");
   const wildB = b.startsWith("*.");
   if (wildA && wildB) return a.endsWith(b.slice(1)) || b.endsWith(a.slice(1));
@@ -160,17 +196,24 @@ function meet(a: string, b: string): boolean {
   return wildB && a.endsWith(b.slice(1));
 }
 
+/** "api.*" and a suffix always meet: "api." in front of the suffix's name is one of both. */
+function meetPrefix(prefix: string, other: string): boolean {
+  if (other.startsWith("*.")) return true;
+  const start = prefix.slice(0, -1);
+  return other.startsWith(start) || (other.endsWith(".*") && start.startsWith(other.slice(0, -1)));
+}
+
 /** A rule without matches matches every path, as Gateway API has it. */
-function matchesOf(rule: ProxyRouteRule, index: number, conditions: Conditions): RouteMatch[] {
+function matchesOf(rule: ProxyRouteRule, place: string, conditions: Conditions): RouteMatch[] {
   const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
   return matches.map(
-    (match: NonNullable<ProxyRouteRule["matches"]>[number], position): RouteMatch => {
+    (match: RuleMatch, position): RouteMatch => {
       const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
       if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
         conditions.fail(
           "Accepted",
           "InvalidPath",
-          `spec.rules[${index}].matches[${position}].path.value must begin with /`,
+          `${place}.matches[${position}].path.value must begin with /`,
         );
       }
       return {
@@ -178,24 +221,48 @@ function matchesOf(rule: ProxyRouteRule, index: number, conditions: Conditions):
         method: match.method ?? "",
         headers: (match.headers ?? []).map(valueMatch),
         queryParams: (match.queryParams ?? []).map(valueMatch),
+        clientCidrs: networkProblem(match) === null ? match.clientCIDRs ?? [] : [],
       };
     },
   );
 }
 
-function valueMatch(match: { type?: string; name: string; value: string }): ValueMatch {
-  return {
-    type: match.type === "RegularExpression"
-      ? ValueMatchType.VALUE_MATCH_TYPE_REGEX
-      : ValueMatchType.VALUE_MATCH_TYPE_EXACT,
-    name: match.name,
-    value: match.value,
-  };
+function networkProblem({ clientCIDRs = [] }: RuleMatch): string | null {
+  return cidrProblem(clientCIDRs);
+}
+
+/** Networks that cannot be read close their rule: nobody knows whom it was to serve. */
+function matchProblem({ matches }: ProxyRouteRule, place: string): string {
+  for (const [position, match] of (matches ?? []).entries()) {
+    const problem = networkProblem(match);
+    if (problem !== null) return `${place}.matches[${position}].clientCIDRs: ${problem}`;
+  }
+  return "";
+}
+
+type RuleMatch = NonNullable<ProxyRouteRule["matches"]>[number];
+type ValueCondition = NonNullable<RuleMatch["headers"]>[number];
+
+const VALUE_TYPES: Readonly<Record<string, ValueMatchType>> = {
+  Exact: ValueMatchType.VALUE_MATCH_TYPE_EXACT,
+  Prefix: ValueMatchType.VALUE_MATCH_TYPE_PREFIX,
+  RegularExpression: ValueMatchType.VALUE_MATCH_TYPE_REGEX,
+  Present: ValueMatchType.VALUE_MATCH_TYPE_PRESENT,
+  Absent: ValueMatchType.VALUE_MATCH_TYPE_PRESENT,
+};
+
+function valueMatch({ type = "Exact", name, value = "", invert = false }: ValueCondition) {
+  return ValueMatch.create({
+    type: VALUE_TYPES[type],
+    name,
+    value,
+    invert: invert !== (type === "Absent"),
+  });
 }
 
 function backendRef(
   route: RouteObject,
-  ref: { name: string; namespace?: string; weight?: number },
+  ref: BackendName,
   view: View,
   conditions: Conditions,
 ): BackendRef {
@@ -210,11 +277,11 @@ function backendRef(
       "RefNotPermitted",
       `no ReferenceGrant for ProxyBackend ${backend}`,
     );
-    return { backend, weight, invalidReason: "RefNotPermitted" };
+    return BackendRef.create({ backend, weight, invalidReason: "RefNotPermitted" });
   }
   if (view.get("ProxyBackend", namespace, ref.name) === null) {
     conditions.fail("ResolvedRefs", "BackendNotFound", `ProxyBackend ${backend} not found`);
-    return { backend, weight, invalidReason: "BackendNotFound" };
+    return BackendRef.create({ backend, weight, invalidReason: "BackendNotFound" });
   }
-  return { backend, weight, invalidReason: "" };
+  return BackendRef.create({ backend, weight });
 }

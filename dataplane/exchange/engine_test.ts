@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { CompiledRule } from "../router/compiled.ts";
+import { plainRef } from "../../tests/support/route_builders.ts";
 import { nextRef } from "./engine.ts";
 
 function rule(weights: readonly number[]): CompiledRule {
   return {
     route: "ns/r",
     index: 0,
-    refs: weights.map((weight, i) => ({ backend: `${i}`, weight, invalidReason: "" })),
+    refs: weights.map((weight, i) => ({ ...plainRef(`${i}`), weight })),
     totalWeight: weights.reduce((sum, weight) => sum + weight, 0),
     requestTimeout: 0,
     closedReason: "",
     upgrades: [],
+    filters: null,
+    backendTimeout: 0,
+    maxBody: 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
+import { editHead, editResponse } from "../message/field_edit.ts";
 import { grpcAnswer, refusalAnswer } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -71,8 +72,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   #queueDecides = false;
   /** Milliseconds to wait for a connection. */
   #patience = 0;
-  /** Ticker time at which the whole request is over. */
+  /** Ticker times at which the whole request and its try at a backend are over. */
   #timeoutAt = Infinity;
+  #tryEndsAt = Infinity;
   #tunnelEnds = 0;
   /** Grows with each request: what sends may end it, and then this object may serve another already. */
   #generation = 0;
@@ -97,6 +99,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#port = port;
     this.#downstream = downstream;
     this.routing.port = port;
+    this.routing.peer = downstream.peer;
   }
 
   /** Whether the connection carries another protocol now. */
@@ -113,7 +116,10 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#answer(refusal.answer, refusal.status, refusal.reason);
       return;
     }
-    this.#maxBody = routing.decision.listener!.settings.maxBody;
+    this.#maxBody = smallerLimit(
+      routing.decision.listener!.settings.maxBody,
+      routing.rule!.maxBody,
+    );
     if (head.upgrade !== "" && this.#allowsUpgrade(head.upgrade)) this.upgrade = head.upgrade;
     else if (head.upgrade !== "" && this.#http2) {
       // Its content would be bytes of a protocol that nobody agreed to speak.
@@ -196,7 +202,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#upstream = stream;
     this.#phase = Phase.Sent;
     this.#queued = false;
-    if (this.#timeoutAt !== Infinity) this.#arm();
+    const { backendTimeout } = this.routing.rule!;
+    if (backendTimeout > 0) this.#tryEndsAt = this.#engine.ticker.now + backendTimeout;
+    if (this.#timeoutAt !== Infinity || backendTimeout > 0) this.#arm();
     else this.deadline = Infinity;
     const flowing = stream.send(
       this.#head!,
@@ -229,6 +237,11 @@ export class Exchange implements UpstreamUser, Deadlined {
   onResponse(head: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): void {
     if (this.upgrade !== "" && this.#http2 && head.status < 300) {
       // To a client of extended CONNECT a success would mean that the tunnel is open.
+      this.fail(502, "upstream_protocol");
+      return;
+    }
+    const edit = this.routing.ref!.edits.response;
+    if (edit !== null && !editResponse(head, edit)) {
       this.fail(502, "upstream_protocol");
       return;
     }
@@ -320,14 +333,19 @@ export class Exchange implements UpstreamUser, Deadlined {
     if (this.#phase === Phase.Acquiring && this.#queueDecides) {
       this.fail(503, "pending_timeout");
     } else if (this.#phase === Phase.Answering) {
+      const reason = this.#deadlineReason();
       this.#leaveUpstream();
       const generation = this.#generation;
       // A gRPC client is told in its own way; to others only a cut says that the answer is not complete.
       if (this.#grpc) this.#downstream.sendTrailers(GRPC_DEADLINE);
       else this.#downstream.cut();
       if (generation !== this.#generation) return;
-      this.#finish(this.#status, "request_timeout");
-    } else this.fail(504, "request_timeout");
+      this.#finish(this.#status, reason);
+    } else this.fail(504, this.#deadlineReason());
+  }
+
+  #deadlineReason(): Reason {
+    return this.#tryEndsAt < this.#timeoutAt ? "backend_timeout" : "request_timeout";
   }
 
   #begin(head: RequestHead, body: Buffer | null, ended: boolean): void {
@@ -346,6 +364,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.bytesIn = body === null ? 0 : body.length;
     this.bytesOut = 0;
     this.#tunnelEnds = 0;
+    this.#tryEndsAt = Infinity;
     this.#replay.clear();
     this.#trailers = null;
     this.client = this.#downstream.peer.label;
@@ -372,6 +391,8 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.upstreamMethod = this.upgrade === "" ? this.routing.method : "GET";
     if (this.upgrade === WEBSOCKET && this.#http2) this.webSocketKey = webSocketKey();
     this.#head = forwardHead(head, this.#downstream.peer, this);
+    const edit = this.routing.ref!.edits.request;
+    if (edit !== null) this.#head = editHead(this.#head, edit);
   }
 
   /** @param body first bytes of the body, null when `#replay` has them */
@@ -399,7 +420,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     if (this.tickerSlot < 0) ticker.add(this);
     this.deadline = this.#queued
       ? Math.min(this.#timeoutAt, ticker.now + this.#patience)
-      : this.#timeoutAt;
+      : Math.min(this.#timeoutAt, this.#tryEndsAt);
     this.#queueDecides = this.deadline < this.#timeoutAt;
   }
 
@@ -452,6 +473,12 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** Waits for the next request, without keeping the connection of this one and its buffers in memory. */
   #release(): void {
     this.#downstream = UNBOUND;
+    this.routing.peer = null;
     this.#engine.exchanges.give(this);
   }
+}
+
+/** The smaller of two limits of which 0 means none. */
+function smallerLimit(a: number, b: number): number {
+  return a === 0 || (b > 0 && b < a) ? b : a;
 }

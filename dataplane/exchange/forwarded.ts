@@ -50,6 +50,13 @@ export function forwardedFields(
   return { client: client ?? peer.label, fields: ascii(lines) };
 }
 
+/** The address of the client that sent a request: our peer's, or what trusted proxies tell. */
+export function clientOf(head: RequestHead, peer: Peer, { settings }: ListenerTable): string {
+  const { trustedProxies } = settings;
+  if (trustedProxies === null || !trustedProxies.has(peer.address)) return peer.address;
+  return clientAddress(head.block.get("x-forwarded-for") ?? "", peer.address, trustedProxies);
+}
+
 /** Our element of Forwarded (RFC 7239 section 4), behind those that a trusted proxy sent. */
 function forwardedLine(before: string | null, peer: Peer, host: string): string {
   const address = peer.address.includes(":") ? `"[${peer.address}]"` : peer.address;

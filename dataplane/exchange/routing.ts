@@ -4,11 +4,16 @@ import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import { TextCache } from "../message/text_cache.ts";
 import type { Reason } from "../observe/reasons.ts";
-import type { CompiledRule, RouteRequest } from "../router/compiled.ts";
+import type { CompiledRule, RouteEntry, RouteRequest, WeightedRef } from "../router/compiled.ts";
+import type { RuleFilters } from "../router/filters.ts";
 import { canonicalPath, isCanonical, mergeSlashes } from "../router/path.ts";
+import { modifyPath } from "../router/path_modifier.ts";
+import { redirectLocation } from "../router/redirect.ts";
 import { type HostDecision, matchRoute } from "../router/port_table.ts";
 import type { BackendRuntime, EndpointRuntime } from "../upstream/backend_runtime.ts";
 import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
+import { clientOf } from "./forwarded.ts";
+import type { Peer } from "./peer.ts";
 
 /** Why a request does not go to a backend, and what the client gets instead. */
 export interface Refusal {
@@ -30,6 +35,7 @@ const REFUSALS = {
   listenerClosed: refusal(500, "listener_closed"),
   noRoute: refusal(404, "no_route"),
   routeClosed: refusal(500, "route_closed"),
+  rewrite: refusal(500, "bad_rewrite"),
   backendMissing: refusal(500, "backend_missing"),
   backendClosed: refusal(500, "backend_closed"),
   noEndpoints: refusal(503, "no_endpoints"),
@@ -55,12 +61,16 @@ export class Routing implements RouteRequest {
   /** Path as received. */
   rawPath = "";
   rule: CompiledRule | null = null;
+  /** The share of the rule that was picked; null until then. */
+  ref: WeightedRef | null = null;
   backend: BackendRuntime | null = null;
   endpoint: EndpointRuntime | null = null;
   decision!: HostDecision;
   readonly #engine: Engine;
   /** The port that the request came to. */
   port!: PortRuntime;
+  /** Who sent it; null between requests. */
+  peer: Peer | null = null;
   #head!: RequestHead;
   #hasQuery = false;
   #canonical = false;
@@ -74,12 +84,17 @@ export class Routing implements RouteRequest {
     return this.#head.block.get(name);
   }
 
+  clientAddress(): string {
+    return clientOf(this.#head, this.peer!, this.decision.listener!);
+  }
+
   /** Forgets the request before and reads the target of this one. */
   begin(head: RequestHead): void {
     this.#head = head;
     this.method = head.method;
     this.host = head.host;
     this.rule = null;
+    this.ref = null;
     this.backend = null;
     this.endpoint = null;
     const { buffer, targetStart, targetEnd } = head;
@@ -142,11 +157,44 @@ export class Routing implements RouteRequest {
     const entry = matchRoute(this.decision, this);
     this.path = sentPath;
     if (entry === null) return REFUSALS.noRoute;
-    this.rule = entry.rule;
-    if (entry.rule.closedReason !== "") return REFUSALS.routeClosed;
-    const ref = nextRef(entry.rule);
+    const { rule } = entry;
+    this.rule = rule;
+    if (rule.closedReason !== "") return REFUSALS.routeClosed;
+    if (rule.maxBody > 0 && head.framing.contentLength > rule.maxBody) return REFUSALS.tooLarge;
+    if (rule.filters !== null) {
+      const answered = this.#filter(rule.filters, entry, matchPath);
+      if (answered !== null) return answered;
+    }
+    const ref = nextRef(rule);
+    this.ref = ref;
     if (ref === null || ref.invalidReason !== "") return REFUSALS.backendMissing;
     return this.#pick(ref.backend);
+  }
+
+  /** What the rule answers itself, or null; then the path is as the backend is to see it. */
+  #filter(filters: RuleFilters, entry: RouteEntry, matchPath: string): Refusal | null {
+    const { redirect, path, answer } = filters;
+    const matched = entry.pathKind === "prefix" ? entry.path : "/";
+    if (redirect !== null) {
+      const peer = this.peer!;
+      const location = redirectLocation(redirect, {
+        scheme: peer.scheme,
+        host: this.host,
+        listenerPort: peer.listenerPort,
+        path: matchPath,
+        query: this.query,
+        matched,
+      });
+      if (location === null) return REFUSALS.rewrite;
+      const { status } = redirect;
+      return { status, reason: "redirect", answer: redirectAnswer(status, "redirect", location) };
+    }
+    if (answer !== null) return { status: answer.status, reason: "direct_response", answer };
+    if (path === null) return null;
+    const changed = modifyPath(path, matchPath, matched);
+    if (changed === null) return REFUSALS.rewrite;
+    this.path = changed;
+    return null;
   }
 
   #pick(name: string): Refusal | null {

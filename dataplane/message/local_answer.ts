@@ -1,8 +1,10 @@
 /** An answer that the gateway gives itself, before it takes the form of a protocol version. */
 export interface LocalAnswer {
   readonly status: number;
-  /** Why; the text of the body. */
+  /** Why; the text of the body where there is no other. */
   readonly reason: string;
+  /** Text of the body, Latin-1. */
+  readonly body?: string;
   /** Names in lower case with their values, beside date and content-length. */
   readonly fields: readonly (readonly [string, string])[];
 }
@@ -56,6 +58,7 @@ export function grpcAnswer({ status, reason }: LocalAnswer): LocalAnswer {
 }
 
 /** Text of the body, Latin-1. */
-export function bodyOf({ status, reason }: LocalAnswer): string {
+export function bodyOf({ status, reason, body }: LocalAnswer): string {
+  if (body !== undefined) return body;
   return reason === "" ? "" : `${status} ${reason}\n`;
 }

@@ -21,6 +21,7 @@ export const REASONS = [
   "body_too_large",
   "overload",
   "redirect",
+  "direct_response",
   "connect_unsupported",
   "trace_refused",
   "misdirected",
@@ -28,6 +29,7 @@ export const REASONS = [
   "no_route",
   "listener_closed",
   "route_closed",
+  "bad_rewrite",
   "backend_missing",
   "backend_closed",
   "no_endpoints",
@@ -42,6 +44,7 @@ export const REASONS = [
   "response_timeout",
   "upstream_stalled",
   "request_timeout",
+  "backend_timeout",
   "tunnel_ended",
 ] as const;
 

@@ -1,4 +1,9 @@
-import { PathMatchType, type Route, ValueMatchType } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  PathMatchType,
+  type Route,
+  type ValueMatch,
+  ValueMatchType,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import type {
   CompiledRoute,
   CompiledRule,
@@ -6,12 +11,10 @@ import type {
   RouteEntry,
   ValuePredicate,
 } from "./compiled.ts";
+import { CidrSet } from "../../common/cidr.ts";
+import { compileFilters, ruleEdits, shareEdits } from "./filters.ts";
 import { intern } from "./intern.ts";
-
-/** A route that cannot be compiled; the message names the place and the reason. */
-export class RouteCompileError extends Error {
-  readonly code = "ROUTE_COMPILE";
-}
+import { linear, RouteCompileError } from "./linear.ts";
 
 /** Shared by all entries without conditions. */
 const NONE: readonly ValuePredicate[] = [];
@@ -25,16 +28,19 @@ const KINDS: Readonly<Record<number, PathKind>> = {
 
 /**
  * Compiles a route message.
- * @throws {RouteCompileError} for a pattern that cannot run in linear time or a missing path.
+ * @throws {RouteCompileError} for a pattern that cannot run in linear time or a missing path
+ * @throws {CidrError | FieldEditError} naming what cannot be used
  */
 export function compileRoute(route: Route): CompiledRoute {
   const name = `${route.namespace}/${route.name}`;
   const entries: RouteEntry[] = [];
   route.rules.forEach((rule, index) => {
+    const edits = ruleEdits(rule.filters);
     const refs = rule.backendRefs.map((ref) => ({
       backend: intern(ref.backend),
       weight: ref.weight,
       invalidReason: ref.invalidReason,
+      edits: shareEdits(edits, ref),
     }));
     const compiled: CompiledRule = {
       route: name,
@@ -44,6 +50,9 @@ export function compileRoute(route: Route): CompiledRoute {
       requestTimeout: rule.requestTimeoutMs,
       closedReason: rule.closedReason,
       upgrades: rule.upgrades.map((token) => token.toLowerCase()),
+      filters: compileFilters(rule.filters, `rules[${index}].filters`),
+      backendTimeout: rule.backendTimeoutMs,
+      maxBody: rule.maxRequestBodyBytes,
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;
@@ -66,6 +75,7 @@ export function compileRoute(route: Route): CompiledRoute {
           : match.queryParams.map((query, i) =>
             predicate(query, `${place}.queryParams[${i}]`, false)
           ),
+        clients: match.clientCidrs.length === 0 ? null : new CidrSet(match.clientCidrs),
       });
     });
   });
@@ -73,37 +83,19 @@ export function compileRoute(route: Route): CompiledRoute {
   return { name, listeners: route.listeners, hostnames, entries };
 }
 
-function predicate(
-  match: { type: ValueMatchType; name: string; value: string },
-  place: string,
-  lowerName: boolean,
-): ValuePredicate {
+function predicate(match: ValueMatch, place: string, lowerName: boolean): ValuePredicate {
+  const { type, value, invert } = match;
   const name = lowerName ? match.name.toLowerCase() : match.name;
-  return match.type === ValueMatchType.VALUE_MATCH_TYPE_REGEX
-    ? { name, value: null, pattern: linear(match.value, place) }
-    : { name, value: match.value, pattern: null };
-}
-
-/**
- * A pattern anchored at both ends whose matching time is linear in its input. The engine's linear-time
- * mode (flag `l`) decides whether a pattern qualifies; what qualifies runs on the ordinary, faster
- * matcher, which falls back to the linear one when it backtracks too much
- * (--enable-experimental-regexp-engine-on-excessive-backtracks).
- */
-export function linear(source: string, place: string): RegExp {
-  const anchored = `^(?:${source})$`;
-  try {
-    new RegExp(source);
-    new RegExp(anchored);
-  } catch (error) {
-    throw new RouteCompileError(`${place}: ${(error as Error).message}`, { cause: error });
+  switch (type) {
+    case ValueMatchType.VALUE_MATCH_TYPE_REGEX: {
+      const pattern = linear(value, place);
+      return { name, invert, holds: (found) => pattern.test(found) };
+    }
+    case ValueMatchType.VALUE_MATCH_TYPE_PREFIX:
+      return { name, invert, holds: (found) => found.startsWith(value) };
+    case ValueMatchType.VALUE_MATCH_TYPE_PRESENT:
+      return { name, invert, holds: () => true };
+    default:
+      return { name, invert, holds: (found) => found === value };
   }
-  try {
-    new RegExp(anchored, "l");
-  } catch (error) {
-    throw new RouteCompileError(`${place}: /${source}/ cannot be matched in linear time`, {
-      cause: error,
-    });
-  }
-  return new RegExp(anchored);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { PathMatchType, Route, ValueMatchType } from "../../proto/gen/novaedge/v1/config.ts";
-import { compileRoute, linear, RouteCompileError } from "./compile.ts";
+import { compileRoute } from "./compile.ts";
+import { linear, RouteCompileError } from "./linear.ts";
 
 const LINEAR = ["/a/[0-9]+", "(a+)+", "(a|aa)*b", "(?:x|y)?z", ".*", "a*?", "\\bfoo", "^/a$", ""];
 const REFUSED = [
@@ -81,8 +82,11 @@ Deno.test("a route becomes one entry per match, with lower-case header names", (
   const [, second] = compiled.entries;
   assert.equal(second.rule.totalWeight, 5);
   assert.equal(second.headers[0].name, "x-mine");
-  assert.equal(second.headers[0].pattern?.test("ab"), false);
-  assert.deepEqual(second.query, [{ name: "Q", value: "1", pattern: null }]);
+  assert.equal(second.headers[0].holds("ab"), false);
+  assert.equal(second.headers[0].holds("b"), true);
+  assert.equal(second.query[0].name, "Q");
+  assert.equal(second.query[0].holds("1"), true);
+  assert.equal(second.query[0].holds("11"), false);
 });
 
 Deno.test("what cannot be compiled names its place", () => {

@@ -1,4 +1,5 @@
 /** What the router compiles routes into. All of it is immutable once built. */
+import type { FieldEdits, RuleFilters } from "./filters.ts";
 
 /** A share of a rule's requests. */
 export interface WeightedRef {
@@ -7,6 +8,8 @@ export interface WeightedRef {
   readonly weight: number;
   /** Non-empty when this share is answered with 500. */
   readonly invalidReason: string;
+  /** Changes to the fields of its requests and answers. */
+  readonly edits: FieldEdits;
 }
 
 /** Where matched requests go. */
@@ -22,6 +25,12 @@ export interface CompiledRule {
   readonly closedReason: string;
   /** Tokens beside websocket that clients may upgrade to, lower case. */
   readonly upgrades: readonly string[];
+  /** Null when every request goes to a backend, under the path that the client sees. */
+  readonly filters: RuleFilters | null;
+  /** Milliseconds for one try at a backend, 0 without limit. */
+  readonly backendTimeout: number;
+  /** Bytes of the largest request body, 0 without limit. */
+  readonly maxBody: number;
 }
 
 export type PathKind = "exact" | "prefix" | "regex";
@@ -29,9 +38,10 @@ export type PathKind = "exact" | "prefix" | "regex";
 /** Condition on a header field or query parameter. */
 export interface ValuePredicate {
   readonly name: string;
-  /** Exact value, or null when `pattern` decides. */
-  readonly value: string | null;
-  readonly pattern: RegExp | null;
+  /** Whether a value that is there meets the condition. */
+  readonly holds: (value: string) => boolean;
+  /** Turns the result around; an absent value does not match. */
+  readonly invert: boolean;
 }
 
 /** One match of one rule: the unit that the tables hold and order. */
@@ -45,6 +55,8 @@ export interface RouteEntry {
   readonly method: string;
   readonly headers: readonly ValuePredicate[];
   readonly query: readonly ValuePredicate[];
+  /** Addresses of the clients that it serves, null for all. */
+  readonly clients: { has(address: string): boolean } | null;
 }
 
 /** A route as the tables take it in. */
@@ -65,17 +77,20 @@ export interface RouteRequest {
   readonly query: string;
   /** Value of a field by lower-case name, null when absent. */
   header(name: string): string | null;
+  /** Address of the client, as trusted proxies tell it. */
+  clientAddress(): string;
 }
 
 /**
  * Order between entries whose host and path rank the same: method, number of header conditions, number
- * of query conditions, then namespace/name, rule and match position.
+ * of query conditions, client addresses, then namespace/name, rule and match position.
  */
 export function compareEntries(a: RouteEntry, b: RouteEntry): number {
   return (
     Number(b.method !== "") - Number(a.method !== "") ||
     b.headers.length - a.headers.length ||
     b.query.length - a.query.length ||
+    Number(b.clients !== null) - Number(a.clients !== null) ||
     (a.rule.route < b.rule.route ? -1 : a.rule.route > b.rule.route ? 1 : 0) ||
     a.rule.index - b.rule.index ||
     a.matchIndex - b.matchIndex

@@ -2,6 +2,8 @@ import type { RouteEntry, RouteRequest } from "./compiled.ts";
 import { hostName } from "./host.ts";
 import { canonicalPath, mergeSlashes } from "./path.ts";
 import { matchRoute, type PortTable } from "./port_table.ts";
+import { modifyPath } from "./path_modifier.ts";
+import { redirectLocation } from "./redirect.ts";
 import { failedCondition, pathCovers } from "./predicates.ts";
 
 /** Candidates listed in one explanation. */
@@ -25,7 +27,15 @@ export interface Explanation {
   readonly rule: number | null;
   readonly reason: string;
   readonly backends: readonly { backend: string; weight: number; problem: string }[];
+  /** What backends see, or where the client is sent; "" when neither differs from the request. */
+  readonly becomes: string;
   readonly candidates: readonly Candidate[];
+}
+
+/** A request as the caller describes it. */
+export interface ExplainedRequest extends Omit<RouteRequest, "path"> {
+  readonly scheme: string;
+  readonly listenerPort: number;
 }
 
 /** Explains by the very tables that serve traffic. */
@@ -33,10 +43,17 @@ export function explain(
   table: PortTable,
   host: string,
   rawPath: string,
-  request: Omit<RouteRequest, "path">,
+  request: ExplainedRequest,
 ): Explanation {
   const name = hostName(host);
-  const nothing = { listener: null, route: null, rule: null, backends: [], candidates: [] };
+  const nothing = {
+    listener: null,
+    route: null,
+    rule: null,
+    backends: [],
+    becomes: "",
+    candidates: [],
+  };
   const canonical = canonicalPath(rawPath);
   if (canonical.path === null) {
     return {
@@ -47,7 +64,12 @@ export function explain(
     };
   }
   const path = mergeSlashes(canonical.path);
-  const full: RouteRequest = { ...request, path, header: (field) => request.header(field) };
+  const full: RouteRequest = {
+    ...request,
+    path,
+    header: (field) => request.header(field),
+    clientAddress: () => request.clientAddress(),
+  };
   const decision = table.decide(name);
   if (decision.listener === null) {
     return { ...nothing, host: name, path, reason: `404: no listener of this port serves ${name}` };
@@ -74,9 +96,7 @@ export function explain(
     listener,
     route: chosen.rule.route,
     rule: chosen.rule.index,
-    reason: chosen.rule.closedReason !== ""
-      ? `500: ${chosen.rule.closedReason}`
-      : `${chosen.pathKind} path ${chosen.path}`,
+    ...consequence(chosen, host, path, request),
     backends: chosen.rule.refs.map((ref) => ({
       backend: ref.backend,
       weight: ref.weight,
@@ -84,6 +104,31 @@ export function explain(
     })),
     candidates,
   };
+}
+
+/** What the chosen entry does with the request. */
+function consequence(
+  { rule, pathKind, path: entryPath }: RouteEntry,
+  host: string,
+  path: string,
+  { scheme, listenerPort, query }: ExplainedRequest,
+): Pick<Explanation, "reason" | "becomes"> {
+  const matches = `${pathKind} path ${entryPath}`;
+  const matched = pathKind === "prefix" ? entryPath : "/";
+  if (rule.closedReason !== "") return { reason: `500: ${rule.closedReason}`, becomes: "" };
+  if (rule.filters === null) return { reason: matches, becomes: "" };
+  const { redirect, answer, path: modifier } = rule.filters;
+  const impossible = { reason: `500: ${matches}, but the path cannot be changed`, becomes: "" };
+  if (redirect !== null) {
+    const request = { scheme, host, listenerPort, path, query, matched };
+    const location = redirectLocation(redirect, request);
+    if (location === null) return impossible;
+    return { reason: `${redirect.status}: redirect by ${matches}`, becomes: location };
+  }
+  if (answer !== null) return { reason: `${answer.status}: answer of ${matches}`, becomes: "" };
+  if (modifier === null) return { reason: matches, becomes: "" };
+  const changed = modifyPath(modifier, path, matched);
+  return changed === null ? impossible : { reason: matches, becomes: changed };
 }
 
 function candidate(entry: RouteEntry, chosen: RouteEntry | null, request: RouteRequest): Candidate {

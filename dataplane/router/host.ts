@@ -22,29 +22,51 @@ export function* suffixes(name: string): Generator<string> {
   }
 }
 
-/** Values keyed by hostname: an exact name, a wildcard suffix "*.example.com", or any name. */
+/** Prefixes of a name that a wildcard may follow, most specific first: "a.b.c" gives "a.b.", "a.". */
+export function* prefixes(name: string): Generator<string> {
+  for (let dot = name.lastIndexOf("."); dot > 0; dot = name.lastIndexOf(".", dot - 1)) {
+    yield name.slice(0, dot + 1);
+  }
+}
+
+/**
+ * Values keyed by hostname: an exact name, a wildcard suffix "*.example.com", a wildcard prefix
+ * "api.*", or any name.
+ */
 export class HostMap<T> {
   readonly #exact = new Map<string, T>();
   readonly #suffix = new Map<string, T>();
+  readonly #prefix = new Map<string, T>();
   #any: T | undefined;
 
   get(hostname: string): T | undefined {
-    if (hostname === "" || hostname === "*") return this.#any;
-    return hostname.startsWith("*.")
-      ? this.#suffix.get(hostname.slice(1))
-      : this.#exact.get(hostname);
+    if (isAny(hostname)) return this.#any;
+    const [map, key] = this.#place(hostname);
+    return map.get(key);
   }
 
   set(hostname: string, value: T): void {
-    if (hostname === "" || hostname === "*") this.#any = value;
-    else if (hostname.startsWith("*.")) this.#suffix.set(hostname.slice(1), value);
-    else this.#exact.set(hostname, value);
+    if (isAny(hostname)) {
+      this.#any = value;
+      return;
+    }
+    const [map, key] = this.#place(hostname);
+    map.set(key, value);
   }
 
   delete(hostname: string): void {
-    if (hostname === "" || hostname === "*") this.#any = undefined;
-    else if (hostname.startsWith("*.")) this.#suffix.delete(hostname.slice(1));
-    else this.#exact.delete(hostname);
+    if (isAny(hostname)) {
+      this.#any = undefined;
+      return;
+    }
+    const [map, key] = this.#place(hostname);
+    map.delete(key);
+  }
+
+  #place(hostname: string): [Map<string, T>, string] {
+    if (hostname.startsWith("*.")) return [this.#suffix, hostname.slice(1)];
+    if (hostname.endsWith(".*")) return [this.#prefix, hostname.slice(0, -1)];
+    return [this.#exact, hostname];
   }
 
   /** All values whose hostname covers `name`, the most specific first. */
@@ -58,6 +80,12 @@ export class HostMap<T> {
         if (value !== undefined) found.push(value);
       }
     }
+    if (this.#prefix.size > 0) {
+      for (const prefix of prefixes(name)) {
+        const value = this.#prefix.get(prefix);
+        if (value !== undefined) found.push(value);
+      }
+    }
     if (this.#any !== undefined) found.push(this.#any);
     return found;
   }
@@ -65,6 +93,11 @@ export class HostMap<T> {
   *values(): Generator<T> {
     yield* this.#exact.values();
     yield* this.#suffix.values();
+    yield* this.#prefix.values();
     if (this.#any !== undefined) yield this.#any;
   }
+}
+
+function isAny(hostname: string): boolean {
+  return hostname === "" || hostname === "*";
 }

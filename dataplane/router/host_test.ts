@@ -37,6 +37,20 @@ Deno.test("suffixes are those that a wildcard may stand for, the longest first",
   assert.deepEqual([...suffixes("localhost")], []);
 });
 
+Deno.test("a wildcard behind a name counts after one in front, the longest first", () => {
+  const map = new HostMap<string>();
+  const hosts = ["api.example.com", "*.example.com", "api.example.*", "api.*", ""];
+  for (const host of hosts) map.set(host, host);
+  assert.deepEqual(map.lookup("api.example.com"), hosts);
+  assert.deepEqual(map.lookup("api.example.org"), ["api.example.*", "api.*", ""]);
+  assert.deepEqual(map.lookup("api"), [""]);
+  assert.deepEqual(map.lookup("apix.org"), [""]);
+  assert.equal(map.get("api.*"), "api.*");
+  map.delete("api.*");
+  assert.deepEqual(map.lookup("api.test"), [""]);
+  assert.deepEqual([...map.values()].length, 4);
+});
+
 Deno.test("a lookup finds exact, then the longest wildcard, then any", () => {
   const map = new HostMap<string>();
   for (const host of ["a.b.example.com", "*.b.example.com", "*.example.com", "*"]) {

@@ -68,9 +68,9 @@ export class PathTable {
   get sole(): RouteEntry | null {
     if (this.size !== 1 || this.#root.length !== 1) return null;
     const [entry] = this.#root;
-    return entry.method === "" && entry.headers.length === 0 && entry.query.length === 0
-      ? entry
-      : null;
+    const always = entry.method === "" && entry.headers.length === 0 &&
+      entry.query.length === 0 && entry.clients === null;
+    return always ? entry : null;
   }
 
   /** The first entry that matches, or null. */

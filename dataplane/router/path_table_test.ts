@@ -5,6 +5,7 @@ import {
   anyRequest,
   entry,
   type EntryParts,
+  equals,
   request,
 } from "../../tests/support/route_builders.ts";
 import { compareEntries, type RouteEntry } from "./compiled.ts";
@@ -123,7 +124,7 @@ Deno.test("inOrder gives every entry once", () => {
 });
 
 Deno.test("compareEntries: method, headers, query, then name, rule and match", () => {
-  const one = { name: "x", value: "1", pattern: null };
+  const one = equals("x", "1");
   const base: EntryParts = { kind: "prefix", path: "/", route: "ns/b", index: 1, match: 1 };
   const order: EntryParts[] = [
     { ...base, method: "GET", headers: [one] },

@@ -1,7 +1,7 @@
 import type { RouteEntry, RouteRequest, ValuePredicate } from "./compiled.ts";
 
 /** Which condition of an entry a request fails, or null when it meets all. */
-export type FailedCondition = "path" | "method" | "header" | "query";
+export type FailedCondition = "path" | "method" | "header" | "query" | "client";
 
 /** Whether the request meets the entry's conditions; exact and prefix paths are the tables' business. */
 export function entryMatches(entry: RouteEntry, request: RouteRequest): boolean {
@@ -13,13 +13,12 @@ export function failedCondition(entry: RouteEntry, request: RouteRequest): Faile
   if (entry.pattern !== null && !entry.pattern.test(request.path)) return "path";
   if (entry.method !== "" && entry.method !== request.method) return "method";
   for (const predicate of entry.headers) {
-    const value = request.header(predicate.name);
-    if (value === null || !holds(predicate, value)) return "header";
+    if (!holds(predicate, request.header(predicate.name))) return "header";
   }
   for (const predicate of entry.query) {
-    const value = queryValue(request.query, predicate.name);
-    if (value === null || !holds(predicate, value)) return "query";
+    if (!holds(predicate, queryValue(request.query, predicate.name))) return "query";
   }
+  if (entry.clients !== null && !entry.clients.has(request.clientAddress())) return "client";
   return null;
 }
 
@@ -31,8 +30,8 @@ export function pathCovers(entry: RouteEntry, path: string): boolean {
   return path === prefix || path.startsWith(`${prefix}/`);
 }
 
-function holds(predicate: ValuePredicate, value: string): boolean {
-  return predicate.pattern === null ? predicate.value === value : predicate.pattern.test(value);
+function holds(predicate: ValuePredicate, value: string | null): boolean {
+  return (value !== null && predicate.holds(value)) !== predicate.invert;
 }
 
 /** First value of a query parameter, percent-decoded; null when absent. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { entry, request } from "../../tests/support/route_builders.ts";
+import { entry, equals, request } from "../../tests/support/route_builders.ts";
+import { CidrSet } from "../../common/cidr.ts";
 import { failedCondition, pathCovers, queryValue } from "./predicates.ts";
 
 Deno.test("conditions are checked one by one, and the first that fails is named", () => {
@@ -8,8 +9,8 @@ Deno.test("conditions are checked one by one, and the first that fails is named"
     kind: "prefix",
     path: "/",
     method: "GET",
-    headers: [{ name: "x", value: "1", pattern: null }],
-    query: [{ name: "q", value: null, pattern: /^a+$/ }],
+    headers: [equals("x", "1")],
+    query: [{ name: "q", holds: (value) => /^a+$/.test(value), invert: false }],
   });
   assert.equal(failedCondition(all, request("/", "GET", "q=aa", { x: "1" })), null);
   assert.equal(failedCondition(all, request("/", "get", "q=aa", { x: "1" })), "method");
@@ -24,9 +25,30 @@ Deno.test("a header value with bytes above 0x7f fails an exact and a class condi
   const only = entry({
     kind: "prefix",
     path: "/",
-    headers: [{ name: "x", value: null, pattern: /^[a-z]*$/ }],
+    headers: [{ name: "x", holds: (value) => /^[a-z]*$/.test(value), invert: false }],
   });
   assert.equal(failedCondition(only, request("/", "GET", "", { x: "a\xff" })), "header");
+});
+
+Deno.test("an inverted condition holds where the value differs or is absent", () => {
+  const differs = { ...equals("x", "1"), invert: true };
+  const absent = { name: "x", holds: () => true, invert: true };
+  const results = [{}, { x: "" }, { x: "1" }, { x: "2" }].map((headers) =>
+    [differs, absent].map((condition) =>
+      failedCondition(
+        entry({ kind: "prefix", path: "/", headers: [condition] }),
+        request("/", "GET", "", headers as Record<string, string>),
+      ) === null
+    )
+  );
+  assert.deepEqual(results, [[true, true], [true, false], [false, false], [true, false]]);
+});
+
+Deno.test("an entry for some clients serves those alone", () => {
+  const some = { ...entry({ kind: "prefix", path: "/" }), clients: new CidrSet(["192.0.2.0/28"]) };
+  assert.equal(failedCondition(some, request("/")), null);
+  const other = { ...request("/"), clientAddress: () => "192.0.2.16" };
+  assert.equal(failedCondition(some, other), "client");
 });
 
 Deno.test("prefix paths cover whole segments", () => {

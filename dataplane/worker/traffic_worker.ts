@@ -140,6 +140,10 @@ function explainUrl(method: string, text: string, headers: Record<string, string
     method,
     query: url.search.slice(1),
     header: (name) => lower.get(name) ?? null,
+    // Whoever asks says who the client is in the way that proxies do.
+    clientAddress: () => lower.get("x-forwarded-for") ?? "127.0.0.1",
+    scheme: url.protocol.slice(0, -1),
+    listenerPort: number,
   }));
 }
 

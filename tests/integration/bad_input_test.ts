@@ -214,7 +214,7 @@ Deno.test("a field that restricts and is not served yet closes its rule", async 
   const port = freePort();
   const restricted = route("shop", "blue").replace(
     "      backendRefs",
-    "      maxRequestBodySize: 10\n      backendRefs",
+    "      bodyTransform: { request: [{ op: remove, path: /secret }] }\n      backendRefs",
   );
   await using edge = await Edge.start({
     "all.yaml": documents(gateway("edge", port), backend("blue", blue.port), restricted),

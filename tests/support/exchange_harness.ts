@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import { FakeConnection, FakeTransport } from "./fake_transport.ts";
 import type { TlsFacts } from "../../dataplane/net/transport.ts";
+import { plainRef } from "./route_builders.ts";
 import { AccessLog } from "../../dataplane/observe/access_log.ts";
 import { logMemory } from "./log_memory.ts";
 import { countersOf, countersSize, GLOBAL } from "../../dataplane/observe/counters.ts";
@@ -25,6 +26,7 @@ import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
 import { peerOf } from "../../dataplane/exchange/peer.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
+import type { RuleFilters } from "../../dataplane/router/filters.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
 import { Overload } from "../../dataplane/loop/overload.ts";
@@ -45,6 +47,9 @@ export interface RouteOptions {
   readonly requestTimeout?: number;
   readonly closedReason?: string;
   readonly refs?: readonly WeightedRef[];
+  readonly filters?: RuleFilters;
+  readonly backendTimeout?: number;
+  readonly maxBody?: number;
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -122,7 +127,7 @@ export class Harness {
   }
 
   route(path: string, options: RouteOptions = {}): void {
-    const refs = options.refs ?? [{ backend: "b", weight: 1, invalidReason: "" }];
+    const refs = options.refs ?? [plainRef("b")];
     const rule: CompiledRule = {
       route: "ns/r",
       index: 0,
@@ -131,6 +136,9 @@ export class Harness {
       requestTimeout: options.requestTimeout ?? 0,
       closedReason: options.closedReason ?? "",
       upgrades: [],
+      filters: options.filters ?? null,
+      backendTimeout: options.backendTimeout ?? 0,
+      maxBody: options.maxBody ?? 0,
     };
     const entry: RouteEntry = {
       rule,
@@ -141,6 +149,7 @@ export class Harness {
       method: "",
       headers: [],
       query: [],
+      clients: null,
     };
     this.listener.add({ name: "ns/r", listeners: ["ns/gw/l"], hostnames: [""], entries: [entry] });
     this.table.changed();

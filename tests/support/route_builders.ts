@@ -4,7 +4,10 @@ import type {
   RouteEntry,
   RouteRequest,
   ValuePredicate,
+  WeightedRef,
 } from "../../dataplane/router/compiled.ts";
+
+import type { ExplainedRequest } from "../../dataplane/router/explain.ts";
 
 /** Builders and generators that the router's tests share. */
 
@@ -19,16 +22,29 @@ export interface EntryParts {
   readonly match?: number;
 }
 
+/** All of a rule's requests to one backend. */
+export function plainRef(backend: string): WeightedRef {
+  return { backend, weight: 1, invalidReason: "", edits: { request: null, response: null } };
+}
+
+/** A header or parameter that must have a value. */
+export function equals(name: string, value: string): ValuePredicate {
+  return { name, holds: (found) => found === value, invert: false };
+}
+
 export function entry(parts: EntryParts): RouteEntry {
   return {
     rule: {
       route: parts.route ?? "ns/r",
       index: parts.index ?? 0,
-      refs: [{ backend: "b", weight: 1, invalidReason: "" }],
+      refs: [plainRef("b")],
       totalWeight: 1,
       requestTimeout: 0,
       closedReason: "",
       upgrades: [],
+      filters: null,
+      backendTimeout: 0,
+      maxBody: 0,
     },
     matchIndex: parts.match ?? 0,
     pathKind: parts.kind,
@@ -37,6 +53,7 @@ export function entry(parts: EntryParts): RouteEntry {
     method: parts.method ?? "",
     headers: parts.headers ?? [],
     query: parts.query ?? [],
+    clients: null,
   };
 }
 
@@ -49,8 +66,17 @@ export function request(
   method = "GET",
   query = "",
   headers: Readonly<Record<string, string>> = {},
-): RouteRequest {
-  return { method, path, query, header: (name) => headers[name] ?? null };
+): RouteRequest & ExplainedRequest {
+  const header = (name: string) => headers[name] ?? null;
+  return {
+    method,
+    path,
+    query,
+    header,
+    clientAddress: () => "192.0.2.1",
+    scheme: "http",
+    listenerPort: 80,
+  };
 }
 
 const SEGMENTS = ["a", "b", "ab"];
@@ -60,8 +86,8 @@ export const anyPath = fc.array(fc.constantFrom(...SEGMENTS), { maxLength: 3 })
   .map((path) => path.replace(/\/+/g, "/"));
 
 const condition = fc.constantFrom<ValuePredicate>(
-  { name: "x", value: "1", pattern: null },
-  { name: "x", value: null, pattern: /^[12]$/ },
+  equals("x", "1"),
+  { name: "x", holds: (value) => /^[12]$/.test(value), invert: false },
 );
 
 export const anyEntry = fc.record({

@@ -32,6 +32,16 @@ export enum ClientAuthMode {
   UNRECOGNIZED = -1,
 }
 
+export enum PathModifierType {
+  PATH_MODIFIER_TYPE_UNSPECIFIED = 0,
+  PATH_MODIFIER_TYPE_FULL = 1,
+  /** PATH_MODIFIER_TYPE_PREFIX - Replaces the prefix that the rule matched. */
+  PATH_MODIFIER_TYPE_PREFIX = 2,
+  /** PATH_MODIFIER_TYPE_REGEX - Replaces what a regular expression finds first; $1 to $9 stand for its groups. */
+  PATH_MODIFIER_TYPE_REGEX = 3,
+  UNRECOGNIZED = -1,
+}
+
 export enum PathMatchType {
   PATH_MATCH_TYPE_UNSPECIFIED = 0,
   PATH_MATCH_TYPE_EXACT = 1,
@@ -44,6 +54,9 @@ export enum ValueMatchType {
   VALUE_MATCH_TYPE_UNSPECIFIED = 0,
   VALUE_MATCH_TYPE_EXACT = 1,
   VALUE_MATCH_TYPE_REGEX = 2,
+  VALUE_MATCH_TYPE_PREFIX = 3,
+  /** VALUE_MATCH_TYPE_PRESENT - Any value, also an empty one. */
+  VALUE_MATCH_TYPE_PRESENT = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -176,6 +189,62 @@ export interface RouteRule {
   closedReason: string;
   /** Tokens beside websocket that clients may upgrade to. */
   upgrades: string[];
+  filters:
+    | RuleFilters
+    | undefined;
+  /** Time for one try at a backend, from the connection to the complete answer; 0 means no limit. */
+  backendTimeoutMs: number;
+  /** Bytes of the largest request body, 0 without a limit beside the listener's. */
+  maxRequestBodyBytes: number;
+}
+
+/** RuleFilters change what a rule's requests and answers say, or answer instead of a backend. */
+export interface RuleFilters {
+  requestFields: FieldEdit | undefined;
+  responseFields: FieldEdit | undefined;
+  redirect: RequestRedirect | undefined;
+  rewrite: UrlRewrite | undefined;
+  directResponse: DirectResponse | undefined;
+}
+
+export interface Field {
+  name: string;
+  value: string;
+}
+
+/** FieldEdit first removes fields by name, then adds lines. A field that is set is in both. */
+export interface FieldEdit {
+  remove: string[];
+  add: Field[];
+}
+
+export interface PathModifier {
+  type: PathModifierType;
+  value: string;
+  pattern: string;
+}
+
+/** RequestRedirect sends clients elsewhere; what is not set stays as in the request. */
+export interface RequestRedirect {
+  /** Complete target; the other fields but status do not count then. */
+  url: string;
+  scheme: string;
+  hostname: string;
+  /** 0 means the scheme's own port when the scheme is set, else the listener's. */
+  port: number;
+  path: PathModifier | undefined;
+  status: number;
+}
+
+export interface UrlRewrite {
+  hostname: string;
+  path: PathModifier | undefined;
+}
+
+export interface DirectResponse {
+  status: number;
+  contentType: string;
+  body: string;
 }
 
 export interface PathMatch {
@@ -187,6 +256,8 @@ export interface ValueMatch {
   type: ValueMatchType;
   name: string;
   value: string;
+  /** Holds when the value does not match, or is absent. */
+  invert: boolean;
 }
 
 export interface RouteMatch {
@@ -197,6 +268,8 @@ export interface RouteMatch {
   method: string;
   headers: ValueMatch[];
   queryParams: ValueMatch[];
+  /** CIDRs of the client's address; empty means any. */
+  clientCidrs: string[];
 }
 
 export interface BackendRef {
@@ -205,6 +278,8 @@ export interface BackendRef {
   weight: number;
   /** Set when the reference cannot be followed; its share of requests is answered with 500. */
   invalidReason: string;
+  requestFields: FieldEdit | undefined;
+  responseFields: FieldEdit | undefined;
 }
 
 export interface Backend {
@@ -1368,7 +1443,16 @@ export const Route: MessageFns<Route> = {
 };
 
 function createBaseRouteRule(): RouteRule {
-  return { matches: [], backendRefs: [], requestTimeoutMs: 0, closedReason: "", upgrades: [] };
+  return {
+    matches: [],
+    backendRefs: [],
+    requestTimeoutMs: 0,
+    closedReason: "",
+    upgrades: [],
+    filters: undefined,
+    backendTimeoutMs: 0,
+    maxRequestBodyBytes: 0,
+  };
 }
 
 export const RouteRule: MessageFns<RouteRule> = {
@@ -1387,6 +1471,15 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     for (const v of message.upgrades) {
       writer.uint32(42).string(v!);
+    }
+    if (message.filters !== undefined) {
+      RuleFilters.encode(message.filters, writer.uint32(50).fork()).join();
+    }
+    if (message.backendTimeoutMs !== 0) {
+      writer.uint32(56).uint32(message.backendTimeoutMs);
+    }
+    if (message.maxRequestBodyBytes !== 0) {
+      writer.uint32(64).uint64(message.maxRequestBodyBytes);
     }
     return writer;
   },
@@ -1444,6 +1537,30 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.upgrades.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.filters = RuleFilters.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.backendTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxRequestBodyBytes = longToNumber(reader.uint64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1466,6 +1583,608 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.requestTimeoutMs = object.requestTimeoutMs ?? 0;
     message.closedReason = object.closedReason ?? "";
     message.upgrades = object.upgrades?.map((e) => e) || [];
+    message.filters = (object.filters !== undefined && object.filters !== null)
+      ? RuleFilters.fromPartial(object.filters)
+      : undefined;
+    message.backendTimeoutMs = object.backendTimeoutMs ?? 0;
+    message.maxRequestBodyBytes = object.maxRequestBodyBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseRuleFilters(): RuleFilters {
+  return {
+    requestFields: undefined,
+    responseFields: undefined,
+    redirect: undefined,
+    rewrite: undefined,
+    directResponse: undefined,
+  };
+}
+
+export const RuleFilters: MessageFns<RuleFilters> = {
+  encode(message: RuleFilters, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestFields !== undefined) {
+      FieldEdit.encode(message.requestFields, writer.uint32(10).fork()).join();
+    }
+    if (message.responseFields !== undefined) {
+      FieldEdit.encode(message.responseFields, writer.uint32(18).fork()).join();
+    }
+    if (message.redirect !== undefined) {
+      RequestRedirect.encode(message.redirect, writer.uint32(26).fork()).join();
+    }
+    if (message.rewrite !== undefined) {
+      UrlRewrite.encode(message.rewrite, writer.uint32(34).fork()).join();
+    }
+    if (message.directResponse !== undefined) {
+      DirectResponse.encode(message.directResponse, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleFilters {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleFilters();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestFields = FieldEdit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.responseFields = FieldEdit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.redirect = RequestRedirect.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.rewrite = UrlRewrite.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.directResponse = DirectResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RuleFilters>, I>>(base?: I): RuleFilters {
+    return RuleFilters.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RuleFilters>, I>>(object: I): RuleFilters {
+    const message = createBaseRuleFilters();
+    message.requestFields = (object.requestFields !== undefined && object.requestFields !== null)
+      ? FieldEdit.fromPartial(object.requestFields)
+      : undefined;
+    message.responseFields = (object.responseFields !== undefined && object.responseFields !== null)
+      ? FieldEdit.fromPartial(object.responseFields)
+      : undefined;
+    message.redirect = (object.redirect !== undefined && object.redirect !== null)
+      ? RequestRedirect.fromPartial(object.redirect)
+      : undefined;
+    message.rewrite = (object.rewrite !== undefined && object.rewrite !== null)
+      ? UrlRewrite.fromPartial(object.rewrite)
+      : undefined;
+    message.directResponse = (object.directResponse !== undefined && object.directResponse !== null)
+      ? DirectResponse.fromPartial(object.directResponse)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseField(): Field {
+  return { name: "", value: "" };
+}
+
+export const Field: MessageFns<Field> = {
+  encode(message: Field, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Field {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseField();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Field>, I>>(base?: I): Field {
+    return Field.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Field>, I>>(object: I): Field {
+    const message = createBaseField();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseFieldEdit(): FieldEdit {
+  return { remove: [], add: [] };
+}
+
+export const FieldEdit: MessageFns<FieldEdit> = {
+  encode(message: FieldEdit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.remove) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.add) {
+      Field.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FieldEdit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFieldEdit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.remove.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.add.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FieldEdit>, I>>(base?: I): FieldEdit {
+    return FieldEdit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FieldEdit>, I>>(object: I): FieldEdit {
+    const message = createBaseFieldEdit();
+    message.remove = object.remove?.map((e) => e) || [];
+    message.add = object.add?.map((e) => Field.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePathModifier(): PathModifier {
+  return { type: 0, value: "", pattern: "" };
+}
+
+export const PathModifier: MessageFns<PathModifier> = {
+  encode(message: PathModifier, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.pattern !== "") {
+      writer.uint32(26).string(message.pattern);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PathModifier {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePathModifier();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pattern = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PathModifier>, I>>(base?: I): PathModifier {
+    return PathModifier.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PathModifier>, I>>(object: I): PathModifier {
+    const message = createBasePathModifier();
+    message.type = object.type ?? 0;
+    message.value = object.value ?? "";
+    message.pattern = object.pattern ?? "";
+    return message;
+  },
+};
+
+function createBaseRequestRedirect(): RequestRedirect {
+  return { url: "", scheme: "", hostname: "", port: 0, path: undefined, status: 0 };
+}
+
+export const RequestRedirect: MessageFns<RequestRedirect> = {
+  encode(message: RequestRedirect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.url !== "") {
+      writer.uint32(10).string(message.url);
+    }
+    if (message.scheme !== "") {
+      writer.uint32(18).string(message.scheme);
+    }
+    if (message.hostname !== "") {
+      writer.uint32(26).string(message.hostname);
+    }
+    if (message.port !== 0) {
+      writer.uint32(32).uint32(message.port);
+    }
+    if (message.path !== undefined) {
+      PathModifier.encode(message.path, writer.uint32(42).fork()).join();
+    }
+    if (message.status !== 0) {
+      writer.uint32(48).uint32(message.status);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestRedirect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestRedirect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.path = PathModifier.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RequestRedirect>, I>>(base?: I): RequestRedirect {
+    return RequestRedirect.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RequestRedirect>, I>>(object: I): RequestRedirect {
+    const message = createBaseRequestRedirect();
+    message.url = object.url ?? "";
+    message.scheme = object.scheme ?? "";
+    message.hostname = object.hostname ?? "";
+    message.port = object.port ?? 0;
+    message.path = (object.path !== undefined && object.path !== null)
+      ? PathModifier.fromPartial(object.path)
+      : undefined;
+    message.status = object.status ?? 0;
+    return message;
+  },
+};
+
+function createBaseUrlRewrite(): UrlRewrite {
+  return { hostname: "", path: undefined };
+}
+
+export const UrlRewrite: MessageFns<UrlRewrite> = {
+  encode(message: UrlRewrite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.hostname !== "") {
+      writer.uint32(10).string(message.hostname);
+    }
+    if (message.path !== undefined) {
+      PathModifier.encode(message.path, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UrlRewrite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUrlRewrite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hostname = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = PathModifier.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<UrlRewrite>, I>>(base?: I): UrlRewrite {
+    return UrlRewrite.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UrlRewrite>, I>>(object: I): UrlRewrite {
+    const message = createBaseUrlRewrite();
+    message.hostname = object.hostname ?? "";
+    message.path = (object.path !== undefined && object.path !== null)
+      ? PathModifier.fromPartial(object.path)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDirectResponse(): DirectResponse {
+  return { status: 0, contentType: "", body: "" };
+}
+
+export const DirectResponse: MessageFns<DirectResponse> = {
+  encode(message: DirectResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== 0) {
+      writer.uint32(8).uint32(message.status);
+    }
+    if (message.contentType !== "") {
+      writer.uint32(18).string(message.contentType);
+    }
+    if (message.body !== "") {
+      writer.uint32(26).string(message.body);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DirectResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDirectResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DirectResponse>, I>>(base?: I): DirectResponse {
+    return DirectResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DirectResponse>, I>>(object: I): DirectResponse {
+    const message = createBaseDirectResponse();
+    message.status = object.status ?? 0;
+    message.contentType = object.contentType ?? "";
+    message.body = object.body ?? "";
     return message;
   },
 };
@@ -1538,7 +2257,7 @@ export const PathMatch: MessageFns<PathMatch> = {
 };
 
 function createBaseValueMatch(): ValueMatch {
-  return { type: 0, name: "", value: "" };
+  return { type: 0, name: "", value: "", invert: false };
 }
 
 export const ValueMatch: MessageFns<ValueMatch> = {
@@ -1551,6 +2270,9 @@ export const ValueMatch: MessageFns<ValueMatch> = {
     }
     if (message.value !== "") {
       writer.uint32(26).string(message.value);
+    }
+    if (message.invert !== false) {
+      writer.uint32(32).bool(message.invert);
     }
     return writer;
   },
@@ -1592,6 +2314,14 @@ export const ValueMatch: MessageFns<ValueMatch> = {
             message.value = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.invert = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1612,12 +2342,13 @@ export const ValueMatch: MessageFns<ValueMatch> = {
     message.type = object.type ?? 0;
     message.name = object.name ?? "";
     message.value = object.value ?? "";
+    message.invert = object.invert ?? false;
     return message;
   },
 };
 
 function createBaseRouteMatch(): RouteMatch {
-  return { path: undefined, method: "", headers: [], queryParams: [] };
+  return { path: undefined, method: "", headers: [], queryParams: [], clientCidrs: [] };
 }
 
 export const RouteMatch: MessageFns<RouteMatch> = {
@@ -1633,6 +2364,9 @@ export const RouteMatch: MessageFns<RouteMatch> = {
     }
     for (const v of message.queryParams) {
       ValueMatch.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.clientCidrs) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1682,6 +2416,14 @@ export const RouteMatch: MessageFns<RouteMatch> = {
             message.queryParams.push(ValueMatch.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clientCidrs.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1703,12 +2445,13 @@ export const RouteMatch: MessageFns<RouteMatch> = {
     message.method = object.method ?? "";
     message.headers = object.headers?.map((e) => ValueMatch.fromPartial(e)) || [];
     message.queryParams = object.queryParams?.map((e) => ValueMatch.fromPartial(e)) || [];
+    message.clientCidrs = object.clientCidrs?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseBackendRef(): BackendRef {
-  return { backend: "", weight: 0, invalidReason: "" };
+  return { backend: "", weight: 0, invalidReason: "", requestFields: undefined, responseFields: undefined };
 }
 
 export const BackendRef: MessageFns<BackendRef> = {
@@ -1721,6 +2464,12 @@ export const BackendRef: MessageFns<BackendRef> = {
     }
     if (message.invalidReason !== "") {
       writer.uint32(26).string(message.invalidReason);
+    }
+    if (message.requestFields !== undefined) {
+      FieldEdit.encode(message.requestFields, writer.uint32(34).fork()).join();
+    }
+    if (message.responseFields !== undefined) {
+      FieldEdit.encode(message.responseFields, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1762,6 +2511,22 @@ export const BackendRef: MessageFns<BackendRef> = {
             message.invalidReason = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestFields = FieldEdit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.responseFields = FieldEdit.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1782,6 +2547,12 @@ export const BackendRef: MessageFns<BackendRef> = {
     message.backend = object.backend ?? "";
     message.weight = object.weight ?? 0;
     message.invalidReason = object.invalidReason ?? "";
+    message.requestFields = (object.requestFields !== undefined && object.requestFields !== null)
+      ? FieldEdit.fromPartial(object.requestFields)
+      : undefined;
+    message.responseFields = (object.responseFields !== undefined && object.responseFields !== null)
+      ? FieldEdit.fromPartial(object.responseFields)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,43 @@
+import { fieldProblem } from "../../common/field_problem.ts";
+import { Field, FieldEdit } from "../../proto/gen/novaedge/v1/config.ts";
+
+interface NamedValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Collects changes of header fields in the order in which filters make them. */
+export class FieldChanges {
+  readonly #removed = new Map<string, string>();
+  #added: Field[] = [];
+  /** Why one of the changes cannot be made; "" when all can. */
+  problem = "";
+
+  remove(names: readonly string[]): this {
+    for (const name of names) {
+      this.problem ||= fieldProblem(name) ?? "";
+      const lower = name.toLowerCase();
+      this.#removed.set(lower, lower);
+      this.#added = this.#added.filter((field) => field.name !== lower);
+    }
+    return this;
+  }
+
+  add(fields: readonly NamedValue[]): this {
+    for (const { name, value } of fields) {
+      this.problem ||= fieldProblem(name, value) ?? "";
+      this.#added.push(Field.create({ name: name.toLowerCase(), value }));
+    }
+    return this;
+  }
+
+  set(fields: readonly NamedValue[]): this {
+    return this.remove(fields.map(({ name }) => name)).add(fields);
+  }
+
+  /** The change as a whole, undefined when nothing changes. */
+  message(): FieldEdit | undefined {
+    if (this.#removed.size === 0 && this.#added.length === 0) return undefined;
+    return FieldEdit.create({ remove: [...this.#removed.keys()], add: this.#added });
+  }
+}

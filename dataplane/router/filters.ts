@@ -1,0 +1,108 @@
+import { Buffer } from "node:buffer";
+import {
+  type BackendRef,
+  type FieldEdit as FieldEditMessage,
+  type PathModifier as PathModifierMessage,
+  PathModifierType,
+  type RuleFilters as RuleFiltersMessage,
+} from "../../proto/gen/novaedge/v1/config.ts";
+import { type FieldEdit, fieldEdit, joinEdits } from "../message/field_edit.ts";
+import type { LocalAnswer } from "../message/local_answer.ts";
+import { linearSearch } from "./linear.ts";
+import type { PathModifier } from "./path_modifier.ts";
+import type { RequestRedirect } from "./redirect.ts";
+
+/** What a rule answers itself, and how it changes the path of what it passes on. */
+export interface RuleFilters {
+  readonly redirect: RequestRedirect | null;
+  /** How the path that backends see is changed. */
+  readonly path: PathModifier | null;
+  /** What is answered instead of asking a backend. */
+  readonly answer: LocalAnswer | null;
+}
+
+/**
+ * Compiles the filters of a rule; null for none.
+ * @throws {RouteCompileError} naming the place of a pattern that cannot be used
+ */
+export function compileFilters(
+  message: RuleFiltersMessage | undefined,
+  place: string,
+): RuleFilters | null {
+  if (message === undefined) return null;
+  const { redirect, rewrite, directResponse } = message;
+  if (redirect === undefined && directResponse === undefined && rewrite?.path === undefined) {
+    return null;
+  }
+  return {
+    redirect: redirect === undefined ? null : {
+      status: redirect.status,
+      url: redirect.url,
+      scheme: redirect.scheme,
+      hostname: redirect.hostname,
+      port: redirect.port,
+      path: pathModifier(redirect.path, place),
+    },
+    path: pathModifier(rewrite?.path, place),
+    answer: directResponse === undefined ? null : {
+      status: directResponse.status,
+      reason: "direct_response",
+      // Bodies of answers are Latin-1; the text is UTF-8.
+      body: Buffer.from(directResponse.body).toString("latin1"),
+      fields: directResponse.body === ""
+        ? []
+        : [["content-type", directResponse.contentType || "text/plain; charset=utf-8"]],
+    },
+  };
+}
+
+/** Changes to the fields of requests and answers, null where nothing changes. */
+export interface FieldEdits {
+  readonly request: FieldEdit | null;
+  readonly response: FieldEdit | null;
+}
+
+/**
+ * The changes that a rule makes.
+ * @throws {FieldEditError} for a field that must not be changed
+ */
+export function ruleEdits(message: RuleFiltersMessage | undefined): FieldEdits {
+  const hostname = message?.rewrite?.hostname ?? "";
+  const host = hostname === "" ? null : fieldEdit(["host"], [{ name: "host", value: hostname }]);
+  return {
+    request: joinEdits(host, compileEdit(message?.requestFields)),
+    response: compileEdit(message?.responseFields),
+  };
+}
+
+/**
+ * The changes of a rule and, behind them, those of one of its shares.
+ * @throws {FieldEditError} for a field that must not be changed
+ */
+export function shareEdits(rule: FieldEdits, share: BackendRef): FieldEdits {
+  return {
+    request: joinEdits(rule.request, compileEdit(share.requestFields)),
+    response: joinEdits(rule.response, compileEdit(share.responseFields)),
+  };
+}
+
+function compileEdit(message: FieldEditMessage | undefined): FieldEdit | null {
+  return message === undefined ? null : fieldEdit(message.remove, message.add);
+}
+
+function pathModifier(
+  message: PathModifierMessage | undefined,
+  place: string,
+): PathModifier | null {
+  const { type, value, pattern } = message ?? {};
+  switch (type) {
+    case PathModifierType.PATH_MODIFIER_TYPE_FULL:
+      return { kind: "full", value: value! };
+    case PathModifierType.PATH_MODIFIER_TYPE_PREFIX:
+      return { kind: "prefix", value: value! };
+    case PathModifierType.PATH_MODIFIER_TYPE_REGEX:
+      return { kind: "regex", value: value!, pattern: linearSearch(pattern!, place) };
+    default:
+      return null;
+  }
+}
