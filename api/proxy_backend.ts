@@ -159,7 +159,6 @@ export const PROXY_BACKEND: KindDefinition<typeof schema> = {
       "spec.circuitBreaker.baseEjectionTime",
       "spec.healthCheck",
       "spec.outlierDetection",
-      "spec.retryPolicy",
       "spec.sessionAffinity",
       "spec.slowStart",
     ),

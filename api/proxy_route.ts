@@ -247,7 +247,6 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
       "spec.rules[].filters[].mirrorPercent",
       "spec.rules[].limits.idleTimeout",
       "spec.rules[].mirror",
-      "spec.rules[].retry",
       "spec.rules[].buffering",
       "spec.rules[].faultInjection",
     ),

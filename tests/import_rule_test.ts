@@ -21,7 +21,7 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
   "dataplane/upstream": [
     ...["common", "proto", ...CODECS],
     ...["dataplane/balancer", "dataplane/config", "dataplane/loop", "dataplane/net"],
-    "dataplane/observe",
+    ...["dataplane/observe", "dataplane/router"],
   ],
   "dataplane/exchange": [
     ...["common", "proto", ...CODECS],

@@ -5,6 +5,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
+import { backendRetry } from "./retry.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import { upstreamOf } from "./upstream.ts";
@@ -35,6 +36,10 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   const how = upstreamOf(backend, found.appProtocol, view, conditions);
   if (how.closedReason !== "") closedReason = how.closedReason;
   const pool = spec.connectionPool;
+  const retry = spec.retryPolicy === undefined ? null : backendRetry(spec.retryPolicy);
+  if (retry !== null && retry.problem !== "") {
+    conditions.fail("Accepted", "InvalidRetry", `spec.retryPolicy.retryOn: ${retry.problem}`);
+  }
   const message = Backend.create({
     namespace: backend.namespace,
     name: backend.name,
@@ -55,6 +60,7 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
     maxConnectionAgeMs: milliseconds(pool?.maxConnectionAge ?? "0"),
     maxRequestsPerConnection: pool?.maxRequestsPerConnection ?? 0,
     prewarmConnections: pool?.prewarm ?? 0,
+    retry: retry?.policy,
   });
   return {
     outcome: conditions.outcome(backend),

@@ -37,7 +37,7 @@ const spec: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
             ...(secretNamespace === undefined ? {} : { namespace: secretNamespace }),
           },
         },
-      }],
+      }, { name: "second", port, protocol: "HTTP" }],
     },
   })),
   ProxyRoute: fc.record({

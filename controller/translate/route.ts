@@ -16,6 +16,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
+import { routeRetry } from "./retry.ts";
 import { translateFilters } from "./route_filters.ts";
 import type { SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
@@ -63,6 +64,7 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
         ]),
         closedReason: closed.get(index) ?? closed.get(-1) ?? (problem || unclear),
         upgrades: rule.upgrades ?? [],
+        retry: retryOf(rule, place, conditions),
         // What cannot be made would be refused with the whole route.
         filters: problem === "" ? filters : undefined,
       });
@@ -71,6 +73,13 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
   const outcome = conditions.outcome(route);
   if (listeners.length === 0) return { outcome, resource: null };
   return { outcome, resource: { kind: Kind.KIND_ROUTE, body: Route.encode(message).finish() } };
+}
+
+function retryOf({ retry }: ProxyRouteRule, place: string, conditions: Conditions) {
+  if (retry === undefined) return undefined;
+  const { policy, problem } = routeRetry(retry);
+  if (problem !== "") conditions.fail("Accepted", "InvalidRetry", `${place}.retry: ${problem}`);
+  return policy;
 }
 
 interface BackendName {

@@ -56,20 +56,20 @@ export function secretsOfBackend({ namespace, body }: SourceObject<"ProxyBackend
 }
 
 /** Index entries an object belongs to. */
-export function indexKeysOf(object: SourceObject): string[] {
-  const keys = [`namespace:${object.kind}/${object.namespace}`];
+export function indexKeysOf(object: SourceObject): Set<string> {
+  const keys = new Set([`namespace:${object.kind}/${object.namespace}`]);
   if (object.kind === "ProxyGateway") {
     const gateway = object as SourceObject<"ProxyGateway">;
-    for (const { port } of gateway.body.spec.listeners) keys.push(`gateway-port:${port}`);
-    for (const secret of secretsOf(gateway)) keys.push(`gateway-secret:${secret}`);
+    for (const { port } of gateway.body.spec.listeners) keys.add(`gateway-port:${port}`);
+    for (const secret of secretsOf(gateway)) keys.add(`gateway-secret:${secret}`);
   } else if (object.kind === "ProxyBackend") {
     for (const secret of secretsOfBackend(object as SourceObject<"ProxyBackend">)) {
-      keys.push(`backend-secret:${secret}`);
+      keys.add(`backend-secret:${secret}`);
     }
   } else if (object.kind === "EndpointSlice") {
     const service = object.body.metadata.labels?.[SERVICE_LABEL];
     if (service !== undefined) {
-      keys.push(`slice-service:${fullName({ namespace: object.namespace, name: service })}`);
+      keys.add(`slice-service:${fullName({ namespace: object.namespace, name: service })}`);
     }
   }
   return keys;

@@ -25,6 +25,10 @@ export interface Engine {
   readonly overload: Overload;
   /** Requests that were answered. */
   requests: number;
+  /** A number in [0, 1), for jitter. */
+  readonly random: () => number;
+  /** Runs a function after some milliseconds. */
+  readonly later: (milliseconds: number, run: () => void) => void;
   /** Exchanges that nobody uses at the moment. */
   readonly exchanges: ExchangePool;
   /** Set while the dataplane ends: every answer closes its connection. */

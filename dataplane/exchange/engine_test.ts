@@ -16,6 +16,7 @@ function rule(weights: readonly number[]): CompiledRule {
     filters: null,
     backendTimeout: 0,
     maxBody: 0,
+    retry: null,
   };
 }
 

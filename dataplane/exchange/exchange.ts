@@ -7,7 +7,6 @@ import type { RequestHead } from "../message/request_head.ts";
 import { Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
-import { GLOBAL } from "../observe/counters.ts";
 import type { Reason } from "../observe/reasons.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
@@ -18,8 +17,9 @@ import { grpcTimeout } from "./grpc_timeout.ts";
 import { record } from "./record.ts";
 import { Replay } from "./replay.ts";
 import { nextRequestId } from "./request_id.ts";
-import { FAILURE_STATUS, mayResend } from "./resend.ts";
+import { FAILURE_STATUS } from "./resend.ts";
 import { Routing } from "./routing.ts";
+import { type NextTry, type TriedRequest, Tries } from "./tries.ts";
 import { UNBOUND } from "./unbound.ts";
 import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
 
@@ -33,6 +33,8 @@ const enum Phase {
   Idle,
   /** Waiting for a connection to the backend. */
   Acquiring,
+  /** Waiting before another try. */
+  Pausing,
   /** The request is on its way or sent; no answer yet. */
   Sent,
   Answering,
@@ -64,7 +66,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   #trailers: Buffer | null = null;
   #requestEnded = false;
   #hasBody = false;
-  #resent = false;
+  readonly #tries: Tries;
   #http2 = false;
   #grpc = false;
   /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
@@ -83,6 +85,10 @@ export class Exchange implements UpstreamUser, Deadlined {
   webSocketKey = "";
   client = "";
   requestId = "";
+  /** Tries at a backend. */
+  get attempts(): number {
+    return this.#tries.count;
+  }
   startedAt = 0;
   bytesIn = 0;
   bytesOut = 0;
@@ -92,6 +98,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#engine = engine;
     this.routing = new Routing(engine);
     this.#replay = new Replay(engine.overload);
+    this.#tries = new Tries(engine);
   }
 
   /** Says whose request comes next. */
@@ -126,6 +133,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.fail(501, "connect_unsupported");
       return;
     }
+    this.#tries.follow(routing.rule!.retry ?? routing.backend!.retry);
     this.#setTimeout(head);
     this.#write(head);
     this.#acquire(body, false);
@@ -202,9 +210,9 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#upstream = stream;
     this.#phase = Phase.Sent;
     this.#queued = false;
-    const { backendTimeout } = this.routing.rule!;
-    if (backendTimeout > 0) this.#tryEndsAt = this.#engine.ticker.now + backendTimeout;
-    if (this.#timeoutAt !== Infinity || backendTimeout > 0) this.#arm();
+    const tryTime = this.#tries.timeout(this.routing.rule!.backendTimeout);
+    if (tryTime > 0) this.#tryEndsAt = this.#engine.ticker.now + tryTime;
+    if (this.#timeoutAt !== Infinity || tryTime > 0) this.#arm();
     else this.deadline = Infinity;
     const flowing = stream.send(
       this.#head!,
@@ -239,6 +247,17 @@ export class Exchange implements UpstreamUser, Deadlined {
       // To a client of extended CONNECT a success would mean that the tunnel is open.
       this.fail(502, "upstream_protocol");
       return;
+    }
+    const again = this.#tries.afterStatus(head.status, this.#tried());
+    if (again !== null) {
+      if (ended) this.#upstream = null;
+      else this.#leaveUpstream();
+      if (this.#tryAgain(again)) return;
+      // Nobody else is there to be asked: this is the answer, but it was given up.
+      if (!ended) {
+        this.fail(503, "no_endpoints");
+        return;
+      }
     }
     const edit = this.routing.ref!.edits.response;
     if (edit !== null && !editResponse(head, edit)) {
@@ -311,27 +330,44 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
-    const { complete } = this.#replay;
-    const resend = !this.#resent && !answered &&
-      mayResend(failure, stream, this.routing.method, this.#hasBody, complete);
-    if (resend) {
-      this.#resent = true;
-      this.#engine.counters[GLOBAL.resent]++;
-      const { routing } = this;
-      const endpoint = routing.backend!.pick(stream === null ? routing.endpoint : null);
-      if (endpoint !== null) {
-        routing.endpoint = endpoint;
-        this.#acquire(null, true);
-        return;
-      }
-    }
+    const again = this.#tries.afterFailure(failure, stream, answered, this.#tried());
+    if (again !== null && this.#tryAgain(again)) return;
     this.fail(FAILURE_STATUS[failure], failure);
+  }
+
+  #tried(): TriedRequest {
+    const { complete } = this.#replay;
+    return { method: this.routing.method, hasBody: this.#hasBody, complete };
+  }
+
+  /** Sends the request once more, now or after a pause; false when there is no endpoint for it. */
+  #tryAgain({ wait, elsewhere, fresh }: NextTry): boolean {
+    const { routing } = this;
+    const endpoint = routing.backend!.pick(elsewhere ? routing.endpoint : null);
+    if (endpoint === null) return false;
+    routing.endpoint = endpoint;
+    this.#tryEndsAt = Infinity;
+    if (wait === 0) {
+      this.#acquire(null, fresh);
+      return true;
+    }
+    this.#phase = Phase.Pausing;
+    this.#queued = false;
+    this.#arm();
+    if (!this.#requestEnded) this.#downstream.pauseRequest();
+    const generation = this.#generation;
+    this.#engine.later(wait, () => {
+      if (generation === this.#generation) this.#acquire(null, fresh);
+    });
+    return true;
   }
 
   onDeadline(): void {
     if (this.#phase === Phase.Idle) return;
     if (this.#phase === Phase.Acquiring && this.#queueDecides) {
       this.fail(503, "pending_timeout");
+    } else if (this.#phase === Phase.Sent && this.#tryEndsAt < this.#timeoutAt) {
+      this.#tryTimedOut();
     } else if (this.#phase === Phase.Answering) {
       const reason = this.#deadlineReason();
       this.#leaveUpstream();
@@ -344,6 +380,13 @@ export class Exchange implements UpstreamUser, Deadlined {
     } else this.fail(504, this.#deadlineReason());
   }
 
+  /** The backend had its time; another may have more. */
+  #tryTimedOut(): void {
+    const again = this.#tries.afterTimeout(this.#tried());
+    this.#leaveUpstream();
+    if (again === null || !this.#tryAgain(again)) this.fail(504, "backend_timeout");
+  }
+
   #deadlineReason(): Reason {
     return this.#tryEndsAt < this.#timeoutAt ? "backend_timeout" : "request_timeout";
   }
@@ -352,7 +395,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.startedAt = this.#engine.clock.now();
     this.#phase = Phase.Acquiring;
     this.#upstream = null;
-    this.#resent = false;
+    this.#tries.begin();
     this.#status = 0;
     this.#http2 = head.version === Version.Http2;
     this.#grpc = head.grpc && this.#http2;
@@ -399,7 +442,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   #acquire(body: Buffer | null, fresh: boolean): void {
     this.#phase = Phase.Acquiring;
     if (!this.#requestEnded) this.#downstream.pauseRequest();
-    this.#replay.begin(body, this.routing.backend!.multiplexes);
+    this.#replay.begin(body, this.routing.backend!.multiplexes || this.#tries.keepsBody);
     const acquired = this.routing.endpoint!.pool.acquire(this, fresh);
     if (acquired === "given") return;
     if (acquired === "full") {

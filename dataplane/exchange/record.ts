@@ -12,6 +12,8 @@ export interface Finished {
   readonly startedAt: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Tries at a backend. */
+  readonly attempts: number;
 }
 
 /** Counts a request that is over and writes its log line. */
@@ -40,6 +42,7 @@ export function record(
     upstream: routing.endpoint === null ? "" : routing.endpoint.label,
     client: request.client,
     requestId: request.requestId,
+    attempts: request.attempts,
     status,
     reason,
     bytesIn,

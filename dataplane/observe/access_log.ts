@@ -10,6 +10,8 @@ export interface AccessRecord {
   readonly upstream: string;
   readonly client: string;
   readonly requestId: string;
+  /** Tries at a backend; written where there was more than one. */
+  readonly attempts: number;
   readonly status: number;
   readonly reason: string;
   readonly bytesIn: number;
@@ -27,7 +29,7 @@ export interface LogMemory {
 
 const SECOND = 1000;
 /** Bytes that a line has beside the texts of its record. */
-const FIXED = 320;
+const FIXED = 340;
 /** Most bytes of one UTF-16 unit: a JSON escape. */
 const ESCAPED = 6;
 /** Names of a kind that are remembered; more start over. */
@@ -38,6 +40,7 @@ const BYTES_OUT = ascii(',"bytes_out":');
 const DURATION = ascii(',"duration_ms":');
 const ROUTE = ascii(',"route":');
 const REQUEST_ID = ascii(',"request_id":');
+const ATTEMPTS = ascii(',"attempts":');
 const END = ascii("}\n");
 
 const QUOTE = 34;
@@ -192,6 +195,10 @@ export class AccessLog {
     at = putText(record.client, out, at);
     at = putBytes(REQUEST_ID, out, at);
     at = putText(record.requestId, out, at);
+    if (record.attempts > 1) {
+      at = putBytes(ATTEMPTS, out, at);
+      at = putNumber(record.attempts, 1, out, at);
+    }
     return putBytes(END, out, at);
   }
 }

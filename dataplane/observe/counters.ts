@@ -39,10 +39,12 @@ export const GLOBAL = {
   buffered: LISTENER_SLOTS * SLOT.size + 9,
   shedding: LISTENER_SLOTS * SLOT.size + 10,
   external: LISTENER_SLOTS * SLOT.size + 11,
+  retries: LISTENER_SLOTS * SLOT.size + 12,
+  retryBudgetSpent: LISTENER_SLOTS * SLOT.size + 13,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 12;
+const REGION = LISTENER_SLOTS * SLOT.size + 14;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

@@ -129,6 +129,18 @@ export function renderMetrics(
       sum(GLOBAL.resent),
     ],
     [
+      "novaedge_retries_total",
+      "counter",
+      "Requests sent again by a retry policy.",
+      sum(GLOBAL.retries),
+    ],
+    [
+      "novaedge_retry_budget_spent_total",
+      "counter",
+      "Retries left out because a policy's budget was used up.",
+      sum(GLOBAL.retryBudgetSpent),
+    ],
+    [
       "novaedge_connections_refused_total",
       "counter",
       "Connections over the limit.",

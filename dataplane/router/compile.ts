@@ -15,6 +15,7 @@ import { CidrSet } from "../../common/cidr.ts";
 import { compileFilters, ruleEdits, shareEdits } from "./filters.ts";
 import { intern } from "./intern.ts";
 import { linear, RouteCompileError } from "./linear.ts";
+import { retryPolicy } from "./retry_policy.ts";
 
 /** Shared by all entries without conditions. */
 const NONE: readonly ValuePredicate[] = [];
@@ -53,6 +54,7 @@ export function compileRoute(route: Route): CompiledRoute {
       filters: compileFilters(rule.filters, `rules[${index}].filters`),
       backendTimeout: rule.backendTimeoutMs,
       maxBody: rule.maxRequestBodyBytes,
+      retry: retryPolicy(rule.retry),
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;

@@ -1,5 +1,6 @@
 /** What the router compiles routes into. All of it is immutable once built. */
 import type { FieldEdits, RuleFilters } from "./filters.ts";
+import type { RetryPolicy } from "./retry_policy.ts";
 
 /** A share of a rule's requests. */
 export interface WeightedRef {
@@ -31,6 +32,8 @@ export interface CompiledRule {
   readonly backendTimeout: number;
   /** Bytes of the largest request body, 0 without limit. */
   readonly maxBody: number;
+  /** Comes before the backend's. */
+  readonly retry: RetryPolicy | null;
 }
 
 export type PathKind = "exact" | "prefix" | "regex";

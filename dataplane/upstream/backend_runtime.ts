@@ -1,6 +1,7 @@
 import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import type { Balancer } from "../balancer/balancer.ts";
 import { RoundRobin } from "../balancer/round_robin.ts";
+import { type RetryPolicy, retryPolicy } from "../router/retry_policy.ts";
 import { LIMIT } from "../config/defaults.ts";
 import { type BackendTransport, PLAIN_HTTP1 } from "./backend_transport.ts";
 import { EndpointPool } from "./endpoint_pool.ts";
@@ -23,6 +24,7 @@ export class BackendRuntime {
   #endpoints: readonly EndpointRuntime[] = [];
   #transport: BackendTransport = PLAIN_HTTP1;
   #closedReason = "";
+  #retry: RetryPolicy | null = null;
 
   constructor(readonly name: string, context: PoolContext, start: number) {
     this.#context = context;
@@ -36,6 +38,11 @@ export class BackendRuntime {
   /** Non-empty when the backend must not be used. */
   get closedReason(): string {
     return this.#closedReason;
+  }
+
+  /** When requests are sent again, where the route does not say it. */
+  get retry(): RetryPolicy | null {
+    return this.#retry;
   }
 
   /** Whether its connections may carry several requests and can refuse one unprocessed. */
@@ -53,6 +60,7 @@ export class BackendRuntime {
     this.#transport = transport;
     const old = new Map(this.#endpoints.map((endpoint) => [endpoint.label, endpoint]));
     this.#closedReason = backend.closedReason;
+    this.#retry = retryPolicy(backend.retry);
     this.#endpoints = backend.endpoints.map(({ address, port, weight }) => {
       const label = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
       const known = sameTransport ? old.get(label) : undefined;

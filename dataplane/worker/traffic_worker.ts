@@ -58,6 +58,14 @@ const engine: Engine = {
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   turnEnd,
   overload,
+  random: Math.random,
+  later: (milliseconds, run) => {
+    setTimeout(() => {
+      turn.open++;
+      run();
+      turn.open--;
+    }, milliseconds);
+  },
   requests: 0,
   exchanges: new ExchangePool(),
   draining: false,

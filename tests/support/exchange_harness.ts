@@ -26,6 +26,7 @@ import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
 import { peerOf } from "../../dataplane/exchange/peer.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
+import type { RetryPolicy } from "../../dataplane/router/retry_policy.ts";
 import type { RuleFilters } from "../../dataplane/router/filters.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
@@ -50,6 +51,7 @@ export interface RouteOptions {
   readonly filters?: RuleFilters;
   readonly backendTimeout?: number;
   readonly maxBody?: number;
+  readonly retry?: RetryPolicy;
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -67,6 +69,7 @@ export class Harness {
   readonly engine: Engine;
   readonly port: PortRuntime;
   closed = 0;
+  readonly #later: { readonly at: number; readonly run: () => void }[] = [];
   #now = 0;
 
   constructor(settings: ListenerSettings = PLAIN_LISTENER) {
@@ -84,6 +87,8 @@ export class Harness {
       requestIdPrefix: "id",
       turnEnd: this.turnEnd,
       overload: this.overload,
+      random: () => 0.5,
+      later: (milliseconds, run) => this.#later.push({ at: this.#now + milliseconds, run }),
       requests: 0,
       exchanges: new ExchangePool(),
       draining: false,
@@ -139,6 +144,7 @@ export class Harness {
       filters: options.filters ?? null,
       backendTimeout: options.backendTimeout ?? 0,
       maxBody: options.maxBody ?? 0,
+      retry: options.retry ?? null,
     };
     const entry: RouteEntry = {
       rule,
@@ -202,6 +208,10 @@ export class Harness {
     while (this.#now < end) {
       this.#now = Math.min(end, this.#now + 1000);
       this.ticker.tick(this.#now);
+      for (const due of this.#later.filter(({ at }) => at <= this.#now)) {
+        this.#later.splice(this.#later.indexOf(due), 1);
+        due.run();
+      }
     }
   }
 

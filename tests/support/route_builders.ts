@@ -45,6 +45,7 @@ export function entry(parts: EntryParts): RouteEntry {
       filters: null,
       backendTimeout: 0,
       maxBody: 0,
+      retry: null,
     },
     matchIndex: parts.match ?? 0,
     pathKind: parts.kind,

@@ -196,6 +196,32 @@ export interface RouteRule {
   backendTimeoutMs: number;
   /** Bytes of the largest request body, 0 without a limit beside the listener's. */
   maxRequestBodyBytes: number;
+  /** Comes before the backend's. */
+  retry: RetryPolicy | undefined;
+}
+
+/** StatusRange is first <= status <= last. */
+export interface StatusRange {
+  first: number;
+  last: number;
+}
+
+/** RetryPolicy says after what a request is sent again. */
+export interface RetryPolicy {
+  /** Tries beside the first; 0 forbids every second one. */
+  attempts: number;
+  codes: StatusRange[];
+  connectFailure: boolean;
+  reset: boolean;
+  refusedStream: boolean;
+  timeout: boolean;
+  /** Methods that may reach a backend twice; empty means all. */
+  methods: string[];
+  perTryTimeoutMs: number;
+  backoffBaseMs: number;
+  backoffMaxMs: number;
+  /** Retries as a share of requests, 0 to 1. */
+  budget: number;
 }
 
 /** RuleFilters change what a rule's requests and answers say, or answer instead of a backend. */
@@ -304,6 +330,7 @@ export interface Backend {
   maxRequestsPerConnection: number;
   /** Connections that each worker opens to an endpoint before the first request. */
   prewarmConnections: number;
+  retry: RetryPolicy | undefined;
 }
 
 export interface UpstreamTls {
@@ -1452,6 +1479,7 @@ function createBaseRouteRule(): RouteRule {
     filters: undefined,
     backendTimeoutMs: 0,
     maxRequestBodyBytes: 0,
+    retry: undefined,
   };
 }
 
@@ -1480,6 +1508,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.maxRequestBodyBytes !== 0) {
       writer.uint32(64).uint64(message.maxRequestBodyBytes);
+    }
+    if (message.retry !== undefined) {
+      RetryPolicy.encode(message.retry, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1561,6 +1592,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.maxRequestBodyBytes = longToNumber(reader.uint64());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.retry = RetryPolicy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1588,6 +1627,263 @@ export const RouteRule: MessageFns<RouteRule> = {
       : undefined;
     message.backendTimeoutMs = object.backendTimeoutMs ?? 0;
     message.maxRequestBodyBytes = object.maxRequestBodyBytes ?? 0;
+    message.retry = (object.retry !== undefined && object.retry !== null)
+      ? RetryPolicy.fromPartial(object.retry)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStatusRange(): StatusRange {
+  return { first: 0, last: 0 };
+}
+
+export const StatusRange: MessageFns<StatusRange> = {
+  encode(message: StatusRange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.first !== 0) {
+      writer.uint32(8).uint32(message.first);
+    }
+    if (message.last !== 0) {
+      writer.uint32(16).uint32(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatusRange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatusRange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.first = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.last = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<StatusRange>, I>>(base?: I): StatusRange {
+    return StatusRange.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StatusRange>, I>>(object: I): StatusRange {
+    const message = createBaseStatusRange();
+    message.first = object.first ?? 0;
+    message.last = object.last ?? 0;
+    return message;
+  },
+};
+
+function createBaseRetryPolicy(): RetryPolicy {
+  return {
+    attempts: 0,
+    codes: [],
+    connectFailure: false,
+    reset: false,
+    refusedStream: false,
+    timeout: false,
+    methods: [],
+    perTryTimeoutMs: 0,
+    backoffBaseMs: 0,
+    backoffMaxMs: 0,
+    budget: 0,
+  };
+}
+
+export const RetryPolicy: MessageFns<RetryPolicy> = {
+  encode(message: RetryPolicy, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempts !== 0) {
+      writer.uint32(8).uint32(message.attempts);
+    }
+    for (const v of message.codes) {
+      StatusRange.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.connectFailure !== false) {
+      writer.uint32(24).bool(message.connectFailure);
+    }
+    if (message.reset !== false) {
+      writer.uint32(32).bool(message.reset);
+    }
+    if (message.refusedStream !== false) {
+      writer.uint32(40).bool(message.refusedStream);
+    }
+    if (message.timeout !== false) {
+      writer.uint32(48).bool(message.timeout);
+    }
+    for (const v of message.methods) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.perTryTimeoutMs !== 0) {
+      writer.uint32(64).uint32(message.perTryTimeoutMs);
+    }
+    if (message.backoffBaseMs !== 0) {
+      writer.uint32(72).uint32(message.backoffBaseMs);
+    }
+    if (message.backoffMaxMs !== 0) {
+      writer.uint32(80).uint32(message.backoffMaxMs);
+    }
+    if (message.budget !== 0) {
+      writer.uint32(89).double(message.budget);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryPolicy {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryPolicy();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.codes.push(StatusRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.connectFailure = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.reset = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.refusedStream = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeout = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.methods.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.perTryTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.backoffBaseMs = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.backoffMaxMs = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.budget = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RetryPolicy>, I>>(base?: I): RetryPolicy {
+    return RetryPolicy.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RetryPolicy>, I>>(object: I): RetryPolicy {
+    const message = createBaseRetryPolicy();
+    message.attempts = object.attempts ?? 0;
+    message.codes = object.codes?.map((e) => StatusRange.fromPartial(e)) || [];
+    message.connectFailure = object.connectFailure ?? false;
+    message.reset = object.reset ?? false;
+    message.refusedStream = object.refusedStream ?? false;
+    message.timeout = object.timeout ?? false;
+    message.methods = object.methods?.map((e) => e) || [];
+    message.perTryTimeoutMs = object.perTryTimeoutMs ?? 0;
+    message.backoffBaseMs = object.backoffBaseMs ?? 0;
+    message.backoffMaxMs = object.backoffMaxMs ?? 0;
+    message.budget = object.budget ?? 0;
     return message;
   },
 };
@@ -2575,6 +2871,7 @@ function createBaseBackend(): Backend {
     maxConnectionAgeMs: 0,
     maxRequestsPerConnection: 0,
     prewarmConnections: 0,
+    retry: undefined,
   };
 }
 
@@ -2627,6 +2924,9 @@ export const Backend: MessageFns<Backend> = {
     }
     if (message.prewarmConnections !== 0) {
       writer.uint32(128).uint32(message.prewarmConnections);
+    }
+    if (message.retry !== undefined) {
+      RetryPolicy.encode(message.retry, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -2772,6 +3072,14 @@ export const Backend: MessageFns<Backend> = {
             message.prewarmConnections = reader.uint32();
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.retry = RetryPolicy.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2805,6 +3113,9 @@ export const Backend: MessageFns<Backend> = {
     message.maxConnectionAgeMs = object.maxConnectionAgeMs ?? 0;
     message.maxRequestsPerConnection = object.maxRequestsPerConnection ?? 0;
     message.prewarmConnections = object.prewarmConnections ?? 0;
+    message.retry = (object.retry !== undefined && object.retry !== null)
+      ? RetryPolicy.fromPartial(object.retry)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,141 @@
+import { GLOBAL } from "../observe/counters.ts";
+import type { RetryPolicy } from "../router/retry_policy.ts";
+import type { UpstreamFailure, UpstreamStream } from "../upstream/upstream_stream.ts";
+import type { Engine } from "./engine.ts";
+import { mayResend } from "./resend.ts";
+import { RetryBudget } from "./retry_budget.ts";
+
+/** What decides, beside the failure, whether a request may be sent once more. */
+export interface TriedRequest {
+  readonly method: string;
+  readonly hasBody: boolean;
+  /** Whether all of its body could be sent again. */
+  readonly complete: boolean;
+}
+
+/** Another try, after a pause. */
+export interface NextTry {
+  /** Milliseconds. */
+  readonly wait: number;
+  /** Whether the endpoint of the last try should be left out. */
+  readonly elsewhere: boolean;
+  /** Whether only a connection that has not served before will do. */
+  readonly fresh: boolean;
+}
+
+const budgets = new WeakMap<RetryPolicy, RetryBudget>();
+
+function budgetOf(policy: RetryPolicy): RetryBudget {
+  let budget = budgets.get(policy);
+  if (budget === undefined) budgets.set(policy, budget = new RetryBudget(policy.budget));
+  return budget;
+}
+
+/** The tries of one request. */
+export class Tries {
+  readonly #engine: Engine;
+  #policy: RetryPolicy | null = null;
+  #resent = false;
+  #retries = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Times that the request was sent, or was to be sent, so far. */
+  get count(): number {
+    return 1 + this.#retries + (this.#resent ? 1 : 0);
+  }
+
+  /** Whether the body must be kept for a second time. */
+  get keepsBody(): boolean {
+    return this.#policy !== null && this.#policy.attempts > 0;
+  }
+
+  begin(): void {
+    this.#policy = null;
+    this.#resent = false;
+    this.#retries = 0;
+  }
+
+  /** The request's policy, once its backend is known. */
+  follow(policy: RetryPolicy | null): void {
+    this.#policy = policy;
+    if (policy !== null) budgetOf(policy).request(this.#engine.ticker.now);
+  }
+
+  /** Milliseconds for one try, 0 without limit. */
+  timeout(backendTimeout: number): number {
+    const own = this.#policy === null ? 0 : this.#policy.tryTimeout;
+    return own === 0 || (backendTimeout > 0 && backendTimeout < own) ? backendTimeout : own;
+  }
+
+  /** @param stream on which the request was sent, null when it was not */
+  afterFailure(
+    failure: UpstreamFailure,
+    stream: UpstreamStream | null,
+    answered: boolean,
+    request: TriedRequest,
+  ): NextTry | null {
+    const policy = this.#policy;
+    if (policy !== null && policy.attempts === 0) return null;
+    const { method, hasBody, complete } = request;
+    if (!this.#resent && !answered && mayResend(failure, stream, method, hasBody, complete)) {
+      this.#resent = true;
+      this.#engine.counters[GLOBAL.resent]++;
+      return { wait: 0, elsewhere: stream === null, fresh: true };
+    }
+    if (policy === null || !covers(policy, failure)) return null;
+    return this.#retry(policy, stream === null || failure === "upstream_refused", request);
+  }
+
+  /** The backend had its time. */
+  afterTimeout(request: TriedRequest): NextTry | null {
+    const policy = this.#policy;
+    return policy === null || !policy.timeout ? null : this.#retry(policy, false, request);
+  }
+
+  /** An answer came that the policy does not take as the last word. */
+  afterStatus(status: number, request: TriedRequest): NextTry | null {
+    const policy = this.#policy;
+    if (policy === null || !policy.retriesStatus(status)) return null;
+    return this.#retry(policy, false, request);
+  }
+
+  /** @param unseen no backend has processed the request */
+  #retry(policy: RetryPolicy, unseen: boolean, request: TriedRequest): NextTry | null {
+    if (this.#retries >= policy.attempts || !request.complete) return null;
+    const { methods } = policy;
+    if (!unseen && methods !== null && !methods.has(request.method)) return null;
+    const { counters, ticker, random } = this.#engine;
+    if (!budgetOf(policy).take(ticker.now)) {
+      counters[GLOBAL.retryBudgetSpent]++;
+      return null;
+    }
+    counters[GLOBAL.retries]++;
+    // Full jitter: those who failed together must not come back together.
+    const most = Math.min(policy.backoffMax, policy.backoffBase * 2 ** this.#retries);
+    this.#retries++;
+    return { wait: Math.round(random() * most), elsewhere: true, fresh: false };
+  }
+}
+
+/** Whether the policy names this kind of failure. */
+function covers(policy: RetryPolicy, failure: UpstreamFailure): boolean {
+  switch (failure) {
+    case "connect_failed":
+    case "connect_timeout":
+    case "upstream_tls":
+      return policy.connect;
+    case "upstream_refused":
+      return policy.refused;
+    case "upstream_reset":
+      return policy.reset;
+    case "response_timeout":
+    case "upstream_stalled":
+      return policy.timeout;
+    case "upstream_protocol":
+    case "pending_timeout":
+      return false;
+  }
+}
