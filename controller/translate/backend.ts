@@ -6,7 +6,7 @@ import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { backendRetry } from "./retry.ts";
-import { fullName, type SourceObject } from "./source_object.ts";
+import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import { upstreamOf } from "./upstream.ts";
 import type { View } from "./view.ts";
@@ -64,7 +64,11 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   });
   return {
     outcome: conditions.outcome(backend),
-    resource: { kind: Kind.KIND_BACKEND, body: Backend.encode(message).finish() },
+    resources: [{
+      kind: Kind.KIND_BACKEND,
+      name: objectKey(backend),
+      body: Backend.encode(message).finish(),
+    }],
   };
 }
 

@@ -5,7 +5,7 @@ import { Kind } from "../../common/delta/resources.ts";
 import { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
-import { fullName, type SourceObject } from "./source_object.ts";
+import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 const TLS_TYPE = "kubernetes.io/tls";
@@ -58,7 +58,7 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const name = fullName(secret);
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
     view.select("ProxyBackend", "backend-secret", name).length > 0;
-  if (!used) return { outcome: conditions.outcome(secret), resource: null };
+  if (!used) return { outcome: conditions.outcome(secret), resources: [] };
   const { body } = secret;
   const bundle = pemOf(body, "ca.crt");
   const own = pemOf(body, "tls.crt") !== null || bundle === null;
@@ -69,7 +69,7 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
     conditions.note("Certificate", "Loaded", `valid until ${new Date(validTo).toISOString()}`);
   }
   const outcome = conditions.outcome(secret);
-  if (problem !== null) return { outcome, resource: null };
+  if (problem !== null) return { outcome, resources: [] };
   const message = Certificate.create({
     namespace: secret.namespace,
     name: secret.name,
@@ -79,6 +79,10 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   });
   return {
     outcome,
-    resource: { kind: Kind.KIND_CERTIFICATE, body: Certificate.encode(message).finish() },
+    resources: [{
+      kind: Kind.KIND_CERTIFICATE,
+      name: objectKey(secret),
+      body: Certificate.encode(message).finish(),
+    }],
   };
 }

@@ -5,7 +5,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
-import type { SourceObject } from "./source_object.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
 
@@ -86,7 +86,11 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
   });
   return {
     outcome: conditions.outcome(gateway),
-    resource: { kind: Kind.KIND_GATEWAY, body: Gateway.encode(message).finish() },
+    resources: [{
+      kind: Kind.KIND_GATEWAY,
+      name: objectKey(gateway),
+      body: Gateway.encode(message).finish(),
+    }],
   };
 }
 

@@ -207,5 +207,5 @@ Deno.test("one EndpointSlice change among 3,000 routes recomputes one backend an
   const before = translator.derivations;
   const updates = translator.update([slice(7, "10.0.0.2")]);
   assert.equal(translator.derivations - before, 2);
-  assert.deepEqual(updates.map(({ name }) => name), ["one/b7"]);
+  assert.deepEqual(updates.map(({ name }) => name), ["ProxyBackend/one/b7"]);
 });

@@ -6,7 +6,7 @@ import {
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { authoritiesProblem, certificateProblem } from "./certificate.ts";
 import { GROUP, mayRefer } from "./grants.ts";
-import type { SourceObject } from "./source_object.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 type GatewayObject = SourceObject<"ProxyGateway">;
@@ -36,7 +36,7 @@ function secretOf(
   }
   const secret = view.get("Secret", namespace, name);
   const problem = secret === null ? "not found" : problemOf(secret.body);
-  if (problem === null) return label;
+  if (problem === null) return objectKey({ kind: "Secret", namespace, name });
   fail("ResolvedRefs", "InvalidCertificateRef", `Secret ${label}: ${problem}`);
   return null;
 }
@@ -86,8 +86,10 @@ export function clientAuthOf(
   if (caCertRef === undefined) {
     fail("ResolvedRefs", "InvalidCACertificateRef", "clientAuth needs caCertRef");
   } else secretOf(gateway, caCertRef, view, authoritiesProblem, fail);
-  const ca = caCertRef === undefined
-    ? "missing"
-    : `${caCertRef.namespace ?? gateway.namespace}/${caCertRef.name}`;
+  const ca = caCertRef === undefined ? "missing" : objectKey({
+    kind: "Secret",
+    namespace: caCertRef.namespace ?? gateway.namespace,
+    name: caCertRef.name,
+  });
   return { mode, ca, cnPatterns: requiredCNPatterns, sans: requiredSANs };
 }

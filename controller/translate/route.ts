@@ -18,7 +18,7 @@ import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { routeRetry } from "./retry.ts";
 import { translateFilters } from "./route_filters.ts";
-import type { SourceObject } from "./source_object.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
 
@@ -71,8 +71,9 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
     }),
   });
   const outcome = conditions.outcome(route);
-  if (listeners.length === 0) return { outcome, resource: null };
-  return { outcome, resource: { kind: Kind.KIND_ROUTE, body: Route.encode(message).finish() } };
+  if (listeners.length === 0) return { outcome, resources: [] };
+  const body = Route.encode(message).finish();
+  return { outcome, resources: [{ kind: Kind.KIND_ROUTE, name: objectKey(route), body }] };
 }
 
 function retryOf({ retry }: ProxyRouteRule, place: string, conditions: Conditions) {
@@ -171,7 +172,7 @@ function attach(
     else if (!hostnamesMeet(route.body.spec.hostnames ?? [], listener.hostnames ?? [])) {
       reason = "NoMatchingListenerHostname";
     } else {
-      attached.add(`${gateway.namespace}/${gateway.name}/${listener.name}`);
+      attached.add(`${objectKey(gateway)}/${listener.name}`);
       found = true;
     }
   }
@@ -276,7 +277,8 @@ function backendRef(
   conditions: Conditions,
 ): BackendRef {
   const namespace = ref.namespace ?? route.namespace;
-  const backend = `${namespace}/${ref.name}`;
+  const label = `${namespace}/${ref.name}`;
+  const backend = objectKey({ kind: "ProxyBackend", namespace, name: ref.name });
   const weight = ref.weight ?? 1;
   const from = { group: GROUP, kind: "ProxyRoute", namespace: route.namespace };
   const to = { group: GROUP, kind: "ProxyBackend", namespace, name: ref.name };
@@ -284,12 +286,12 @@ function backendRef(
     conditions.fail(
       "ResolvedRefs",
       "RefNotPermitted",
-      `no ReferenceGrant for ProxyBackend ${backend}`,
+      `no ReferenceGrant for ProxyBackend ${label}`,
     );
     return BackendRef.create({ backend, weight, invalidReason: "RefNotPermitted" });
   }
   if (view.get("ProxyBackend", namespace, ref.name) === null) {
-    conditions.fail("ResolvedRefs", "BackendNotFound", `ProxyBackend ${backend} not found`);
+    conditions.fail("ResolvedRefs", "BackendNotFound", `ProxyBackend ${label} not found`);
     return BackendRef.create({ backend, weight, invalidReason: "BackendNotFound" });
   }
   return BackendRef.create({ backend, weight });

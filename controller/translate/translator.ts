@@ -1,13 +1,13 @@
-import { Kind, type Resource } from "../../common/delta/resources.ts";
+import { keyOf, Kind, type Resource } from "../../common/delta/resources.ts";
 import { sha256 } from "../../common/hash.ts";
 import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { deriveBackend } from "./backend.ts";
 import { deriveSecret } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
-import type { Derived } from "./derived.ts";
+import type { Derived, DerivedResource } from "./derived.ts";
 import { deriveGateway } from "./gateway.ts";
 import { deriveRoute } from "./route.ts";
-import { fullName, objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
 import { ObjectStore, RecordingView, type View } from "./view.ts";
 
 /** One change of the translated configuration. */
@@ -20,8 +20,8 @@ export interface ResourceUpdate {
 
 interface Entry {
   readonly reads: ReadonlySet<string>;
-  /** Resources of this object, by kind. */
-  readonly resources: ReadonlyMap<Kind, Resource>;
+  /** Resources of this object, by their keys. */
+  readonly resources: ReadonlyMap<string, Resource>;
 }
 
 /** A node refused a resource: the object it came from is not served as it stands. */
@@ -59,12 +59,11 @@ export class Translator {
 
   /** Takes in a node's refusal; returns what changed (the object's outcome). */
   quarantine(refusal: Quarantine): ResourceUpdate[] {
-    this.#quarantine.set(`${refusal.kind}|${refusal.name}`, refusal);
+    this.#quarantine.set(keyOf(refusal), refusal);
     const dirty = new Set<string>();
     for (const object of this.#store.values()) {
       const key = objectKey(object);
-      const resource = this.#entries.get(key)?.resources.get(refusal.kind);
-      if (resource?.name === refusal.name) dirty.add(key);
+      if (this.#entries.get(key)?.resources.has(keyOf(refusal)) === true) dirty.add(key);
     }
     return this.#recompute(dirty);
   }
@@ -75,15 +74,12 @@ export class Translator {
       const old = this.#entries.get(key);
       const next = this.#derive(key);
       this.#replace(key, old, next);
-      for (const [kind, resource] of old?.resources ?? []) {
-        if (next?.resources.has(kind) !== true) {
-          updates.push({ kind, name: resource.name, resource: null });
-        }
+      for (const [id, { kind, name }] of old?.resources ?? []) {
+        if (next?.resources.has(id) !== true) updates.push({ kind, name, resource: null });
       }
-      for (const [kind, resource] of next?.resources ?? []) {
-        if (old?.resources.get(kind)?.hash !== resource.hash) {
-          updates.push({ kind, name: resource.name, resource });
-        }
+      for (const [id, resource] of next?.resources ?? []) {
+        if (old?.resources.get(id)?.hash === resource.hash) continue;
+        updates.push({ kind: resource.kind, name: resource.name, resource });
       }
     }
     return updates;
@@ -114,27 +110,21 @@ export class Translator {
     this.derivations++;
     const view = new RecordingView(this.#store);
     const derived = derive(object, view);
-    const resources = new Map<Kind, Resource>();
+    const resources = new Map<string, Resource>();
+    const take = (part: DerivedResource): Resource => {
+      const resource = { ...part, hash: sha256(part.body) };
+      resources.set(keyOf(part), resource);
+      return resource;
+    };
     let { outcome } = derived;
-    if (derived.resource !== null) {
-      const { kind, body } = derived.resource;
-      const resource = { kind, name: fullName(object), hash: sha256(body), body };
-      resources.set(kind, resource);
-      outcome = this.#withQuarantine(resource, outcome);
-    }
-    const body = Outcome.encode(outcome).finish();
-    resources.set(Kind.KIND_OUTCOME, {
-      kind: Kind.KIND_OUTCOME,
-      name: key,
-      hash: sha256(body),
-      body,
-    });
+    for (const part of derived.resources) outcome = this.#withQuarantine(take(part), outcome);
+    take({ kind: Kind.KIND_OUTCOME, name: key, body: Outcome.encode(outcome).finish() });
     return { reads: view.reads, resources };
   }
 
   /** A refused resource shows in its object's outcome until the object changes. */
   #withQuarantine(resource: Resource, outcome: Outcome): Outcome {
-    const key = `${resource.kind}|${resource.name}`;
+    const key = keyOf(resource);
     const refusal = this.#quarantine.get(key);
     if (refusal === undefined) return outcome;
     if (refusal.hash !== resource.hash) {
@@ -165,6 +155,6 @@ function derive(object: SourceObject, view: View): Derived {
     case "Service":
     case "EndpointSlice":
     case "ReferenceGrant":
-      return { outcome: new Conditions().expect("Accepted").outcome(object), resource: null };
+      return { outcome: new Conditions().expect("Accepted").outcome(object), resources: [] };
   }
 }

@@ -1,7 +1,7 @@
 import { UpstreamProtocol, type UpstreamTls } from "../../proto/gen/novaedge/v1/config.ts";
 import { authoritiesProblem, certificateProblem } from "./certificate.ts";
 import type { Conditions } from "./conditions.ts";
-import type { SourceObject } from "./source_object.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 /** How a backend's endpoints are met. */
@@ -78,7 +78,7 @@ export function upstreamOf(
       conditions.fail("ResolvedRefs", "InvalidCertificateRef", `Secret ${label}: ${problem}`);
       closedReason ||= `Secret ${label} cannot be used`;
     }
-    return label;
+    return objectKey({ kind: "Secret", namespace: backend.namespace, name });
   };
   if (mode === "mtls" && clientCertSecretRef === undefined) {
     conditions.fail("Accepted", "InvalidTLS", "mode mtls needs clientCertSecretRef");

@@ -24,16 +24,19 @@ function edge(rule: Partial<RouteRule>, prefix = "/"): Harness {
   const out = new Harness();
   out.backend("ns/b");
   const type = PathMatchType.PATH_MATCH_TYPE_PREFIX;
-  out.listener.add(compileRoute(Route.fromPartial({
-    namespace: "ns",
-    name: "r",
-    listeners: ["ns/gw/l"],
-    rules: [RuleMessage.fromPartial({
-      matches: [{ path: { type, value: prefix } }],
-      backendRefs: [{ backend: "ns/b", weight: 1 }],
-      ...rule,
-    })],
-  })));
+  out.listener.add(compileRoute(
+    "ns/r",
+    Route.fromPartial({
+      namespace: "ns",
+      name: "r",
+      listeners: ["ns/gw/l"],
+      rules: [RuleMessage.fromPartial({
+        matches: [{ path: { type, value: prefix } }],
+        backendRefs: [{ backend: "ns/b", weight: 1 }],
+        ...rule,
+      })],
+    }),
+  ));
   out.table.changed();
   return out;
 }

@@ -29,11 +29,11 @@ const KINDS: Readonly<Record<number, PathKind>> = {
 
 /**
  * Compiles a route message.
+ * @param name the resource's
  * @throws {RouteCompileError} for a pattern that cannot run in linear time or a missing path
  * @throws {CidrError | FieldEditError} naming what cannot be used
  */
-export function compileRoute(route: Route): CompiledRoute {
-  const name = `${route.namespace}/${route.name}`;
+export function compileRoute(name: string, route: Route): CompiledRoute {
   const entries: RouteEntry[] = [];
   route.rules.forEach((rule, index) => {
     const edits = ruleEdits(rule.filters);

@@ -46,7 +46,7 @@ Deno.test("bug: a pattern cannot close our group and so escape the anchors", () 
 });
 
 function compile(route: unknown) {
-  return compileRoute(Route.fromPartial(route as never));
+  return compileRoute("ns/r", Route.fromPartial(route as never));
 }
 
 const MATCH = { path: { type: PathMatchType.PATH_MATCH_TYPE_PREFIX, value: "/" } };

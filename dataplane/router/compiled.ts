@@ -4,7 +4,7 @@ import type { RetryPolicy } from "./retry_policy.ts";
 
 /** A share of a rule's requests. */
 export interface WeightedRef {
-  /** namespace/name of the backend. */
+  /** Name of the backend. */
   readonly backend: string;
   readonly weight: number;
   /** Non-empty when this share is answered with 500. */
@@ -15,7 +15,7 @@ export interface WeightedRef {
 
 /** Where matched requests go. */
 export interface CompiledRule {
-  /** namespace/name of the route. */
+  /** Name of the route. */
   readonly route: string;
   readonly index: number;
   readonly refs: readonly WeightedRef[];
@@ -86,7 +86,7 @@ export interface RouteRequest {
 
 /**
  * Order between entries whose host and path rank the same: method, number of header conditions, number
- * of query conditions, client addresses, then namespace/name, rule and match position.
+ * of query conditions, client addresses, then name of the route, rule and match position.
  */
 export function compareEntries(a: RouteEntry, b: RouteEntry): number {
   return (

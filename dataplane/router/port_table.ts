@@ -42,7 +42,7 @@ export const PLAIN_LISTENER: ListenerSettings = {
 export class ListenerTable {
   readonly hosts = new HostMap<PathTable>();
 
-  /** @param key namespace/gateway/listener */
+  /** @param key name of the gateway/listener */
   constructor(readonly key: string, readonly settings: ListenerSettings) {}
 
   add(route: CompiledRoute): void {

@@ -62,7 +62,7 @@ export class Tables {
       case Kind.KIND_BACKEND:
         return this.#prepareBackend(name, body);
       case Kind.KIND_ROUTE: {
-        const route = body === null ? null : compileRoute(Route.decode(body));
+        const route = body === null ? null : compileRoute(name, Route.decode(body));
         return () => this.#setRoute(name, route);
       }
       case Kind.KIND_CERTIFICATE: {

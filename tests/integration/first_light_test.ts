@@ -20,8 +20,8 @@ Deno.test("a request travels from a file to a backend, and an edit changes the a
   assert.equal((await get(port)).body, "green");
 
   const why = await edge.json(`/why?url=http://any.example.com:${port}/cart`);
-  assert.equal(why.route, "default/shop");
-  assert.equal(why.backends[0].backend, "default/green");
+  assert.equal(why.route, "ProxyRoute/default/shop");
+  assert.equal(why.backends[0].backend, "ProxyBackend/default/green");
 
   const config = await edge.json("/config");
   assert.deepEqual(config.errors, []);
@@ -40,12 +40,14 @@ Deno.test("a request travels from a file to a backend, and an edit changes the a
   );
 
   assert.equal(
-    await edge.metric(`novaedge_http_requests_total{listener="default/edge/http",code="2xx"}`),
+    await edge.metric(
+      `novaedge_http_requests_total{listener="ProxyGateway/default/edge/http",code="2xx"}`,
+    ),
     2,
   );
   const line = JSON.parse(await edge.dataplane.line(/"upstream"/));
   assert.equal(line.status, 200);
-  assert.equal(line.route, "default/shop");
+  assert.equal(line.route, "ProxyRoute/default/shop");
 });
 
 Deno.test("the answer comes complete over keep-alive, HEAD and unknown hosts included", async () => {

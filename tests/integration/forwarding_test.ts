@@ -115,7 +115,8 @@ Deno.test("connections above the listener's limits are closed, and places come f
   using third = await HttpConnection.open(port);
   assert.equal((await third.answer()).status, 0);
   assert.equal(await edge.metric("novaedge_connections_refused_total"), 1);
-  const open = () => edge.metric('novaedge_connections_open{listener="default/edge/http"}');
+  const open = () =>
+    edge.metric('novaedge_connections_open{listener="ProxyGateway/default/edge/http"}');
   first.close();
   while (await open() > 1);
   assert.equal((await get(port)).status, 200);

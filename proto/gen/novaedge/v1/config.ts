@@ -149,7 +149,7 @@ export interface Redirect {
 
 export interface ClientAuth {
   mode: ClientAuthMode;
-  /** namespace/name of the Certificate that holds the CA bundle. */
+  /** Name of the Certificate resource that holds the CA bundle. */
   ca: string;
   /** Patterns with * of which the subject's common name must match one, if there are any. */
   cnPatterns: string[];
@@ -167,14 +167,14 @@ export interface ListenerTls {
 export interface SniCertificate {
   /** Server name, "*.example.com", or empty for the default. */
   serverName: string;
-  /** namespace/name of the Certificate. */
+  /** Name of the Certificate resource. */
   certificate: string;
 }
 
 export interface Route {
   namespace: string;
   name: string;
-  /** Listeners the route is attached to: namespace/gateway/listener. */
+  /** Listeners the route is attached to: name of the Gateway resource/listener. */
   listeners: string[];
   hostnames: string[];
   rules: RouteRule[];
@@ -299,7 +299,7 @@ export interface RouteMatch {
 }
 
 export interface BackendRef {
-  /** namespace/name of the Backend. */
+  /** Name of the Backend resource. */
   backend: string;
   weight: number;
   /** Set when the reference cannot be followed; its share of requests is answered with 500. */
@@ -336,9 +336,9 @@ export interface Backend {
 export interface UpstreamTls {
   /** Name sent as SNI and checked; empty means the endpoint's own. */
   serverName: string;
-  /** namespace/name of the Certificate that holds the CA bundle; empty means the system's roots. */
+  /** Name of the Certificate resource that holds the CA bundle; empty means the system's roots. */
   ca: string;
-  /** namespace/name of the Certificate that identifies us; empty for none. */
+  /** Name of the Certificate resource that identifies us; empty for none. */
   clientCertificate: string;
   /** Accept any certificate. */
   insecure: boolean;

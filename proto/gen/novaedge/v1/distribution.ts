@@ -48,7 +48,7 @@ export enum Kind {
 /** Resource is one encoded message of config.proto or of this file, with the SHA-256 of its body. */
 export interface Resource {
   kind: Kind;
-  /** namespace/name, unique within the kind. */
+  /** Key of the object that it comes from, "kind/namespace/name", with what tells its parts apart. */
   name: string;
   hash: string;
   body: Uint8Array;
