@@ -33,9 +33,23 @@ const schema = Type.Object({
       { minItems: 1, maxItems: 10_000 },
     )),
     lbPolicy: optional(choice(
-      ["RoundRobin", "P2C", "EWMA", "RingHash", "Maglev", "LeastConn", "SourceHash", "Sticky"],
+      [
+        "RoundRobin",
+        "P2C",
+        "EWMA",
+        "RingHash",
+        "Maglev",
+        "LeastConn",
+        "SourceHash",
+        "Sticky",
+        "Random",
+      ],
       { default: "RoundRobin" },
     )),
+    hashKey: optional(closed({
+      type: choice(["ClientIP", "Header", "Cookie", "Query"]),
+      name: optional(text({ minLength: 1, description: "Of the header, cookie or parameter." })),
+    }, { description: "What RingHash and Maglev keep together; the client's address by itself." })),
     protocol: optional(choice(["HTTP", "HTTPS", "gRPC", "gRPCS", "HTTP2"], {
       description: "HTTP, or what the Service port's appProtocol says, when it is not set.",
     })),

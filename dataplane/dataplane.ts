@@ -86,10 +86,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
       version: config.store.version,
       ready: config.ready,
       metrics: metrics(),
-      endpoints: (await supervisor.endpoints()).map((report) => ({
-        ...report,
-        active: report.connections - report.idle,
-      })),
+      endpoints: await supervisor.endpoints(),
       listeners: supervisor.listeners(),
       workers: supervisor.workers,
     }),

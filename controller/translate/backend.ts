@@ -1,6 +1,12 @@
 import { Kind } from "../../common/delta/resources.ts";
 import { milliseconds } from "../../api/schema.ts";
-import { Backend, type Endpoint, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  Backend,
+  type Endpoint,
+  HashKey,
+  HashKeyType,
+  LbPolicy,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
@@ -20,7 +26,7 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   let closedReason = "";
   const restricting = uses.find(({ restricts }) => restricts !== null);
   if (restricting !== undefined) closedReason = `${restricting.path} is not served yet`;
-  if (spec.lbPolicy !== undefined && spec.lbPolicy !== "RoundRobin") paths.push("spec.lbPolicy");
+  if (spec.lbPolicy === "Sticky") paths.push("spec.lbPolicy");
   noteUnserved(conditions, paths);
   const found: FoundEndpoints = spec.endpoints === undefined
     ? serviceEndpoints(backend, view, conditions)
@@ -43,7 +49,8 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   const message = Backend.create({
     namespace: backend.namespace,
     name: backend.name,
-    lbPolicy: LbPolicy.LB_POLICY_ROUND_ROBIN,
+    lbPolicy: POLICIES[spec.lbPolicy ?? "RoundRobin"] ?? LbPolicy.LB_POLICY_ROUND_ROBIN,
+    hashKey: hashKeyOf(backend, conditions),
     connectTimeoutMs: milliseconds(spec.connectTimeout ?? "0"),
     idleTimeoutMs: milliseconds(spec.connectionPool?.idleConnTimeout ?? spec.idleTimeout ?? "0"),
     maxConnectionsPerEndpoint: spec.circuitBreaker?.maxConnections ??
@@ -70,6 +77,43 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
       body: Backend.encode(message).finish(),
     }],
   };
+}
+
+const POLICIES: Readonly<Record<string, LbPolicy>> = {
+  RoundRobin: LbPolicy.LB_POLICY_ROUND_ROBIN,
+  LeastConn: LbPolicy.LB_POLICY_LEAST_CONNECTIONS,
+  Random: LbPolicy.LB_POLICY_RANDOM,
+  P2C: LbPolicy.LB_POLICY_P2C,
+  EWMA: LbPolicy.LB_POLICY_EWMA,
+  RingHash: LbPolicy.LB_POLICY_RING_HASH,
+  Maglev: LbPolicy.LB_POLICY_MAGLEV,
+  SourceHash: LbPolicy.LB_POLICY_MAGLEV,
+};
+
+const HASH_KEYS: Readonly<Record<string, HashKeyType>> = {
+  ClientIP: HashKeyType.HASH_KEY_TYPE_UNSPECIFIED,
+  Header: HashKeyType.HASH_KEY_TYPE_HEADER,
+  Cookie: HashKeyType.HASH_KEY_TYPE_COOKIE,
+  Query: HashKeyType.HASH_KEY_TYPE_QUERY,
+};
+
+/** What requests are hashed by; the client's address where nothing else is asked for. */
+function hashKeyOf(
+  { body: { spec } }: SourceObject<"ProxyBackend">,
+  conditions: Conditions,
+): HashKey | undefined {
+  const { hashKey, lbPolicy = "RoundRobin" } = spec;
+  if (hashKey === undefined) return undefined;
+  if (lbPolicy !== "RingHash" && lbPolicy !== "Maglev") {
+    conditions.fail("Accepted", "InvalidHashKey", `hashKey needs lbPolicy RingHash or Maglev`);
+    return undefined;
+  }
+  const { type, name = "" } = hashKey;
+  if (type !== "ClientIP" && name === "") {
+    conditions.fail("Accepted", "InvalidHashKey", `hashKey of type ${type} needs a name`);
+    return undefined;
+  }
+  return HashKey.create({ type: HASH_KEYS[type], name });
 }
 
 interface FoundEndpoints {

@@ -1,4 +1,4 @@
-import type { Balancer, Candidate } from "./balancer.ts";
+import { type Balancer, type Candidate, usable } from "./balancer.ts";
 
 /**
  * Smooth weighted round robin: each pick adds every candidate's weight to its score, takes the highest
@@ -17,12 +17,12 @@ export class RoundRobin<T extends Candidate> implements Balancer<T> {
   }
 
   update(candidates: readonly T[]): void {
-    const usable = candidates.filter(({ weight }) => weight > 0);
+    const all = usable(candidates);
     const scores = new Map<T, number>();
-    for (const candidate of usable) scores.set(candidate, this.#scores.get(candidate) ?? 0);
-    this.#candidates = usable;
+    for (const candidate of all) scores.set(candidate, this.#scores.get(candidate) ?? 0);
+    this.#candidates = all;
     this.#scores = scores;
-    this.#equal = usable.every(({ weight }) => weight === usable[0].weight);
+    this.#equal = all.every(({ weight }) => weight === all[0].weight);
   }
 
   pick(excluded: T | null): T | null {

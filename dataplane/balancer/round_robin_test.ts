@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Candidate } from "./balancer.ts";
+import { EndpointLoad } from "./endpoint_load.ts";
 import { RoundRobin } from "./round_robin.ts";
 
-interface Item {
+interface Item extends Candidate {
   readonly name: number;
-  readonly weight: number;
 }
 
 const items = (weights: readonly number[]): Item[] =>
-  weights.map((weight, name) => ({ name, weight }));
+  weights.map((weight, name) => ({ name, weight, label: `${name}`, load: new EndpointLoad() }));
 
 function counts(balancer: RoundRobin<Item>, picks: number, of: readonly Item[]): number[] {
   const seen = new Map<Item, number>();

@@ -8,6 +8,7 @@ import { Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
+import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import type { Downstream } from "./downstream.ts";
@@ -67,6 +68,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   #requestEnded = false;
   #hasBody = false;
   readonly #tries: Tries;
+  /** The endpoint that has the request, and `clock.now()` of when it got it. */
+  #endpoint: EndpointRuntime | null = null;
+  #tryBegan = 0;
   #http2 = false;
   #grpc = false;
   /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
@@ -248,6 +252,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.fail(502, "upstream_protocol");
       return;
     }
+    if (this.routing.backend!.measures) this.#observe(head.status >= 500);
     const again = this.#tries.afterStatus(head.status, this.#tried());
     if (again !== null) {
       if (ended) this.#upstream = null;
@@ -330,6 +335,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
+    if (this.routing.backend!.measures) this.#observe(true);
     const again = this.#tries.afterFailure(failure, stream, answered, this.#tried());
     if (again !== null && this.#tryAgain(again)) return;
     this.fail(FAILURE_STATUS[failure], failure);
@@ -343,8 +349,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** Sends the request once more, now or after a pause; false when there is no endpoint for it. */
   #tryAgain({ wait, elsewhere, fresh }: NextTry): boolean {
     const { routing } = this;
-    const endpoint = routing.backend!.pick(elsewhere ? routing.endpoint : null);
+    const endpoint = routing.backend!.pick(elsewhere ? routing.endpoint : null, routing.hashKey);
     if (endpoint === null) return false;
+    this.#leaveEndpoint();
     routing.endpoint = endpoint;
     this.#tryEndsAt = Infinity;
     if (wait === 0) {
@@ -443,7 +450,10 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#phase = Phase.Acquiring;
     if (!this.#requestEnded) this.#downstream.pauseRequest();
     this.#replay.begin(body, this.routing.backend!.multiplexes || this.#tries.keepsBody);
-    const acquired = this.routing.endpoint!.pool.acquire(this, fresh);
+    this.#endpoint = this.routing.endpoint;
+    this.#endpoint!.load.begin();
+    this.#tryBegan = this.#engine.clock.now();
+    const acquired = this.#endpoint!.pool.acquire(this, fresh);
     if (acquired === "given") return;
     if (acquired === "full") {
       this.fail(503, "pending_overflow");
@@ -499,7 +509,19 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#upstream = null;
   }
 
+  /** Tells the balancer how long the endpoint took. */
+  #observe(failed: boolean): void {
+    const { clock, ticker } = this.#engine;
+    this.#endpoint?.load.observe(ticker.now, clock.now() - this.#tryBegan, failed);
+  }
+
+  #leaveEndpoint(): void {
+    this.#endpoint?.load.leave();
+    this.#endpoint = null;
+  }
+
   #finish(status: number, reason: Reason): void {
+    this.#leaveEndpoint();
     this.#generation++;
     this.#phase = Phase.Idle;
     this.#head = null;

@@ -65,6 +65,8 @@ export class Routing implements RouteRequest {
   ref: WeightedRef | null = null;
   backend: BackendRuntime | null = null;
   endpoint: EndpointRuntime | null = null;
+  /** What ties the request to an endpoint. */
+  hashKey = 0;
   decision!: HostDecision;
   readonly #engine: Engine;
   /** The port that the request came to. */
@@ -202,7 +204,8 @@ export class Routing implements RouteRequest {
     if (backend === undefined) return REFUSALS.backendMissing;
     this.backend = backend;
     if (backend.closedReason !== "") return REFUSALS.backendClosed;
-    this.endpoint = backend.pick(null);
+    this.hashKey = backend.keyOf(this);
+    this.endpoint = backend.pick(null, this.hashKey);
     return this.endpoint === null ? REFUSALS.noEndpoints : null;
   }
 

@@ -1,26 +1,32 @@
-import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
-import type { Balancer } from "../balancer/balancer.ts";
-import { RoundRobin } from "../balancer/round_robin.ts";
+import { type Backend, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import type { Candidate } from "../balancer/balancer.ts";
+import { EndpointLoad } from "../balancer/endpoint_load.ts";
+import type { RouteRequest } from "../router/compiled.ts";
 import { type RetryPolicy, retryPolicy } from "../router/retry_policy.ts";
 import { LIMIT } from "../config/defaults.ts";
 import { type BackendTransport, PLAIN_HTTP1 } from "./backend_transport.ts";
+import { chooseBalancer, type ChosenBalancer } from "./choose_balancer.ts";
 import { EndpointPool } from "./endpoint_pool.ts";
+import { type HashKey, hashKey } from "./hash_key.ts";
 import type { PoolContext, PoolLimits } from "./pool_context.ts";
 
 /** One endpoint with its connections. */
-export interface EndpointRuntime {
+export interface EndpointRuntime extends Candidate {
   readonly address: string;
   readonly port: number;
-  readonly weight: number;
-  /** "address:port", for logs. */
+  /** "address:port". */
   readonly label: string;
+  readonly load: EndpointLoad;
   readonly pool: EndpointPool;
 }
 
 /** A backend as one worker uses it. Pools and balancer position survive every update. */
 export class BackendRuntime {
   readonly #context: PoolContext;
-  readonly #balancer: Balancer<EndpointRuntime>;
+  readonly #start: number;
+  #policy = LbPolicy.LB_POLICY_UNSPECIFIED;
+  #chosen: ChosenBalancer<EndpointRuntime>;
+  #hashKey: HashKey = hashKey(undefined);
   #endpoints: readonly EndpointRuntime[] = [];
   #transport: BackendTransport = PLAIN_HTTP1;
   #closedReason = "";
@@ -28,7 +34,8 @@ export class BackendRuntime {
 
   constructor(readonly name: string, context: PoolContext, start: number) {
     this.#context = context;
-    this.#balancer = new RoundRobin<EndpointRuntime>(start);
+    this.#start = start;
+    this.#chosen = chooseBalancer(this.#policy, start, context.random);
   }
 
   get endpoints(): readonly EndpointRuntime[] {
@@ -66,26 +73,41 @@ export class BackendRuntime {
       const known = sameTransport ? old.get(label) : undefined;
       if (known === undefined) {
         const pool = new EndpointPool(address, port, transport, limits, this.#context);
-        return { address, port, weight, label, pool };
+        return { address, port, weight, label, pool, load: new EndpointLoad() };
       }
       old.delete(label);
       known.pool.limits = limits;
       return known.weight === weight ? known : { ...known, weight };
     });
     for (const gone of old.values()) gone.pool.drain();
-    this.#balancer.update(this.#endpoints);
+    if (backend.lbPolicy !== this.#policy) {
+      this.#policy = backend.lbPolicy;
+      this.#chosen = chooseBalancer(backend.lbPolicy, this.#start, this.#context.random);
+    }
+    this.#hashKey = hashKey(backend.hashKey);
+    this.#chosen.balancer.update(this.#endpoints);
   }
 
   /** The backend left the configuration. */
   drain(): void {
     for (const endpoint of this.#endpoints) endpoint.pool.drain();
     this.#endpoints = [];
-    this.#balancer.update([]);
+    this.#chosen.balancer.update([]);
+  }
+
+  /** Whether the balancer wants to know how long answers take. */
+  get measures(): boolean {
+    return this.#chosen.measures;
+  }
+
+  /** What ties a request to an endpoint; 0 where nothing does. */
+  keyOf(request: RouteRequest): number {
+    return this.#chosen.hashes ? this.#hashKey(request) : 0;
   }
 
   /** The next endpoint, another than `excluded` where there is one; null when there is none. */
-  pick(excluded: EndpointRuntime | null): EndpointRuntime | null {
-    return this.#balancer.pick(excluded);
+  pick(excluded: EndpointRuntime | null, key: number): EndpointRuntime | null {
+    return this.#chosen.balancer.pick(excluded, key, this.#context.ticker.now);
   }
 }
 

@@ -46,6 +46,8 @@ export interface EndpointReport {
   readonly port: number;
   readonly connections: number;
   readonly idle: number;
+  /** Requests that it has at the moment. */
+  readonly active: number;
 }
 
 /** A listener as one worker bound it. */

@@ -127,6 +127,7 @@ export class Supervisor {
             ...report,
             connections: sum.connections + report.connections,
             idle: sum.idle + report.idle,
+            active: sum.active + report.active,
           },
         );
       }

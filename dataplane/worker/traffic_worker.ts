@@ -121,13 +121,14 @@ function observeMemory(): void {
 function endpoints(): EndpointReport[] {
   const reports: EndpointReport[] = [];
   for (const backend of tables.backends.values()) {
-    for (const { address, port, pool } of backend.endpoints) {
+    for (const { address, port, pool, load } of backend.endpoints) {
       reports.push({
         backend: backend.name,
         address,
         port,
         connections: pool.connections,
         idle: pool.idleConnections,
+        active: load.active,
       });
     }
   }

@@ -72,7 +72,11 @@ export class Harness {
   readonly #later: { readonly at: number; readonly run: () => void }[] = [];
   #now = 0;
 
-  constructor(settings: ListenerSettings = PLAIN_LISTENER) {
+  /** @param random a number in [0, 1), for choices and jitter */
+  constructor(
+    settings: ListenerSettings = PLAIN_LISTENER,
+    readonly random: () => number = () => 0.5,
+  ) {
     this.listener = new ListenerTable("ns/gw/l", settings);
     const accessLog = new AccessLog(logMemory((text) => {
       for (const line of text.trimEnd().split("\n")) this.lines.push(JSON.parse(line));
@@ -87,7 +91,7 @@ export class Harness {
       requestIdPrefix: "id",
       turnEnd: this.turnEnd,
       overload: this.overload,
-      random: () => 0.5,
+      random,
       later: (milliseconds, run) => this.#later.push({ at: this.#now + milliseconds, run }),
       requests: 0,
       exchanges: new ExchangePool(),
@@ -107,7 +111,7 @@ export class Harness {
       () => Promise.reject(new Error("no names here")),
       () => this.#now,
     );
-    const random = () => 0.5;
+    const { random } = this;
     const runtime = new BackendRuntime(
       name,
       { transport, ticker, counters, turnEnd, overload, addresses, random },

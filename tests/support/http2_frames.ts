@@ -312,6 +312,9 @@ export function http2Edge(backend: Partial<Backend> = {}, options: RouteOptions 
 export function assertClean(edge: Harness, connections: number): void {
   assert.equal(edge.overload.buffered, 0);
   assert.equal(edge.closed, connections);
+  for (const { endpoints } of edge.backends.values()) {
+    for (const { load, label } of endpoints) assert.equal(load.active, 0, `requests at ${label}`);
+  }
 }
 
 /** A socket that sends frames, valid or not, and keeps what it needs to know of what comes back. */

@@ -63,6 +63,21 @@ export enum ValueMatchType {
 export enum LbPolicy {
   LB_POLICY_UNSPECIFIED = 0,
   LB_POLICY_ROUND_ROBIN = 1,
+  LB_POLICY_LEAST_CONNECTIONS = 2,
+  LB_POLICY_RANDOM = 3,
+  LB_POLICY_P2C = 4,
+  LB_POLICY_EWMA = 5,
+  LB_POLICY_RING_HASH = 6,
+  LB_POLICY_MAGLEV = 7,
+  UNRECOGNIZED = -1,
+}
+
+export enum HashKeyType {
+  /** HASH_KEY_TYPE_UNSPECIFIED - The client's address. */
+  HASH_KEY_TYPE_UNSPECIFIED = 0,
+  HASH_KEY_TYPE_HEADER = 1,
+  HASH_KEY_TYPE_COOKIE = 2,
+  HASH_KEY_TYPE_QUERY = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -308,6 +323,12 @@ export interface BackendRef {
   responseFields: FieldEdit | undefined;
 }
 
+/** HashKey is what ties requests to an endpoint; one without it is hashed by its client's address. */
+export interface HashKey {
+  type: HashKeyType;
+  name: string;
+}
+
 export interface Backend {
   namespace: string;
   name: string;
@@ -331,6 +352,7 @@ export interface Backend {
   /** Connections that each worker opens to an endpoint before the first request. */
   prewarmConnections: number;
   retry: RetryPolicy | undefined;
+  hashKey: HashKey | undefined;
 }
 
 export interface UpstreamTls {
@@ -2853,6 +2875,73 @@ export const BackendRef: MessageFns<BackendRef> = {
   },
 };
 
+function createBaseHashKey(): HashKey {
+  return { type: 0, name: "" };
+}
+
+export const HashKey: MessageFns<HashKey> = {
+  encode(message: HashKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HashKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHashKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HashKey>, I>>(base?: I): HashKey {
+    return HashKey.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HashKey>, I>>(object: I): HashKey {
+    const message = createBaseHashKey();
+    message.type = object.type ?? 0;
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
 function createBaseBackend(): Backend {
   return {
     namespace: "",
@@ -2872,6 +2961,7 @@ function createBaseBackend(): Backend {
     maxRequestsPerConnection: 0,
     prewarmConnections: 0,
     retry: undefined,
+    hashKey: undefined,
   };
 }
 
@@ -2927,6 +3017,9 @@ export const Backend: MessageFns<Backend> = {
     }
     if (message.retry !== undefined) {
       RetryPolicy.encode(message.retry, writer.uint32(138).fork()).join();
+    }
+    if (message.hashKey !== undefined) {
+      HashKey.encode(message.hashKey, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -3080,6 +3173,14 @@ export const Backend: MessageFns<Backend> = {
             message.retry = RetryPolicy.decode(reader, reader.uint32());
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.hashKey = HashKey.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3115,6 +3216,9 @@ export const Backend: MessageFns<Backend> = {
     message.prewarmConnections = object.prewarmConnections ?? 0;
     message.retry = (object.retry !== undefined && object.retry !== null)
       ? RetryPolicy.fromPartial(object.retry)
+      : undefined;
+    message.hashKey = (object.hashKey !== undefined && object.hashKey !== null)
+      ? HashKey.fromPartial(object.hashKey)
       : undefined;
     return message;
   },
