@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { STATUS_TEXT } from "../../dataplane/message/status_text.ts";
+import { echo } from "../../standalone/demo/echo.ts";
+import { Edge } from "../support/edge.ts";
+import { HttpConnection } from "../support/http_client.ts";
+import { freePort } from "../support/programs.ts";
+import { type Example, printsAsShown, readGuide } from "./guide.ts";
+
+const GUIDES = join(import.meta.dirname!, "../../docs/guides");
+/** Backends that the guides start; other ports of theirs answer nobody. */
+const BACKENDS = ["9001", "9002"];
+
+/** Gives every port of a guide one that is free on this machine. */
+class Ports {
+  readonly #real = new Map<string, number>();
+
+  of(shown: string): number {
+    let port = this.#real.get(shown);
+    if (port === undefined) this.#real.set(shown, port = freePort());
+    return port;
+  }
+
+  inYaml(text: string): string {
+    return text.replace(/\bport: (\d+)/g, (_all, shown) => `port: ${this.of(shown)}`);
+  }
+}
+
+async function run(example: Example, ports: Ports): Promise<string[]> {
+  const { url, method, headers, body, withHead } = example;
+  const connection = await HttpConnection.open(ports.of(url.port));
+  const fields = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
+  const answer = await connection.request(method, url.pathname + url.search, fields, body);
+  connection.socket.destroy();
+  assert.ok(answer.complete);
+  const head = [
+    `HTTP/1.1 ${answer.status} ${STATUS_TEXT[answer.status]}`,
+    ...[...answer.headers].map(([name, value]) => `${name}: ${value}`),
+    "",
+  ];
+  const lines = answer.body.trimEnd().split("\n");
+  return withHead ? [...head, ...lines] : lines;
+}
+
+for (const { name } of [...Deno.readDirSync(GUIDES)].sort((a, b) => a.name < b.name ? -1 : 1)) {
+  Deno.test(`docs/guides/${name}: its resources are accepted, its commands print what it shows`, async (t) => {
+    const guide = readGuide(await Deno.readTextFile(join(GUIDES, name)));
+    assert.ok(guide.examples.length > 0);
+    const ports = new Ports();
+    const backends = BACKENDS.map((shown) =>
+      Deno.serve(
+        { hostname: "127.0.0.1", port: ports.of(shown), onListen() {} },
+        (request) => echo(request, Number(shown)),
+      )
+    );
+    await using edge = await Edge.start({ "guide.yaml": ports.inYaml(guide.resources) });
+    const { errors, objects } = await edge.json("/config");
+    assert.deepEqual(errors, []);
+    for (const object of objects) {
+      for (const { type, status, message } of object.conditions) {
+        assert.ok(status && type !== "UnsupportedField", `${object.name}: ${message}`);
+      }
+    }
+    for (const example of guide.examples) {
+      await t.step(example.command, async () => {
+        const lines = await run(example, ports);
+        assert.ok(
+          printsAsShown(lines, example.expected),
+          `printed:\n${lines.join("\n")}\nshown:\n${example.expected.join("\n")}`,
+        );
+      });
+    }
+    await Promise.all(backends.map((backend) => backend.shutdown()));
+  });
+}
+
+Deno.test("a guide's output is compared line by line, with room where it says so", () => {
+  const lines = ["a", "b", "c", "d"];
+  const cases: [string[], boolean][] = [
+    [["a", "b", "c", "d"], true],
+    [["a", "b", "c"], false],
+    [["a", "..."], true],
+    [["...", "c", "d"], true],
+    [["a", "...", "c", "..."], true],
+    [["a", "...", "b", "d"], false],
+    [["b", "..."], false],
+    [["a", "...", "x"], false],
+  ];
+  for (const [expected, fits] of cases) {
+    assert.equal(printsAsShown(lines, expected), fits, expected.join());
+  }
+});
