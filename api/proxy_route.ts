@@ -243,10 +243,7 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
     ...unserved(
       null,
       "spec.accessLog",
-      "spec.rules[].filters[].mirrorBackend",
-      "spec.rules[].filters[].mirrorPercent",
       "spec.rules[].limits.idleTimeout",
-      "spec.rules[].mirror",
       "spec.rules[].buffering",
       "spec.rules[].faultInjection",
     ),

@@ -43,7 +43,12 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
     rules: spec.rules.map((rule: ProxyRouteRule, index: number): RouteRule => {
       const place = `spec.rules[${index}]`;
-      const { filters, problem, answers } = translateFilters(rule, place);
+      const { filters, problem, answers, mirrors } = translateFilters(rule, place);
+      for (const { ref, percent } of mirrors) {
+        const { backend, invalidReason } = backendRef(route, ref, view, conditions);
+        // A mirror that cannot be reached takes nothing from anybody.
+        if (invalidReason === "") filters?.mirrors.push({ backend, percent });
+      }
       const unclear = matchProblem(rule, place);
       if (problem !== "") conditions.fail("Accepted", "InvalidFilter", problem);
       if (unclear !== "") conditions.fail("Accepted", "InvalidMatch", unclear);

@@ -12,11 +12,19 @@ import { FieldChanges } from "./field_changes.ts";
 type Filter = NonNullable<ProxyRouteRule["filters"]>[number];
 type Modifier = NonNullable<NonNullable<Filter["rewrite"]>["path"]>;
 
+/** Where copies of requests are to go. */
+export interface MirrorTo {
+  readonly ref: { readonly name: string; readonly namespace?: string };
+  readonly percent: number;
+}
+
 /** Filters of a rule as the dataplane gets them, and why they cannot be as asked. */
 export interface TranslatedFilters {
   readonly filters: RuleFilters | undefined;
   /** With its place; "" when all is well. */
   readonly problem: string;
+  /** Where copies are to go; still to be added to `filters`. */
+  readonly mirrors: readonly MirrorTo[];
   /** Whether the rule answers every request itself. */
   readonly answers: boolean;
 }
@@ -34,6 +42,7 @@ interface Building {
   redirect: RequestRedirect | undefined;
   rewrite: UrlRewrite | undefined;
   answer: DirectResponse | undefined;
+  readonly mirrors: MirrorTo[];
 }
 
 /** Translates the filters of one rule; those that are not served yet are left to the unserved fields. */
@@ -44,14 +53,19 @@ export function translateFilters(rule: ProxyRouteRule, place: string): Translate
     redirect: undefined,
     rewrite: undefined,
     answer: undefined,
+    mirrors: [],
   };
+  const { mirror } = rule;
+  if (mirror !== undefined) {
+    building.mirrors.push({ ref: mirror.backendRef, percent: mirror.percentage ?? 100 });
+  }
   let problem = "";
   for (const [i, filter] of (rule.filters ?? []).entries()) {
     const reason = addFilter(filter, building) || building.request.problem ||
       building.response.problem;
     if (reason !== "" && problem === "") problem = `${place}.filters[${i}]: ${reason}`;
   }
-  const { request, response, redirect, rewrite, answer } = building;
+  const { request, response, redirect, rewrite, answer, mirrors } = building;
   const prefixed = [redirect?.path, rewrite?.path].some((path) =>
     path?.type === PathModifierType.PATH_MODIFIER_TYPE_PREFIX
   );
@@ -68,9 +82,13 @@ export function translateFilters(rule: ProxyRouteRule, place: string): Translate
     rewrite,
     directResponse: answer,
   });
-  const empty = Object.values(message).every((value) => value === undefined);
+  const empty = mirrors.length === 0 &&
+    [message.requestFields, message.responseFields, redirect, rewrite, answer].every((part) =>
+      part === undefined
+    );
   return {
     filters: empty ? undefined : message,
+    mirrors,
     problem,
     answers: redirect !== undefined || answer !== undefined,
   };
@@ -111,7 +129,9 @@ function addFilter(filter: Filter, building: Building): string {
     case "DirectResponse":
       return addAnswer(filter, building);
     case "RequestMirror":
-      return filter.mirrorBackend === undefined ? "mirrorBackend is missing" : "";
+      if (filter.mirrorBackend === undefined) return "mirrorBackend is missing";
+      building.mirrors.push({ ref: filter.mirrorBackend, percent: filter.mirrorPercent ?? 100 });
+      return "";
   }
 }
 

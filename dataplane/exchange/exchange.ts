@@ -15,6 +15,7 @@ import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { forwardHead } from "./forward_head.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
+import { mirror, type MirroredRequest, mirrors } from "./mirror.ts";
 import { record } from "./record.ts";
 import { Replay } from "./replay.ts";
 import { nextRequestId } from "./request_id.ts";
@@ -71,6 +72,8 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** The endpoint that has the request, and `clock.now()` of when it got it. */
   #endpoint: EndpointRuntime | null = null;
   #tryBegan = 0;
+  /** Somebody gets copies of the request. */
+  #mirrors = false;
   #http2 = false;
   #grpc = false;
   /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
@@ -140,7 +143,27 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#tries.follow(routing.rule!.retry ?? routing.backend!.retry);
     this.#setTimeout(head);
     this.#write(head);
+    const rule = routing.rule!;
+    this.#mirrors = mirrors(rule) && this.upgrade === "";
+    const copied = ended ? this.#copied(body) : null;
     this.#acquire(body, false);
+    // Behind the request itself, which the copy must not delay and which may be over by now.
+    if (copied !== null) mirror(this.#engine, rule, copied);
+  }
+
+  /** The complete request for those who get copies of it; null when nobody does, or it was too large. */
+  #copied(body: Buffer | null): MirroredRequest | null {
+    if (!this.#mirrors || !this.#replay.complete) return null;
+    const { peer } = this.#downstream;
+    return {
+      method: this.upstreamMethod,
+      head: this.#head!,
+      body: body === null ? this.#replay.whole() : Buffer.from(body),
+      unsized: this.#unsized,
+      hashKey: this.routing.hashKey,
+      source: peer,
+      destination: peer.destination(),
+    };
   }
 
   /** More of the request body, or of a tunnel's bytes; the exchange may ask to pause. */
@@ -157,7 +180,10 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#replay.add(body);
     }
     const generation = this.#generation;
+    const { rule } = this.routing;
+    const copied = ended && !tunnel ? this.#copied(null) : null;
     const flowing = this.#upstream.sendBody(body, ended);
+    if (copied !== null) mirror(this.#engine, rule!, copied);
     if (generation !== this.#generation) return;
     if (tunnel && ended) this.#tunnelEnded();
     else if (!flowing && !ended) this.#downstream.pauseRequest();
@@ -449,7 +475,10 @@ export class Exchange implements UpstreamUser, Deadlined {
   #acquire(body: Buffer | null, fresh: boolean): void {
     this.#phase = Phase.Acquiring;
     if (!this.#requestEnded) this.#downstream.pauseRequest();
-    this.#replay.begin(body, this.routing.backend!.multiplexes || this.#tries.keepsBody);
+    this.#replay.begin(
+      body,
+      this.routing.backend!.multiplexes || this.#tries.keepsBody || this.#mirrors,
+    );
     this.#endpoint = this.routing.endpoint;
     this.#endpoint!.load.begin();
     this.#tryBegan = this.#engine.clock.now();

@@ -47,6 +47,11 @@ export class Replay {
     return bytes;
   }
 
+  /** All of the body so far, null for none; only while `complete`. */
+  whole(): Buffer | null {
+    return this.#kept.length === 0 ? null : this.#kept.all();
+  }
+
   /** Bytes that are sent in this turn. */
   add(bytes: Buffer | null): void {
     if (bytes === null || bytes.length === 0 || !this.complete) return;

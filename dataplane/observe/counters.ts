@@ -41,10 +41,12 @@ export const GLOBAL = {
   external: LISTENER_SLOTS * SLOT.size + 11,
   retries: LISTENER_SLOTS * SLOT.size + 12,
   retryBudgetSpent: LISTENER_SLOTS * SLOT.size + 13,
+  mirrored: LISTENER_SLOTS * SLOT.size + 14,
+  mirrorFailures: LISTENER_SLOTS * SLOT.size + 15,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 14;
+const REGION = LISTENER_SLOTS * SLOT.size + 16;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

@@ -141,6 +141,18 @@ export function renderMetrics(
       sum(GLOBAL.retryBudgetSpent),
     ],
     [
+      "novaedge_mirrored_total",
+      "counter",
+      "Copies of requests sent to mirrors.",
+      sum(GLOBAL.mirrored),
+    ],
+    [
+      "novaedge_mirror_failures_total",
+      "counter",
+      "Copies that no mirror answered.",
+      sum(GLOBAL.mirrorFailures),
+    ],
+    [
       "novaedge_connections_refused_total",
       "counter",
       "Connections over the limit.",

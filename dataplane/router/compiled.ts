@@ -26,7 +26,7 @@ export interface CompiledRule {
   readonly closedReason: string;
   /** Tokens beside websocket that clients may upgrade to, lower case. */
   readonly upgrades: readonly string[];
-  /** Null when every request goes to a backend, under the path that the client sees. */
+  /** Null when every request goes to a backend, to it alone and under the path that the client sees. */
   readonly filters: RuleFilters | null;
   /** Milliseconds for one try at a backend, 0 without limit. */
   readonly backendTimeout: number;

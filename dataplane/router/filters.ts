@@ -8,6 +8,7 @@ import {
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { type FieldEdit, fieldEdit, joinEdits } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
+import { intern } from "./intern.ts";
 import { linearSearch } from "./linear.ts";
 import type { PathModifier } from "./path_modifier.ts";
 import type { RequestRedirect } from "./redirect.ts";
@@ -19,6 +20,15 @@ export interface RuleFilters {
   readonly path: PathModifier | null;
   /** What is answered instead of asking a backend. */
   readonly answer: LocalAnswer | null;
+  /** Where copies go. */
+  readonly mirrors: readonly MirrorTarget[];
+}
+
+/** A backend that gets copies of requests. */
+export interface MirrorTarget {
+  readonly backend: string;
+  /** Share of the requests, 0 to 100. */
+  readonly percent: number;
 }
 
 /**
@@ -30,10 +40,10 @@ export function compileFilters(
   place: string,
 ): RuleFilters | null {
   if (message === undefined) return null;
-  const { redirect, rewrite, directResponse } = message;
-  if (redirect === undefined && directResponse === undefined && rewrite?.path === undefined) {
-    return null;
-  }
+  const { redirect, rewrite, directResponse, mirrors } = message;
+  const nothing = redirect === undefined && directResponse === undefined &&
+    rewrite?.path === undefined && mirrors.length === 0;
+  if (nothing) return null;
   return {
     redirect: redirect === undefined ? null : {
       status: redirect.status,
@@ -44,6 +54,7 @@ export function compileFilters(
       path: pathModifier(redirect.path, place),
     },
     path: pathModifier(rewrite?.path, place),
+    mirrors: mirrors.map(({ backend, percent }) => ({ backend: intern(backend), percent })),
     answer: directResponse === undefined ? null : {
       status: directResponse.status,
       reason: "direct_response",

@@ -93,6 +93,43 @@ Deno.test("filters of a route change what both sides see, redirect and answer", 
   assert.equal(why.becomes, "https://api.example.com/new/page");
 });
 
+Deno.test("copies of requests reach a mirror, whose answers reach nobody", async () => {
+  await using one = echo("one");
+  const bodies: string[] = [];
+  let arrived = () => {};
+  await using shadow = httpBackend(async (request) => {
+    bodies.push(await request.text());
+    arrived();
+    return new Response("never seen", { status: 500 });
+  });
+  const port = freePort();
+  await using edge = await Edge.start({
+    "all.yaml": documents(
+      gateway("edge", port),
+      backend("one", [one.port]),
+      backend("shadow", [shadow.port]),
+      route(
+        "web",
+        `  rules:
+    - filters: [{ type: RequestMirror, mirrorBackend: { name: shadow } }]
+      backendRefs: [{ name: one }]
+`,
+      ),
+    ),
+  });
+  const connection = await HttpConnection.open(port);
+  for (const body of ["", "hello"]) {
+    const copied = new Promise<void>((resolve) => arrived = resolve);
+    const answer = await connection.request(body === "" ? "GET" : "POST", "/x", {}, body);
+    assert.deepEqual([answer.status, answer.headers.get("x-name")], [200, "one"]);
+    await copied;
+  }
+  connection.socket.destroy();
+  assert.deepEqual(bodies, ["", "hello"]);
+  assert.deepEqual(shadow.requests, ["GET /x", "POST /x"]);
+  assert.equal(await edge.metric("novaedge_mirrored_total"), 2);
+});
+
 Deno.test("a backend that answers 503 is not the last word, and a key stays with its endpoint", async () => {
   await using good = echo("good");
   await using other = echo("other");

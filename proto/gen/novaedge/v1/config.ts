@@ -246,6 +246,15 @@ export interface RuleFilters {
   redirect: RequestRedirect | undefined;
   rewrite: UrlRewrite | undefined;
   directResponse: DirectResponse | undefined;
+  mirrors: Mirror[];
+}
+
+/** Mirror is where copies of requests go; nobody waits for their answers. */
+export interface Mirror {
+  /** Name of the Backend resource. */
+  backend: string;
+  /** Share of the requests, 0 to 100. */
+  percent: number;
 }
 
 export interface Field {
@@ -1917,6 +1926,7 @@ function createBaseRuleFilters(): RuleFilters {
     redirect: undefined,
     rewrite: undefined,
     directResponse: undefined,
+    mirrors: [],
   };
 }
 
@@ -1936,6 +1946,9 @@ export const RuleFilters: MessageFns<RuleFilters> = {
     }
     if (message.directResponse !== undefined) {
       DirectResponse.encode(message.directResponse, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.mirrors) {
+      Mirror.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1993,6 +2006,14 @@ export const RuleFilters: MessageFns<RuleFilters> = {
             message.directResponse = DirectResponse.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.mirrors.push(Mirror.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2025,6 +2046,74 @@ export const RuleFilters: MessageFns<RuleFilters> = {
     message.directResponse = (object.directResponse !== undefined && object.directResponse !== null)
       ? DirectResponse.fromPartial(object.directResponse)
       : undefined;
+    message.mirrors = object.mirrors?.map((e) => Mirror.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseMirror(): Mirror {
+  return { backend: "", percent: 0 };
+}
+
+export const Mirror: MessageFns<Mirror> = {
+  encode(message: Mirror, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backend !== "") {
+      writer.uint32(10).string(message.backend);
+    }
+    if (message.percent !== 0) {
+      writer.uint32(17).double(message.percent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Mirror {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMirror();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.percent = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Mirror>, I>>(base?: I): Mirror {
+    return Mirror.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Mirror>, I>>(object: I): Mirror {
+    const message = createBaseMirror();
+    message.backend = object.backend ?? "";
+    message.percent = object.percent ?? 0;
     return message;
   },
 };

@@ -1,0 +1,126 @@
+import type { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
+import type { Deadlined } from "../loop/ticker.ts";
+import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
+import { GLOBAL } from "../observe/counters.ts";
+import type { CompiledRule } from "../router/compiled.ts";
+import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
+import type { UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
+import type { Engine } from "./engine.ts";
+
+/** A request whose copies are sent, complete. */
+export interface MirroredRequest {
+  readonly method: string;
+  /** The head as it goes to the backend. */
+  readonly head: Buffer;
+  readonly body: Buffer | null;
+  /** The body has no Content-Length. */
+  readonly unsized: boolean;
+  readonly hashKey: number;
+  readonly source: ProxyEndpoint;
+  readonly destination: ProxyEndpoint;
+}
+
+/** Whether anybody gets copies of a rule's requests. */
+export function mirrors({ filters }: CompiledRule): boolean {
+  return filters !== null && filters.mirrors.length > 0;
+}
+
+/** Sends copies of a request where its rule asks for them. Nobody waits for them or reads their answers. */
+export function mirror(engine: Engine, { filters }: CompiledRule, request: MirroredRequest): void {
+  for (const { backend, percent } of filters!.mirrors) {
+    // Copies are the first to go when memory runs out.
+    if (engine.random() * 100 >= percent || engine.overload.shedding) continue;
+    const endpoint = engine.backends.get(backend)?.pick(null, request.hashKey) ?? null;
+    if (endpoint === null) engine.counters[GLOBAL.mirrorFailures]++;
+    else new Copy(engine, endpoint, request).send();
+  }
+}
+
+/** One copy on its way. */
+class Copy implements UpstreamUser, Deadlined {
+  deadline: number;
+  tickerSlot = -1;
+  readonly upstreamMethod: string;
+  readonly upgrade = "";
+  readonly #engine: Engine;
+  readonly #endpoint: EndpointRuntime;
+  readonly #request: MirroredRequest;
+  #stream: UpstreamStream | null = null;
+  #over = false;
+
+  constructor(engine: Engine, endpoint: EndpointRuntime, request: MirroredRequest) {
+    this.#engine = engine;
+    this.#endpoint = endpoint;
+    this.#request = request;
+    this.upstreamMethod = request.method;
+    this.deadline = engine.ticker.now + LIMIT.mirror;
+  }
+
+  send(): void {
+    const { counters, ticker } = this.#engine;
+    counters[GLOBAL.mirrored]++;
+    ticker.add(this);
+    this.#endpoint.load.begin();
+    if (this.#endpoint.pool.acquire(this, false) === "full") this.#end(true);
+  }
+
+  proxySource(): ProxyEndpoint {
+    return this.#request.source;
+  }
+
+  proxyDestination(): ProxyEndpoint {
+    return this.#request.destination;
+  }
+
+  onStream(stream: UpstreamStream): void {
+    const { head, body, unsized } = this.#request;
+    this.#stream = stream;
+    stream.send(head, body, unsized, true);
+  }
+
+  onInterim(): void {}
+
+  onResponse(_head: unknown, _body: Buffer | null, ended: boolean): void {
+    if (ended) this.#answered();
+  }
+
+  onResponseBody(_body: Buffer | null, ended: boolean): void {
+    if (ended) this.#answered();
+  }
+
+  onResponseTrailers(): void {
+    this.#answered();
+  }
+
+  onUpgraded(): void {
+    this.#end(true);
+  }
+
+  onUpstreamDrain(): void {}
+
+  onUpstreamFailure(): void {
+    this.#stream = null;
+    this.#end(true);
+  }
+
+  onDeadline(): void {
+    this.#end(true);
+  }
+
+  #answered(): void {
+    this.#stream = null;
+    this.#end(false);
+  }
+
+  #end(failed: boolean): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.deadline = Infinity;
+    this.#engine.ticker.remove(this);
+    this.#endpoint.load.leave();
+    if (failed) this.#engine.counters[GLOBAL.mirrorFailures]++;
+    if (this.#stream !== null) this.#stream.abandon();
+    else if (failed) this.#endpoint.pool.cancel(this);
+  }
+}

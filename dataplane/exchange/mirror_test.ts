@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
+import type { FakeConnection } from "../../tests/support/fake_transport.ts";
+import { GLOBAL } from "../observe/counters.ts";
+import { PLAIN_LISTENER } from "../router/port_table.ts";
+
+const POST = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
+
+/** A worker whose requests to "b" are copied to "m". */
+function edge(percent = 100, random = () => 0): Harness {
+  const out = new Harness(PLAIN_LISTENER, random);
+  out.backend("b");
+  out.backend("m", { endpoints: [{ address: "10.9.9.9", port: 80, weight: 1, zone: "" }] });
+  const mirrors = [{ backend: "m", percent }];
+  out.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
+  return out;
+}
+
+/** The connections to the mirror so far, opened. */
+function mirrorOf(test: Harness): FakeConnection {
+  const index = test.transport.opened.findIndex(({ options }) => options.host === "10.9.9.9");
+  assert.ok(index >= 0, "no copy was sent");
+  return test.upstream(index);
+}
+
+function copies(test: Harness): number {
+  return test.transport.opened.filter(({ options }) => options.host === "10.9.9.9").length;
+}
+
+Deno.test("a copy is what the backend gets, and its answer is nobody's", () => {
+  for (const request of [GET, POST]) {
+    const test = edge();
+    const client = test.client();
+    client.receive(request);
+    const sent = test.upstream(0).take();
+    const shadow = mirrorOf(test);
+    assert.equal(shadow.take(), sent);
+    shadow.receive("HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\nno");
+    assert.equal(client.take(), "");
+    test.transport.opened[0].connection.receive(OK);
+    assert.match(client.take(), /^HTTP\/1\.1 200 OK/);
+    assert.equal(shadow.closed, false, "its connection serves the next copy");
+    assert.deepEqual([test.counters[GLOBAL.mirrored], test.counters[GLOBAL.mirrorFailures]], [
+      1,
+      0,
+    ]);
+    assert.equal(test.log().length, 1);
+  }
+});
+
+Deno.test("a body in pieces is copied when it is complete, with and without a length", () => {
+  const test = edge();
+  const client = test.client();
+  client.receive("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n");
+  const backend = test.upstream(0);
+  assert.equal(copies(test), 0);
+  client.receive("2\r\nlo\r\n0\r\n\r\n");
+  const shadow = mirrorOf(test);
+  assert.match(shadow.take(), /transfer-encoding: chunked.*\r\n\r\n5\r\nhello\r\n0\r\n\r\n$/s);
+  assert.match(backend.take(), /3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n$/);
+});
+
+Deno.test("bodies above the limit, trailers and cut requests are not copied", () => {
+  const large = edge();
+  const client = large.client();
+  const size = 200_000;
+  client.receive(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${size}\r\n\r\n`);
+  large.upstream(0);
+  for (let sent = 0; sent < size; sent += 20_000) client.receive("x".repeat(20_000));
+  assert.equal(copies(large), 0);
+
+  const cut = edge();
+  const leaving = cut.client();
+  leaving.receive("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nhel");
+  cut.upstream(0);
+  leaving.gone();
+  assert.equal(copies(cut), 0);
+});
+
+Deno.test("a mirror that is slow, away or refuses takes nothing from the request", () => {
+  const slow = edge();
+  const client = slow.client();
+  client.receive(GET);
+  const backend = slow.upstream(0);
+  const shadow = mirrorOf(slow);
+  backend.receive(OK);
+  assert.match(client.take(), /^HTTP\/1\.1 200 /);
+  client.gone();
+  slow.pass(31_000);
+  assert.ok(shadow.closed);
+  assert.equal(slow.counters[GLOBAL.mirrorFailures], 1);
+
+  const away = edge();
+  const other = away.client();
+  other.receive(GET);
+  away.transport.opened[1].connection.gone(new Error("refused"));
+  away.upstream(0).receive(OK);
+  assert.match(other.take(), /^HTTP\/1\.1 200 /);
+  assert.equal(away.counters[GLOBAL.mirrorFailures], 1);
+
+  const empty = edge();
+  empty.backend("m", { endpoints: [] });
+  const last = empty.client();
+  last.receive(GET);
+  empty.upstream(0).receive(OK);
+  assert.match(last.take(), /^HTTP\/1\.1 200 /);
+  assert.equal(empty.counters[GLOBAL.mirrorFailures], 1);
+
+  for (const test of [slow, away, empty]) {
+    for (const { endpoints } of test.backends.values()) {
+      for (const { load } of endpoints) assert.equal(load.active, 0);
+    }
+  }
+});
+
+Deno.test("a percentage of the requests is copied", () => {
+  let draw = 0;
+  const test = edge(25, () => (draw++ % 100) / 100);
+  for (let i = 0; i < 100; i++) test.client().receive(GET);
+  assert.equal(test.counters[GLOBAL.mirrored], 25);
+  const never = edge(0);
+  never.client().receive(GET);
+  assert.equal(copies(never), 0);
+});
