@@ -5,7 +5,7 @@ export interface UnservedField {
   /** Path below the object, `[]` for list items and `{}` for map values: "spec.rules[].filters". */
   readonly path: string;
   /** What must not be served openly without it; null for a field that only adds something. */
-  readonly restricts: "listener" | "route" | "rule" | "backend" | null;
+  readonly restricts: "listener" | "route" | "rule" | "backend" | "policy" | null;
 }
 
 /** A column of `kubectl get`. */

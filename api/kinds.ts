@@ -3,6 +3,7 @@ import { ENDPOINT_SLICE, REFERENCE_GRANT, SECRET, SERVICE } from "./core.ts";
 import type { KindDefinition } from "./kind.ts";
 import { PROXY_BACKEND, type ProxyBackend } from "./proxy_backend.ts";
 import { PROXY_GATEWAY, type ProxyGateway } from "./proxy_gateway.ts";
+import { PROXY_POLICY, type ProxyPolicy } from "./proxy_policy.ts";
 import { PROXY_ROUTE, type ProxyRoute } from "./proxy_route.ts";
 
 /** The types by kind name. */
@@ -10,6 +11,7 @@ export interface KindTypes {
   readonly ProxyGateway: ProxyGateway;
   readonly ProxyRoute: ProxyRoute;
   readonly ProxyBackend: ProxyBackend;
+  readonly ProxyPolicy: ProxyPolicy;
   readonly Secret: Secret;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
@@ -23,6 +25,7 @@ export const KINDS: Readonly<Record<KindName, KindDefinition>> = {
   ProxyGateway: PROXY_GATEWAY,
   ProxyRoute: PROXY_ROUTE,
   ProxyBackend: PROXY_BACKEND,
+  ProxyPolicy: PROXY_POLICY,
   Secret: SECRET,
   Service: SERVICE,
   EndpointSlice: ENDPOINT_SLICE,

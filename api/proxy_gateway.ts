@@ -75,7 +75,9 @@ const listener = closed({
     perWorker: optional(integer(1, 1_000_000)),
     perClient: optional(integer(1, 1_000_000, { description: "Of one address, per worker." })),
   })),
-  allowedSourceRanges: optional(list(text())),
+  allowedSourceRanges: optional(list(text(), {
+    description: "CIDRs of the peers that may connect; all when empty.",
+  })),
   clientAuth: optional(closed({
     mode: optional(choice(["none", "optional", "require"], { default: "none" })),
     caCertRef: optional(secretReference()),
@@ -211,7 +213,6 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
       `${L}.tlsCertificates{}.acme`,
       `${L}.tlsCertificates{}.selfSigned`,
       `${L}.tlsCertificates{}.vaultCertRef`,
-      `${L}.allowedSourceRanges`,
       `${L}.allowedRoutes.namespaces.selector`,
       "spec.extProc",
     ),

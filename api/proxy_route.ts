@@ -61,6 +61,7 @@ const operation = () =>
   });
 
 const rule = closed({
+  name: optional(name({ description: "By which a policy can target the rule alone." })),
   matches: optional(list(
     closed({
       path: optional(closed({

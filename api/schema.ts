@@ -80,6 +80,7 @@ export const metadata = () =>
     namespace: optional(namespace()),
     labels: optional(Type.Record(Type.String(), Type.String())),
     annotations: optional(Type.Record(Type.String(), Type.String())),
+    creationTimestamp: optional(Type.String()),
   });
 
 const UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };

@@ -31,6 +31,12 @@ export const DATAPLANE_FLAGS = {
     range: [32, 65_536],
     help: "JavaScript heap of one traffic worker, in MiB",
   },
+  "rate-limit-keys": {
+    type: "integer",
+    default: 131_072,
+    range: [1024, 16_777_216],
+    help: "clients, headers… that rate limits count at once, 64 bytes each",
+  },
   "log-level": { type: "string", default: "info", choices: LOG_LEVELS, help: "least level logged" },
   "drain-timeout": {
     type: "integer",
@@ -66,6 +72,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     log,
     faultInjection: flags["fault-injection"],
     heapMb: flags["worker-heap-mb"],
+    rateLimitKeys: flags["rate-limit-keys"],
     resources: () => config.resources(),
     onAccessLog: (batch, lines, done) =>
       writer.add(human ? humanAccessLog(batch) : batch, lines, done),

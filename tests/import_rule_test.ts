@@ -23,10 +23,14 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
     ...["dataplane/balancer", "dataplane/config", "dataplane/loop", "dataplane/net"],
     ...["dataplane/observe", "dataplane/router"],
   ],
+  "dataplane/policy": [
+    ...["common", "proto", "dataplane/message", "dataplane/config", "dataplane/loop"],
+    ...["dataplane/net", "dataplane/observe", "dataplane/router", "dataplane/upstream"],
+  ],
   "dataplane/exchange": [
     ...["common", "proto", ...CODECS],
     ...["dataplane/config", "dataplane/loop", "dataplane/net", "dataplane/observe"],
-    ...["dataplane/router", "dataplane/upstream"],
+    ...["dataplane/policy", "dataplane/router", "dataplane/upstream"],
   ],
 };
 

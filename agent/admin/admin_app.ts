@@ -74,9 +74,12 @@ export function adminApp(context: AdminContext): Hono {
   return app;
 }
 
-/** Everything held, without key material: of a certificate only its name is shown. */
+/** Everything held, without key material: of certificates and policies only their names and types are shown. */
 function dump({ node, store, state }: AdminContext): Record<string, unknown> {
-  const { gateways, routes, backends, certificates } = snapshotOf(store.version, store.values());
+  const { gateways, routes, backends, policies, certificates } = snapshotOf(
+    store.version,
+    store.values(),
+  );
   return {
     node,
     version: versionText(store.version),
@@ -86,6 +89,13 @@ function dump({ node, store, state }: AdminContext): Record<string, unknown> {
     gateways,
     routes,
     backends,
+    // Their settings hold passwords and keys.
+    policies: policies.map(({ namespace, name, rule, closedReason }) => ({
+      namespace,
+      name,
+      rule: rule?.$case ?? "",
+      closedReason,
+    })),
     certificates: certificates.map(({ namespace, name }) => ({ namespace, name })),
   };
 }

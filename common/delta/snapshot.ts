@@ -3,6 +3,7 @@ import {
   Certificate,
   ConfigSnapshot,
   Gateway,
+  Policy,
   Route,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { Kind, type Resource, type Version } from "./resources.ts";
@@ -14,6 +15,7 @@ export function snapshotOf(version: Version, resources: Iterable<Resource>): Con
     if (kind === Kind.KIND_GATEWAY) snapshot.gateways.push(Gateway.decode(body));
     else if (kind === Kind.KIND_ROUTE) snapshot.routes.push(Route.decode(body));
     else if (kind === Kind.KIND_BACKEND) snapshot.backends.push(Backend.decode(body));
+    else if (kind === Kind.KIND_POLICY) snapshot.policies.push(Policy.decode(body));
     else if (kind === Kind.KIND_CERTIFICATE) snapshot.certificates.push(Certificate.decode(body));
   }
   return snapshot;

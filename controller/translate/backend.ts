@@ -11,6 +11,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
+import { policiesOf } from "./policy_targets.ts";
 import { backendRetry } from "./retry.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
@@ -68,6 +69,7 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
     maxRequestsPerConnection: pool?.maxRequestsPerConnection ?? 0,
     prewarmConnections: pool?.prewarm ?? 0,
     retry: retry?.policy,
+    policies: backendPolicies(backend, view),
   });
   return {
     outcome: conditions.outcome(backend),
@@ -77,6 +79,18 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
       body: Backend.encode(message).finish(),
     }],
   };
+}
+
+/** Policies of the backend, and of its Service where that is in the same namespace. */
+function backendPolicies(
+  { namespace, name, body }: SourceObject<"ProxyBackend">,
+  view: View,
+): string[] {
+  const own = policiesOf(view, { kind: "ProxyBackend", namespace, name });
+  const { serviceRef } = body.spec;
+  if (serviceRef === undefined || (serviceRef.namespace ?? namespace) !== namespace) return own;
+  // The wider one first.
+  return [...policiesOf(view, { kind: "Service", namespace, name: serviceRef.name }), ...own];
 }
 
 const POLICIES: Readonly<Record<string, LbPolicy>> = {

@@ -5,25 +5,18 @@ import { Kind } from "../../common/delta/resources.ts";
 import { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
+import { secretValue } from "./secret_value.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 const TLS_TYPE = "kubernetes.io/tls";
 const NOTHING = Buffer.alloc(0);
 
-/** Certificate and key of a TLS Secret; null where one is missing. */
-function pemOf(secret: Secret, key: string): Buffer | null {
-  const plain = secret.stringData?.[key];
-  if (plain !== undefined) return Buffer.from(plain);
-  const encoded = secret.data?.[key];
-  return encoded === undefined ? null : Buffer.from(encoded, "base64");
-}
-
 /** Why a Secret cannot serve as our own certificate, or null. The text never contains key material. */
 export function certificateProblem(secret: Secret): string | null {
   if (secret.type !== TLS_TYPE) return `type must be ${TLS_TYPE}`;
-  const certificate = pemOf(secret, "tls.crt");
-  const key = pemOf(secret, "tls.key");
+  const certificate = secretValue(secret, "tls.crt");
+  const key = secretValue(secret, "tls.key");
   if (certificate === null) return "tls.crt is missing";
   if (key === null) return "tls.key is missing";
   let parsed: X509Certificate;
@@ -43,7 +36,7 @@ export function certificateProblem(secret: Secret): string | null {
 
 /** Why a Secret cannot serve as a bundle of authorities, or null. */
 export function authoritiesProblem(secret: Secret): string | null {
-  const bundle = pemOf(secret, "ca.crt");
+  const bundle = secretValue(secret, "ca.crt");
   if (bundle === null) return "ca.crt is missing";
   try {
     return new X509Certificate(bundle).ca ? null : "ca.crt is not the certificate of a CA";
@@ -57,15 +50,16 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const conditions = new Conditions().expect("Accepted");
   const name = fullName(secret);
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
-    view.select("ProxyBackend", "backend-secret", name).length > 0;
+    view.select("ProxyBackend", "backend-secret", name).length > 0 ||
+    view.select("ProxyPolicy", "policy-secret", name).length > 0;
   if (!used) return { outcome: conditions.outcome(secret), resources: [] };
   const { body } = secret;
-  const bundle = pemOf(body, "ca.crt");
-  const own = pemOf(body, "tls.crt") !== null || bundle === null;
+  const bundle = secretValue(body, "ca.crt");
+  const own = secretValue(body, "tls.crt") !== null || bundle === null;
   const problem = own ? certificateProblem(body) : authoritiesProblem(body);
   if (problem !== null) conditions.fail("Accepted", "InvalidCertificate", problem);
   else if (own) {
-    const { validTo } = new X509Certificate(pemOf(body, "tls.crt")!);
+    const { validTo } = new X509Certificate(secretValue(body, "tls.crt")!);
     conditions.note("Certificate", "Loaded", `valid until ${new Date(validTo).toISOString()}`);
   }
   const outcome = conditions.outcome(secret);
@@ -73,8 +67,8 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const message = Certificate.create({
     namespace: secret.namespace,
     name: secret.name,
-    certPem: own ? pemOf(body, "tls.crt")! : NOTHING,
-    keyPem: own ? pemOf(body, "tls.key")! : NOTHING,
+    certPem: own ? secretValue(body, "tls.crt")! : NOTHING,
+    keyPem: own ? secretValue(body, "tls.key")! : NOTHING,
     caPem: bundle !== null && authoritiesProblem(body) === null ? bundle : NOTHING,
   });
   return {

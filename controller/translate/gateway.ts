@@ -5,6 +5,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
+import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
@@ -22,6 +23,11 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
   const closed = closedListeners(gateway, conditions);
   const listeners: Listener[] = [];
   const { spec } = gateway.body;
+  const target = {
+    kind: "ProxyGateway",
+    namespace: gateway.namespace,
+    name: gateway.name,
+  } as const;
   spec.listeners.forEach((listener, index) => {
     const fail = (type: string, reason: string, message: string) =>
       conditions.fail(type, reason, `listener ${listener.name}: ${message}`);
@@ -52,7 +58,8 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     const proxies = listener.trustedProxies ?? [];
     const { proxyProtocol } = listener;
     const senders = proxyProtocol?.enabled === true ? proxyProtocol.trustedCIDRs ?? [] : [];
-    const badNetwork = cidrProblem([...proxies, ...senders]);
+    const { allowedSourceRanges = [] } = listener;
+    const badNetwork = cidrProblem([...proxies, ...senders, ...allowedSourceRanges]);
     if (badNetwork !== null) {
       fail("Accepted", "InvalidCIDR", badNetwork);
       return;
@@ -76,6 +83,8 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       maxConnections: listener.connectionLimits?.perWorker ?? 0,
       maxConnectionsPerClient: listener.connectionLimits?.perClient ?? 0,
       closedReason: closed.get(index) ?? closed.get(-1) ?? "",
+      policies: policiesOf(view, { ...target, section: listener.name }),
+      allowedSources: allowedSourceRanges,
     }));
   });
   const message = Gateway.create({
@@ -83,6 +92,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     name: gateway.name,
     listeners,
     accessLog: { disabled: spec.accessLog?.enabled === false },
+    policies: policiesOf(view, target),
   });
   return {
     outcome: conditions.outcome(gateway),

@@ -29,7 +29,7 @@ function translate(text: string): string {
   const updates = new Translator().update(changes);
   const resources = updates.map(({ resource }) => resource!)
     .sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1));
-  const { certificates, backends, routes, gateways } = snapshotOf(NO_VERSION, resources);
+  const { certificates, backends, policies, routes, gateways } = snapshotOf(NO_VERSION, resources);
   const sections: Record<string, unknown[]> = {
     certificates: certificates.map(({ namespace, name, certPem, keyPem }) => ({
       namespace,
@@ -38,6 +38,7 @@ function translate(text: string): string {
       keyBytes: keyPem.length,
     })),
     backends,
+    policies,
     routes,
     gateways,
     outcomes: resources.filter(({ kind }) => kind === Kind.KIND_OUTCOME).map(({ body }) =>

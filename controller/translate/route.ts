@@ -16,6 +16,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
+import { policiesOf } from "./policy_targets.ts";
 import { routeRetry } from "./retry.ts";
 import { translateFilters } from "./route_filters.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
@@ -36,10 +37,12 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
   const listeners = attachedListeners(route, view, conditions);
   const closed = closedRules(route, conditions);
   const { spec } = route.body;
+  const target = { kind: "ProxyRoute", namespace: route.namespace, name: route.name } as const;
   const message = Route.create({
     namespace: route.namespace,
     name: route.name,
     listeners,
+    policies: policiesOf(view, target),
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
     rules: spec.rules.map((rule: ProxyRouteRule, index: number): RouteRule => {
       const place = `spec.rules[${index}]`;
@@ -70,6 +73,9 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
         closedReason: closed.get(index) ?? closed.get(-1) ?? (problem || unclear),
         upgrades: rule.upgrades ?? [],
         retry: retryOf(rule, place, conditions),
+        policies: rule.name === undefined
+          ? []
+          : policiesOf(view, { ...target, section: rule.name }),
         // What cannot be made would be refused with the whole route.
         filters: problem === "" ? filters : undefined,
       });

@@ -73,7 +73,7 @@ Deno.test("every field of our kinds is read or listed as not served yet", () => 
   }
 
   const missing: string[] = [];
-  for (const kind of ["ProxyGateway", "ProxyRoute", "ProxyBackend"] as const) {
+  for (const kind of ["ProxyGateway", "ProxyRoute", "ProxyBackend", "ProxyPolicy"] as const) {
     const { schema, unserved } = KINDS[kind];
     const spec = (schema as Schema).properties!.spec;
     for (const leaf of leaves(spec, "spec")) {

@@ -6,6 +6,7 @@ import { deriveSecret } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { deriveGateway } from "./gateway.ts";
+import { derivePolicy } from "./policy.ts";
 import { deriveRoute } from "./route.ts";
 import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
 import { ObjectStore, RecordingView, type View } from "./view.ts";
@@ -150,6 +151,8 @@ function derive(object: SourceObject, view: View): Derived {
       return deriveRoute(object as SourceObject<"ProxyRoute">, view);
     case "ProxyBackend":
       return deriveBackend(object as SourceObject<"ProxyBackend">, view);
+    case "ProxyPolicy":
+      return derivePolicy(object as SourceObject<"ProxyPolicy">, view);
     case "Secret":
       return deriveSecret(object as SourceObject<"Secret">, view);
     case "Service":

@@ -1,4 +1,5 @@
 import type { KindName } from "../../api/kinds.ts";
+import { targetKey } from "./policy_targets.ts";
 import {
   fullName,
   type ObjectKey,
@@ -18,7 +19,11 @@ export type Index =
   /** ProxyBackends that refer to a Secret: "namespace/name". */
   | "backend-secret"
   /** EndpointSlices of a Service: "namespace/name". */
-  | "slice-service";
+  | "slice-service"
+  /** ProxyPolicies by what they are attached to: "Kind/namespace/name". */
+  | "policy-target"
+  /** ProxyPolicies that refer to the certificate authorities of a Secret: "namespace/name". */
+  | "policy-secret";
 
 /** What a derivation may read; each read is remembered as a dependency. */
 export interface View {
@@ -66,6 +71,12 @@ export function indexKeysOf(object: SourceObject): Set<string> {
     for (const secret of secretsOfBackend(object as SourceObject<"ProxyBackend">)) {
       keys.add(`backend-secret:${secret}`);
     }
+  } else if (object.kind === "ProxyPolicy") {
+    const policy = object as SourceObject<"ProxyPolicy">;
+    const target = targetKey(policy);
+    if (target !== null) keys.add(`policy-target:${target}`);
+    const secret = policy.body.spec.forwardAuth?.tls?.caCertSecretRef;
+    if (secret !== undefined) keys.add(`policy-secret:${policy.namespace}/${secret}`);
   } else if (object.kind === "EndpointSlice") {
     const service = object.body.metadata.labels?.[SERVICE_LABEL];
     if (service !== undefined) {

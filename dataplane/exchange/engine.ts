@@ -2,6 +2,7 @@ import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
 import type { ExchangePool } from "./exchange_pool.ts";
 import type { AccessLog } from "../observe/access_log.ts";
+import type { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { TurnEnd } from "../loop/turn_end.ts";
 import type { Overload } from "../loop/overload.ts";
@@ -15,6 +16,7 @@ export interface Engine {
   readonly counters: Float64Array;
   readonly accessLog: AccessLog;
   readonly backends: ReadonlyMap<string, BackendRuntime>;
+  readonly policies: PolicyStore;
   /** Milliseconds since 1970 at `clock.now() === 0`. */
   readonly timeOrigin: number;
   /** Random prefix of this worker's request ids. */

@@ -17,6 +17,7 @@ function rule(weights: readonly number[]): CompiledRule {
     backendTimeout: 0,
     maxBody: 0,
     retry: null,
+    policies: [],
   };
 }
 

@@ -1,16 +1,19 @@
 import { Buffer } from "node:buffer";
-import { LIMIT } from "../config/defaults.ts";
-import { editHead, editResponse } from "../message/field_edit.ts";
-import { grpcAnswer, refusalAnswer } from "../message/local_answer.ts";
+import { copyHead } from "../message/copy_head.ts";
+import { editHead, editResponse, joinEdits } from "../message/field_edit.ts";
+import { grpcAnswer, refusalAnswer, withFields } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import { Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
+import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
+import { turn } from "../loop/turn.ts";
+import { Deadlines } from "./deadlines.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { forwardHead } from "./forward_head.ts";
@@ -28,11 +31,15 @@ import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
 /** Status logged for a client that left before its answer; never sent. */
 const CLIENT_GONE = 499;
 const WEBSOCKET = "websocket";
+/** Nobody passes a policy that fails. */
+const POLICY_FAILED = refusal(500, "policy_failed");
 /** Trailers of a call whose time is over: DEADLINE_EXCEEDED. */
 const GRPC_DEADLINE = Buffer.from("grpc-status: 4\r\ngrpc-message: request_timeout\r\n");
 
 const enum Phase {
   Idle,
+  /** Its policies ask somebody else. */
+  Authorizing,
   /** Waiting for a connection to the backend. */
   Acquiring,
   /** Waiting before another try. */
@@ -76,14 +83,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   #mirrors = false;
   #http2 = false;
   #grpc = false;
-  /** Waiting for a connection; and whether that, not the request's timeout, sets the deadline. */
-  #queued = false;
-  #queueDecides = false;
-  /** Milliseconds to wait for a connection. */
-  #patience = 0;
-  /** Ticker times at which the whole request and its try at a backend are over. */
-  #timeoutAt = Infinity;
-  #tryEndsAt = Infinity;
+  readonly #deadlines = new Deadlines();
   #tunnelEnds = 0;
   /** Grows with each request: what sends may end it, and then this object may serve another already. */
   #generation = 0;
@@ -124,16 +124,48 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** Starts with a parsed head and the (decoded) body bytes that came with it. */
   start(head: RequestHead, body: Buffer | null, ended: boolean): void {
     this.#begin(head, body, ended);
-    const { routing } = this;
-    const refusal = routing.find(this.#downstream.peer.tlsListener);
+    const refusal = this.routing.match(this.#downstream.peer.tlsListener);
     if (refusal !== null) {
-      this.#answer(refusal.answer, refusal.status, refusal.reason);
+      this.#refuse(refusal);
       return;
     }
-    this.#maxBody = smallerLimit(
-      routing.decision.listener!.settings.maxBody,
-      routing.rule!.maxBody,
-    );
+    this.#setTimeout(head);
+    const chain = this.routing.chain();
+    const verdict = chain === null ? null : chain.check(this.routing);
+    if (verdict instanceof Promise) this.#await(verdict, head, body);
+    else if (verdict !== null) this.#refuse(verdict);
+    else this.#admitted(head, body);
+  }
+
+  /** Somebody else decides; meanwhile nothing of the request may be lost. */
+  #await(verdict: Promise<Refusal | null>, head: RequestHead, body: Buffer | null): void {
+    this.#phase = Phase.Authorizing;
+    const kept = copyHead(head);
+    this.routing.keep(kept);
+    this.#replay.begin(body, true);
+    this.#replay.keep();
+    this.#arm();
+    if (!this.#requestEnded) this.#downstream.pauseRequest();
+    const generation = this.#generation;
+    const settle = (refused: Refusal | null) => {
+      if (generation !== this.#generation) return;
+      turn.open++;
+      if (refused !== null) this.#refuse(refused);
+      else this.#admitted(kept, null);
+      turn.open--;
+    };
+    verdict.then(settle, () => settle(POLICY_FAILED));
+  }
+
+  /** The request met its policies. */
+  #admitted(head: RequestHead, body: Buffer | null): void {
+    const { routing } = this;
+    const refusal = routing.choose();
+    if (refusal !== null) {
+      this.#refuse(refusal);
+      return;
+    }
+    this.#maxBody = routing.maxBody;
     if (head.upgrade !== "" && this.#allowsUpgrade(head.upgrade)) this.upgrade = head.upgrade;
     else if (head.upgrade !== "" && this.#http2) {
       // Its content would be bytes of a protocol that nobody agreed to speak.
@@ -141,11 +173,10 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.#tries.follow(routing.rule!.retry ?? routing.backend!.retry);
-    this.#setTimeout(head);
     this.#write(head);
     const rule = routing.rule!;
     this.#mirrors = mirrors(rule) && this.upgrade === "";
-    const copied = ended ? this.#copied(body) : null;
+    const copied = this.#requestEnded ? this.#copied(body) : null;
     this.#acquire(body, false);
     // Behind the request itself, which the copy must not delay and which may be over by now.
     if (copied !== null) mirror(this.#engine, rule, copied);
@@ -239,11 +270,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   onStream(stream: UpstreamStream): void {
     this.#upstream = stream;
     this.#phase = Phase.Sent;
-    this.#queued = false;
-    const tryTime = this.#tries.timeout(this.routing.rule!.backendTimeout);
-    if (tryTime > 0) this.#tryEndsAt = this.#engine.ticker.now + tryTime;
-    if (this.#timeoutAt !== Infinity || tryTime > 0) this.#arm();
-    else this.deadline = Infinity;
+    const { ticker } = this.#engine;
+    this.#deadlines.beginTry(ticker.now, this.#tries.timeout(this.routing.rule!.backendTimeout));
+    this.#arm();
     const flowing = stream.send(
       this.#head!,
       this.#replay.take(),
@@ -290,7 +319,7 @@ export class Exchange implements UpstreamUser, Deadlined {
         return;
       }
     }
-    const edit = this.routing.ref!.edits.response;
+    const edit = joinEdits(this.routing.ref!.edits.response, this.routing.answerEdit);
     if (edit !== null && !editResponse(head, edit)) {
       this.fail(502, "upstream_protocol");
       return;
@@ -379,13 +408,12 @@ export class Exchange implements UpstreamUser, Deadlined {
     if (endpoint === null) return false;
     this.#leaveEndpoint();
     routing.endpoint = endpoint;
-    this.#tryEndsAt = Infinity;
+    this.#deadlines.stopWaiting();
     if (wait === 0) {
       this.#acquire(null, fresh);
       return true;
     }
     this.#phase = Phase.Pausing;
-    this.#queued = false;
     this.#arm();
     if (!this.#requestEnded) this.#downstream.pauseRequest();
     const generation = this.#generation;
@@ -397,12 +425,12 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   onDeadline(): void {
     if (this.#phase === Phase.Idle) return;
-    if (this.#phase === Phase.Acquiring && this.#queueDecides) {
+    if (this.#phase === Phase.Acquiring && this.#deadlines.waitEndsFirst) {
       this.fail(503, "pending_timeout");
-    } else if (this.#phase === Phase.Sent && this.#tryEndsAt < this.#timeoutAt) {
+    } else if (this.#phase === Phase.Sent && this.#deadlines.tryEndsFirst) {
       this.#tryTimedOut();
     } else if (this.#phase === Phase.Answering) {
-      const reason = this.#deadlineReason();
+      const { reason } = this.#deadlines;
       this.#leaveUpstream();
       const generation = this.#generation;
       // A gRPC client is told in its own way; to others only a cut says that the answer is not complete.
@@ -410,7 +438,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       else this.#downstream.cut();
       if (generation !== this.#generation) return;
       this.#finish(this.#status, reason);
-    } else this.fail(504, this.#deadlineReason());
+    } else this.fail(504, this.#deadlines.reason);
   }
 
   /** The backend had its time; another may have more. */
@@ -418,10 +446,6 @@ export class Exchange implements UpstreamUser, Deadlined {
     const again = this.#tries.afterTimeout(this.#tried());
     this.#leaveUpstream();
     if (again === null || !this.#tryAgain(again)) this.fail(504, "backend_timeout");
-  }
-
-  #deadlineReason(): Reason {
-    return this.#tryEndsAt < this.#timeoutAt ? "backend_timeout" : "request_timeout";
   }
 
   #begin(head: RequestHead, body: Buffer | null, ended: boolean): void {
@@ -440,7 +464,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.bytesIn = body === null ? 0 : body.length;
     this.bytesOut = 0;
     this.#tunnelEnds = 0;
-    this.#tryEndsAt = Infinity;
+    this.#deadlines.begin();
     this.#replay.clear();
     this.#trailers = null;
     this.client = this.#downstream.peer.label;
@@ -455,19 +479,16 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
 
   #setTimeout(head: RequestHead): void {
-    const { requestTimeout } = this.routing.rule!;
     const asked = this.#grpc ? grpcTimeout(head) : 0;
-    const shortest = asked > 0 && (requestTimeout === 0 || asked < requestTimeout)
-      ? asked
-      : requestTimeout;
-    this.#timeoutAt = shortest === 0 ? Infinity : this.#engine.ticker.now + shortest;
+    const { requestTimeout } = this.routing.rule!;
+    this.#deadlines.limitRequest(this.#engine.ticker.now, requestTimeout, asked);
   }
 
   #write(head: RequestHead): void {
     this.upstreamMethod = this.upgrade === "" ? this.routing.method : "GET";
     if (this.upgrade === WEBSOCKET && this.#http2) this.webSocketKey = webSocketKey();
     this.#head = forwardHead(head, this.#downstream.peer, this);
-    const edit = this.routing.ref!.edits.request;
+    const edit = joinEdits(this.routing.requestEdit, this.routing.ref!.edits.request);
     if (edit !== null) this.#head = editHead(this.#head, edit);
   }
 
@@ -489,26 +510,25 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.#replay.keep();
-    this.#queued = true;
-    this.#patience = acquired === "queued"
-      ? LIMIT.pending
-      : LIMIT.pending + this.routing.endpoint!.pool.connectTimeout;
+    const opening = acquired === "queued" ? 0 : this.#endpoint!.pool.connectTimeout;
+    this.#deadlines.wait(this.#engine.ticker.now, opening);
     this.#arm();
   }
 
-  /** Sets the deadline of the whole request, and that of waiting while it waits. */
+  /** Waits for the next of the deadlines. */
   #arm(): void {
-    const { ticker } = this.#engine;
-    if (this.tickerSlot < 0) ticker.add(this);
-    this.deadline = this.#queued
-      ? Math.min(this.#timeoutAt, ticker.now + this.#patience)
-      : Math.min(this.#timeoutAt, this.#tryEndsAt);
-    this.#queueDecides = this.deadline < this.#timeoutAt;
+    this.deadline = this.#deadlines.next;
+    if (this.deadline !== Infinity && this.tickerSlot < 0) this.#engine.ticker.add(this);
+  }
+
+  #refuse({ answer, status, reason }: Refusal): void {
+    this.#answer(answer, status, reason);
   }
 
   #answer(answer: LocalAnswer, status: number, reason: Reason): void {
     const generation = this.#generation;
-    const bytes = this.#downstream.sendLocal(this.#grpc ? grpcAnswer(answer) : answer);
+    const form = this.#grpc ? grpcAnswer(answer) : answer;
+    const bytes = this.#downstream.sendLocal(withFields(form, this.routing.answerEdit));
     if (generation !== this.#generation) return;
     this.bytesOut += bytes;
     this.#finish(status, reason);
@@ -570,9 +590,4 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.routing.peer = null;
     this.#engine.exchanges.give(this);
   }
-}
-
-/** The smaller of two limits of which 0 means none. */
-function smallerLimit(a: number, b: number): number {
-  return a === 0 || (b > 0 && b < a) ? b : a;
 }

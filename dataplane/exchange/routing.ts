@@ -1,13 +1,17 @@
 import { text } from "../message/bytes.ts";
-import { redirectAnswer, refusalAnswer } from "../message/local_answer.ts";
-import type { LocalAnswer } from "../message/local_answer.ts";
+import { type FieldEdit, joinEdits } from "../message/field_edit.ts";
+import { HOP_BY_HOP, SET_BY_US } from "../message/field_id.ts";
+import { redirectAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import { TextCache } from "../message/text_cache.ts";
-import type { Reason } from "../observe/reasons.ts";
-import type { CompiledRule, RouteEntry, RouteRequest, WeightedRef } from "../router/compiled.ts";
+import { type Refusal, refusal } from "../observe/refusal.ts";
+import type { PolicyChain } from "../policy/chain.ts";
+import type { Claims, PolicyRequest } from "../policy/policy.ts";
+import type { CompiledRule, RouteEntry, WeightedRef } from "../router/compiled.ts";
 import type { RuleFilters } from "../router/filters.ts";
 import { canonicalPath, isCanonical, mergeSlashes } from "../router/path.ts";
 import { modifyPath } from "../router/path_modifier.ts";
+import { NO_POLICIES } from "../router/policy_levels.ts";
 import { redirectLocation } from "../router/redirect.ts";
 import { type HostDecision, matchRoute } from "../router/port_table.ts";
 import type { BackendRuntime, EndpointRuntime } from "../upstream/backend_runtime.ts";
@@ -15,23 +19,13 @@ import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
 import { clientOf } from "./forwarded.ts";
 import type { Peer } from "./peer.ts";
 
-/** Why a request does not go to a backend, and what the client gets instead. */
-export interface Refusal {
-  readonly status: number;
-  readonly reason: Reason;
-  readonly answer: LocalAnswer;
-}
-
-function refusal(status: number, reason: Reason): Refusal {
-  return { status, reason, answer: refusalAnswer(status, reason) };
-}
-
 const REFUSALS = {
   connect: refusal(501, "connect_unsupported"),
   trace: refusal(405, "trace_refused"),
   path: refusal(400, "bad_path"),
   noListener: refusal(404, "no_listener"),
   misdirected: refusal(421, "misdirected"),
+  source: refusal(403, "source_refused"),
   listenerClosed: refusal(500, "listener_closed"),
   noRoute: refusal(404, "no_route"),
   routeClosed: refusal(500, "route_closed"),
@@ -52,7 +46,7 @@ const paths = new TextCache(12, (path) => ({
 }));
 
 /** Where one request goes: its target read once, in the form that router, log and backend share. */
-export class Routing implements RouteRequest {
+export class Routing implements PolicyRequest {
   method = "";
   /** Canonical path; with `//` merged while the router looks. */
   path = "";
@@ -67,6 +61,12 @@ export class Routing implements RouteRequest {
   endpoint: EndpointRuntime | null = null;
   /** What ties the request to an endpoint. */
   hashKey = 0;
+  claims: Claims | null = null;
+  /** What policies change. */
+  requestEdit: FieldEdit | null = null;
+  answerEdit: FieldEdit | null = null;
+  /** Bytes of the largest body, 0 without limit. */
+  maxBody = 0;
   decision!: HostDecision;
   readonly #engine: Engine;
   /** The port that the request came to. */
@@ -74,6 +74,9 @@ export class Routing implements RouteRequest {
   /** Who sent it; null between requests. */
   peer: Peer | null = null;
   #head!: RequestHead;
+  #entry: RouteEntry | null = null;
+  /** Path as the router saw it. */
+  #matchPath = "";
   #hasQuery = false;
   #canonical = false;
 
@@ -90,6 +93,52 @@ export class Routing implements RouteRequest {
     return clientOf(this.#head, this.peer!, this.decision.listener!);
   }
 
+  get requestTarget(): string {
+    return this.#hasQuery ? `${this.rawPath}?${this.query}` : this.rawPath;
+  }
+
+  get scheme(): "http" | "https" {
+    return this.peer!.scheme;
+  }
+
+  get contentLength(): number {
+    return Math.max(0, this.#head.framing.contentLength);
+  }
+
+  peerAddress(): string {
+    return this.peer!.address;
+  }
+
+  peerTrusted(): boolean {
+    return this.decision.listener!.settings.trustedProxies?.has(this.peer!.address) ?? false;
+  }
+
+  *fields(): Iterable<readonly [string, string]> {
+    const { block } = this.#head;
+    for (let i = 0; i < block.count; i++) {
+      if (((1 << block.id(i)) & (HOP_BY_HOP | SET_BY_US)) === 0) {
+        yield [block.name(i), block.value(i)];
+      }
+    }
+  }
+
+  changeRequest(edit: FieldEdit): void {
+    this.requestEdit = joinEdits(this.requestEdit, edit);
+  }
+
+  changeAnswer(edit: FieldEdit): void {
+    this.answerEdit = joinEdits(this.answerEdit, edit);
+  }
+
+  limitBody(bytes: number): void {
+    this.maxBody = smallerLimit(this.maxBody, bytes);
+  }
+
+  /** Goes on with a copy of the head: its own memory is about to be used again. */
+  keep(head: RequestHead): void {
+    this.#head = head;
+  }
+
   /** Forgets the request before and reads the target of this one. */
   begin(head: RequestHead): void {
     this.#head = head;
@@ -99,6 +148,9 @@ export class Routing implements RouteRequest {
     this.ref = null;
     this.backend = null;
     this.endpoint = null;
+    this.claims = null;
+    this.requestEdit = null;
+    this.answerEdit = null;
     const { buffer, targetStart, targetEnd } = head;
     let pathEnd = targetStart;
     while (pathEnd < targetEnd && buffer[pathEnd] !== QUESTION) pathEnd++;
@@ -116,14 +168,37 @@ export class Routing implements RouteRequest {
     this.rawPath = "";
     this.rule = null;
     this.endpoint = null;
+    this.requestEdit = null;
+    this.answerEdit = null;
     this.decision = this.port.table.resolve("");
   }
 
   /**
-   * Finds rule, backend and endpoint; otherwise what to answer.
+   * Finds the rule; otherwise what to answer.
    * @param tlsListener listener that TLS selected, null without TLS
    */
-  find(tlsListener: string | null): Refusal | null {
+  match(tlsListener: string | null): Refusal | null {
+    const refusal = this.#find(tlsListener);
+    const { listener } = this.decision;
+    if (refusal !== null && listener !== null && listener.settings.policies !== NO_POLICIES) {
+      // An answer of our own has the fields of every answer of its listener.
+      this.#engine.policies.chain(listener.settings.policies, NO_POLICIES, NO_POLICIES)!
+        .prepare(this);
+    }
+    return refusal;
+  }
+
+  /** What the request must meet, null for nothing. */
+  chain(): PolicyChain | null {
+    const { policies } = this.decision.listener!.settings;
+    return this.#engine.policies.chain(
+      policies,
+      this.rule!.policies,
+      this.backend === null ? NO_POLICIES : this.backend.policies,
+    );
+  }
+
+  #find(tlsListener: string | null): Refusal | null {
     const head = this.#head;
     this.decision = this.port.table.resolve(head.host);
     if (this.method === "CONNECT") return REFUSALS.connect;
@@ -140,6 +215,9 @@ export class Routing implements RouteRequest {
     if (listener === null) return REFUSALS.noListener;
     if (tlsListener !== null && tlsListener !== listener.key) return REFUSALS.misdirected;
     const { settings } = listener;
+    if (settings.allowedSources !== null && !settings.allowedSources.has(this.peer!.address)) {
+      return REFUSALS.source;
+    }
     if (settings.closedReason !== "") return REFUSALS.listenerClosed;
     if (this.#engine.overload.shedding) return REFUSALS.overload;
     const redirect = settings.redirect === null ? null : settings.redirect(head.host, this.path);
@@ -163,19 +241,34 @@ export class Routing implements RouteRequest {
     this.rule = rule;
     if (rule.closedReason !== "") return REFUSALS.routeClosed;
     if (rule.maxBody > 0 && head.framing.contentLength > rule.maxBody) return REFUSALS.tooLarge;
-    if (rule.filters !== null) {
-      const answered = this.#filter(rule.filters, entry, matchPath);
-      if (answered !== null) return answered;
-    }
+    this.maxBody = smallerLimit(settings.maxBody, rule.maxBody);
+    this.#entry = entry;
+    this.#matchPath = matchPath;
     const ref = nextRef(rule);
     this.ref = ref;
-    if (ref === null || ref.invalidReason !== "") return REFUSALS.backendMissing;
-    return this.#pick(ref.backend);
+    if (ref !== null && ref.invalidReason === "") {
+      this.backend = this.#engine.backends.get(ref.backend) ?? null;
+    }
+    return null;
+  }
+
+  /** Finds an endpoint for a request that met its policies; otherwise what to answer. */
+  choose(): Refusal | null {
+    const { filters } = this.rule!;
+    const answered = filters === null ? null : this.#filter(filters);
+    if (answered !== null) return answered;
+    const { backend } = this;
+    if (backend === null) return REFUSALS.backendMissing;
+    if (backend.closedReason !== "") return REFUSALS.backendClosed;
+    this.hashKey = backend.keyOf(this);
+    this.endpoint = backend.pick(null, this.hashKey);
+    return this.endpoint === null ? REFUSALS.noEndpoints : null;
   }
 
   /** What the rule answers itself, or null; then the path is as the backend is to see it. */
-  #filter(filters: RuleFilters, entry: RouteEntry, matchPath: string): Refusal | null {
-    const { redirect, path, answer } = filters;
+  #filter({ redirect, path, answer }: RuleFilters): Refusal | null {
+    const entry = this.#entry!;
+    const matchPath = this.#matchPath;
     const matched = entry.pathKind === "prefix" ? entry.path : "/";
     if (redirect !== null) {
       const peer = this.peer!;
@@ -199,16 +292,6 @@ export class Routing implements RouteRequest {
     return null;
   }
 
-  #pick(name: string): Refusal | null {
-    const backend = this.#engine.backends.get(name);
-    if (backend === undefined) return REFUSALS.backendMissing;
-    this.backend = backend;
-    if (backend.closedReason !== "") return REFUSALS.backendClosed;
-    this.hashKey = backend.keyOf(this);
-    this.endpoint = backend.pick(null, this.hashKey);
-    return this.endpoint === null ? REFUSALS.noEndpoints : null;
-  }
-
   /** Target with the canonical path when that differs from the one received, else null. */
   changedTarget(): string | null {
     return this.path === this.rawPath ? null : this.target();
@@ -218,4 +301,9 @@ export class Routing implements RouteRequest {
   target(): string {
     return this.#hasQuery ? `${this.path}?${this.query}` : this.path;
   }
+}
+
+/** The smaller of two limits of which 0 means none. */
+function smallerLimit(a: number, b: number): number {
+  return a === 0 || (b > 0 && b < a) ? b : a;
 }

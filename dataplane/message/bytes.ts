@@ -96,3 +96,10 @@ interface Latin1Buffer extends Buffer {
 export function text(buffer: Buffer, start: number, end: number): string {
   return (buffer as Latin1Buffer).latin1Slice(start, end);
 }
+
+/** All of some bytes as text, a character a byte. */
+export function latin1(bytes: Uint8Array): string {
+  let out = "";
+  for (const byte of bytes) out += String.fromCharCode(byte);
+  return out;
+}

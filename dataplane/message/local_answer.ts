@@ -1,3 +1,6 @@
+import { latin1 } from "./bytes.ts";
+import type { FieldEdit } from "./field_edit.ts";
+
 /** An answer that the gateway gives itself, before it takes the form of a protocol version. */
 export interface LocalAnswer {
   readonly status: number;
@@ -19,6 +22,17 @@ const ALLOW: LocalAnswer["fields"] = [
 /** The answer for a refused or failed request. */
 export function refusalAnswer(status: number, reason: string): LocalAnswer {
   return { status, reason, fields: status === 503 ? RETRY : status === 405 ? ALLOW : PLAIN };
+}
+
+/** The same answer with the fields that a change adds. */
+export function withFields(answer: LocalAnswer, edit: FieldEdit | null): LocalAnswer {
+  if (edit === null || edit.lines.length === 0) return answer;
+  const fields = [...answer.fields];
+  for (const line of latin1(edit.lines).split("\r\n")) {
+    const colon = line.indexOf(":");
+    if (colon > 0) fields.push([line.slice(0, colon), line.slice(colon + 1).trim()]);
+  }
+  return { ...answer, fields };
 }
 
 /** A redirect to another place. */

@@ -43,10 +43,11 @@ export const GLOBAL = {
   retryBudgetSpent: LISTENER_SLOTS * SLOT.size + 13,
   mirrored: LISTENER_SLOTS * SLOT.size + 14,
   mirrorFailures: LISTENER_SLOTS * SLOT.size + 15,
+  bucketsEvicted: LISTENER_SLOTS * SLOT.size + 16,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 16;
+const REGION = LISTENER_SLOTS * SLOT.size + 17;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

@@ -153,6 +153,12 @@ export function renderMetrics(
       sum(GLOBAL.mirrorFailures),
     ],
     [
+      "novaedge_rate_limit_evicted_total",
+      "counter",
+      "Rate limit buckets that lost their place before they were full again.",
+      sum(GLOBAL.bucketsEvicted),
+    ],
+    [
       "novaedge_connections_refused_total",
       "counter",
       "Connections over the limit.",

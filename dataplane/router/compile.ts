@@ -15,6 +15,7 @@ import { CidrSet } from "../../common/cidr.ts";
 import { compileFilters, ruleEdits, shareEdits } from "./filters.ts";
 import { intern } from "./intern.ts";
 import { linear, RouteCompileError } from "./linear.ts";
+import { policyLevels } from "./policy_levels.ts";
 import { retryPolicy } from "./retry_policy.ts";
 
 /** Shared by all entries without conditions. */
@@ -55,6 +56,7 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       backendTimeout: rule.backendTimeoutMs,
       maxBody: rule.maxRequestBodyBytes,
       retry: retryPolicy(rule.retry),
+      policies: policyLevels(route.policies, rule.policies),
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;

@@ -1,5 +1,6 @@
 /** What the router compiles routes into. All of it is immutable once built. */
 import type { FieldEdits, RuleFilters } from "./filters.ts";
+import type { PolicyLevels } from "./policy_levels.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
 /** A share of a rule's requests. */
@@ -34,6 +35,8 @@ export interface CompiledRule {
   readonly maxBody: number;
   /** Comes before the backend's. */
   readonly retry: RetryPolicy | null;
+  /** Of the route and of the rule. */
+  readonly policies: PolicyLevels;
 }
 
 export type PathKind = "exact" | "prefix" | "regex";

@@ -1,6 +1,7 @@
 import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
 import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
+import { NO_POLICIES, type PolicyLevels } from "./policy_levels.ts";
 
 const SLASH = 47;
 /** Hosts remembered per port; more start over, so a flood of invented names costs no memory. */
@@ -27,6 +28,10 @@ export interface ListenerSettings {
   readonly trustedProxies: { has(address: string): boolean } | null;
   /** Whether backends get Forwarded (RFC 7239) beside X-Forwarded-*. */
   readonly forwarded: boolean;
+  /** Peers that it serves, null for all. */
+  readonly allowedSources: { has(address: string): boolean } | null;
+  /** Of the gateway and of the listener. */
+  readonly policies: PolicyLevels;
 }
 
 /** A listener that adds nothing to its routes. */
@@ -36,6 +41,8 @@ export const PLAIN_LISTENER: ListenerSettings = {
   maxBody: 0,
   trustedProxies: null,
   forwarded: false,
+  allowedSources: null,
+  policies: NO_POLICIES,
 };
 
 /** One listener's routes by hostname. */

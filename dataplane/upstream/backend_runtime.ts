@@ -2,6 +2,7 @@ import { type Backend, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import type { Candidate } from "../balancer/balancer.ts";
 import { EndpointLoad } from "../balancer/endpoint_load.ts";
 import type { RouteRequest } from "../router/compiled.ts";
+import { NO_POLICIES, type PolicyLevels, policyLevels } from "../router/policy_levels.ts";
 import { type RetryPolicy, retryPolicy } from "../router/retry_policy.ts";
 import { LIMIT } from "../config/defaults.ts";
 import { type BackendTransport, PLAIN_HTTP1 } from "./backend_transport.ts";
@@ -31,6 +32,7 @@ export class BackendRuntime {
   #transport: BackendTransport = PLAIN_HTTP1;
   #closedReason = "";
   #retry: RetryPolicy | null = null;
+  #policies: PolicyLevels = NO_POLICIES;
 
   constructor(readonly name: string, context: PoolContext, start: number) {
     this.#context = context;
@@ -52,6 +54,10 @@ export class BackendRuntime {
     return this.#retry;
   }
 
+  get policies(): PolicyLevels {
+    return this.#policies;
+  }
+
   /** Whether its connections may carry several requests and can refuse one unprocessed. */
   get multiplexes(): boolean {
     return this.#transport.protocol !== "http1";
@@ -68,6 +74,7 @@ export class BackendRuntime {
     const old = new Map(this.#endpoints.map((endpoint) => [endpoint.label, endpoint]));
     this.#closedReason = backend.closedReason;
     this.#retry = retryPolicy(backend.retry);
+    this.#policies = policyLevels(backend.policies);
     this.#endpoints = backend.endpoints.map(({ address, port, weight }) => {
       const label = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
       const known = sameTransport ? old.get(label) : undefined;

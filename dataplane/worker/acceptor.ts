@@ -113,6 +113,12 @@ export class Acceptor {
     const { counters } = this.#engine;
     const { tls, remoteAddress } = connection;
     const listener = tls === null ? undefined : port.listener(tls.listener);
+    const serving = listener === undefined ? port.listeners : [listener];
+    if (!serving.some(({ table }) => table.settings.allowedSources?.has(remoteAddress) ?? true)) {
+      counters[GLOBAL.refusedConnections]++;
+      connection.close();
+      return REFUSED;
+    }
     const base = port.slotOf(tls === null ? null : tls.listener) * SLOT.size;
     let certificateFields = "";
     if (tls !== null) {

@@ -7,6 +7,7 @@ import {
   type Redirect as RedirectMessage,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { HostMap, hostName } from "../router/host.ts";
+import { policyLevels } from "../router/policy_levels.ts";
 import { ListenerTable, type Redirect } from "../router/port_table.ts";
 
 /** A listener with its routes. */
@@ -69,6 +70,10 @@ export function listenerState(
         ? null
         : new CidrSet(listener.trustedProxies),
       forwarded: listener.forwarded,
+      allowedSources: listener.allowedSources.length === 0
+        ? null
+        : new CidrSet(listener.allowedSources),
+      policies: policyLevels(gateway.policies, listener.policies),
     }),
   };
 }

@@ -12,9 +12,21 @@ export interface ResourceChange {
 export interface WorkerSetup {
   readonly index: number;
   readonly counters: SharedArrayBuffer;
+  /** Buckets of rate limits, and how many there are at least. */
+  readonly buckets: SharedArrayBuffer;
+  readonly bucketCount: number;
+  /** `clockOrigin()` of the main thread. */
+  readonly clockOrigin: number;
   readonly faultInjection: boolean;
   /** Bytes that the worker's heap and buffers may have before it refuses new work. */
   readonly heapBytes: number;
+}
+
+/** A JWK Set that policies follow. Times in milliseconds. */
+export interface KeysWanted {
+  readonly url: string;
+  readonly refresh: number;
+  readonly timeout: number;
 }
 
 export type ToWorker =
@@ -23,7 +35,11 @@ export type ToWorker =
     readonly id: number;
     readonly changes: readonly ResourceChange[];
     readonly slots: readonly [string, number][];
+    /** Numbers of policies, by which their buckets go. */
+    readonly policies: readonly [string, number][];
   }
+  | { readonly type: "keys"; readonly wanted: KeysWanted; readonly json: string | null }
+  | { readonly type: "passwordChecked"; readonly id: number; readonly right: boolean | null }
   | {
     readonly type: "explain";
     readonly id: number;
@@ -74,6 +90,13 @@ export type FromWorker =
     readonly claim: number;
     readonly address: string;
     readonly port: number;
+  }
+  | { readonly type: "followKeys" | "refreshKeys" | "dropKeys"; readonly wanted: KeysWanted }
+  | {
+    readonly type: "password";
+    readonly id: number;
+    readonly password: string;
+    readonly hash: string;
   }
   | { readonly type: "release"; readonly address: string; readonly port: number }
   | { readonly type: "listeners"; readonly reports: readonly ListenerReport[] }

@@ -1,3 +1,4 @@
+import { randomInt } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
 import { countersOf, countersSize, LISTENER_SLOTS, resetGauges } from "../observe/counters.ts";
@@ -9,6 +10,11 @@ import type {
   ToWorker,
   WorkerSetup,
 } from "./messages.ts";
+import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { BucketTable, bucketTableSize } from "../policy/bucket_table.ts";
+import { KeySets } from "./key_sets.ts";
+import { Passwords } from "./passwords.ts";
+import { clockOrigin } from "./shared_clock.ts";
 import { PortClaims, probeByBinding } from "./port_claims.ts";
 import type { Refusal } from "./tables.ts";
 
@@ -18,7 +24,7 @@ const DEFAULT_HEAP_MB = 512;
 const CRASH_LOOP = 1_000;
 
 type WithId<T> = T extends { readonly id: number } ? T : never;
-type Reply = WithId<FromWorker>;
+type Reply = Exclude<WithId<FromWorker>, { readonly type: "password" }>;
 
 interface Slot {
   readonly index: number;
@@ -34,6 +40,8 @@ export interface SupervisorOptions {
   readonly log: Logger;
   readonly faultInjection: boolean;
   readonly heapMb?: number;
+  /** Buckets of rate limits that are kept at least. */
+  readonly rateLimitKeys: number;
   /** Everything configured now, for a worker that starts late. */
   readonly resources: () => ResourceChange[];
   /** Gets log lines in memory that goes back to its worker by `done`. */
@@ -46,6 +54,11 @@ export class Supervisor {
   readonly counters: SharedArrayBuffer;
   /** Counter slot by listener key; slot 0 is for what has none. */
   readonly slots = new Map<string, number>();
+  readonly keySets: KeySets;
+  /** Numbers of policies, never given twice: buckets go by them. */
+  readonly #policies = new Map<string, number>();
+  readonly #buckets: SharedArrayBuffer;
+  readonly #passwords = new Passwords();
   readonly #options: SupervisorOptions;
   readonly #workers: Slot[] = [];
   readonly #claims = new PortClaims(probeByBinding);
@@ -56,6 +69,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.counters = new SharedArrayBuffer(countersSize(options.workers));
+    this.#buckets = new SharedArrayBuffer(bucketTableSize(options.rateLimitKeys));
+    // Nobody outside can tell which keys share a place.
+    new Int32Array(this.#buckets, 0, 1)[0] = randomInt(2 ** 31);
+    this.keySets = new KeySets({
+      log: options.log,
+      send: (worker, wanted, json) => this.#post(worker, { type: "keys", wanted, json }),
+    });
     for (let index = 0; index < options.workers; index++) {
       const slot: Slot = { index, worker: null, startedAt: 0, listeners: [], waiting: new Map() };
       this.#workers.push(slot);
@@ -82,11 +102,16 @@ export class Supervisor {
         this.slots.set(key, Math.min(this.slots.size + 1, LISTENER_SLOTS - 1));
       }
     }
+    for (const { kind, name } of changes) {
+      if (kind !== Kind.KIND_POLICY || this.#policies.has(name)) continue;
+      this.#policies.set(name, this.#policies.size + 1);
+    }
     const replies = await this.#askAll((id) => ({
       type: "apply",
       id,
       changes,
       slots: [...this.slots],
+      policies: [...this.#policies],
     }));
     const refusals = new Map<string, Refusal>();
     for (const reply of replies) {
@@ -163,12 +188,16 @@ export class Supervisor {
     await Promise.race([this.#askAll((id) => ({ type: "drain", id })), timeout]);
     clearTimeout(timer);
     await Promise.all(this.#workers.map(({ worker }) => worker?.terminate()));
+    await this.#passwords.stop();
   }
 
   #start(slot: Slot): void {
     const setup: WorkerSetup = {
       index: slot.index,
       counters: this.counters,
+      buckets: this.#buckets,
+      bucketCount: this.#options.rateLimitKeys,
+      clockOrigin: clockOrigin(),
       faultInjection: this.#options.faultInjection,
       heapBytes: (this.#options.heapMb ?? DEFAULT_HEAP_MB) * 1024 * 1024,
     };
@@ -192,6 +221,7 @@ export class Supervisor {
       id: this.#nextId++,
       changes,
       slots: [...this.slots],
+      policies: [...this.#policies],
     });
     if (reply !== null) {
       this.#options.log.info({ worker: slot.index }, "traffic worker serves again");
@@ -206,13 +236,17 @@ export class Supervisor {
     slot.waiting.clear();
     resetGauges(countersOf(this.counters, slot.index));
     this.#claims.releaseAll(slot.index);
+    this.keySets.dropAll(slot.index);
     if (this.#stopping) return;
     this.deaths++;
     this.#options.log.error(
       { worker: slot.index, reason },
       "traffic worker died; starting another",
     );
-    void worker.terminate();
+    // A thread that was cut off may have held a bucket.
+    void worker.terminate().then(() =>
+      new BucketTable(this.#buckets, 0, this.#options.rateLimitKeys).release(slot.index + 1)
+    );
     const wait = performance.now() - slot.startedAt < CRASH_LOOP ? CRASH_LOOP / 2 : 0;
     setTimeout(() => {
       if (!this.#stopping) this.#start(slot);
@@ -234,6 +268,25 @@ export class Supervisor {
         slot.worker?.postMessage({ type: "claimed", claim, problem } satisfies ToWorker);
         break;
       }
+      case "followKeys":
+        this.keySets.follow(slot.index, message.wanted);
+        break;
+      case "refreshKeys":
+        this.keySets.refresh(slot.index, message.wanted);
+        break;
+      case "dropKeys":
+        this.keySets.drop(slot.index, message.wanted);
+        break;
+      case "password": {
+        const { id, password, hash } = message;
+        const { worker } = slot;
+        this.#passwords.check(password, hash, (right) => {
+          if (slot.worker === worker) {
+            this.#post(slot.index, { type: "passwordChecked", id, right });
+          }
+        });
+        break;
+      }
       case "release":
         this.#claims.release(slot.index, message.address, message.port);
         break;
@@ -252,6 +305,10 @@ export class Supervisor {
         worker?.postMessage({ type: "logBuffer", buffer } satisfies ToWorker, [buffer]);
       }
     });
+  }
+
+  #post(worker: number, message: ToWorker): void {
+    this.#workers[worker]?.worker?.postMessage(message);
   }
 
   #ask(slot: Slot, message: ToWorker & { id: number }): Promise<Reply | null> {

@@ -1,5 +1,12 @@
-import { Backend, Certificate, Gateway, Route } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  Backend,
+  Certificate,
+  Gateway,
+  Policy,
+  Route,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { PolicyStore } from "../policy/policy_store.ts";
 import { compileRoute } from "../router/compile.ts";
 import type { CompiledRoute } from "../router/compiled.ts";
 import { intern } from "../router/intern.ts";
@@ -23,7 +30,8 @@ export interface Refusal {
  * that of the changed resources, whatever else is configured.
  */
 export class Tables {
-  readonly backends = new Map<string, BackendRuntime>();
+  readonly #backends: Map<string, BackendRuntime>;
+  readonly #policies: PolicyStore;
   readonly listeners = new Map<string, ListenerState>();
   readonly certificates = new Map<string, LoadedCertificate>();
   /** Keys of each gateway's listeners. */
@@ -36,9 +44,20 @@ export class Tables {
   /** Called when a certificate was replaced or removed. */
   onCertificate: (name: string) => void = () => {};
 
-  constructor(pools: PoolContext, worker: number) {
+  /**
+   * @param backends filled with the backends
+   * @param policies filled with the policies
+   */
+  constructor(
+    pools: PoolContext,
+    worker: number,
+    backends: Map<string, BackendRuntime>,
+    policies: PolicyStore,
+  ) {
     this.#pools = pools;
     this.#worker = worker;
+    this.#backends = backends;
+    this.#policies = policies;
   }
 
   /** Applies what can be applied and says what was refused; a refused resource keeps its last version. */
@@ -61,6 +80,8 @@ export class Tables {
     switch (kind) {
       case Kind.KIND_BACKEND:
         return this.#prepareBackend(name, body);
+      case Kind.KIND_POLICY:
+        return this.#policies.prepare(name, body === null ? null : Policy.decode(body));
       case Kind.KIND_ROUTE: {
         const route = body === null ? null : compileRoute(name, Route.decode(body));
         return () => this.#setRoute(name, route);
@@ -88,18 +109,18 @@ export class Tables {
   #prepareBackend(name: string, body: Uint8Array | null): () => void {
     if (body === null) {
       return () => {
-        this.backends.get(name)?.drain();
-        this.backends.delete(name);
+        this.#backends.get(name)?.drain();
+        this.#backends.delete(name);
         this.#backendMessages.delete(name);
       };
     }
     const backend = Backend.decode(body);
     return () => {
       this.#backendMessages.set(name, backend);
-      let runtime = this.backends.get(name);
+      let runtime = this.#backends.get(name);
       if (runtime === undefined) {
         runtime = new BackendRuntime(name, this.#pools, this.#worker);
-        this.backends.set(intern(name), runtime);
+        this.#backends.set(intern(name), runtime);
       }
       this.#updateBackend(runtime, backend);
     };
@@ -116,7 +137,7 @@ export class Tables {
     for (const [key, message] of this.#backendMessages) {
       const { tls } = message;
       if (tls === undefined || (tls.ca !== name && tls.clientCertificate !== name)) continue;
-      const runtime = this.backends.get(key);
+      const runtime = this.#backends.get(key);
       if (runtime !== undefined) this.#updateBackend(runtime, message);
     }
     this.onCertificate(name);

@@ -11,11 +11,16 @@ import { AccessLog } from "../observe/access_log.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
+import { BucketTable } from "../policy/bucket_table.ts";
+import { PolicyStore } from "../policy/policy_store.ts";
+import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
 import { IdleCollector } from "./idle_collector.ts";
 import { Overload } from "../loop/overload.ts";
+import { PolicyServices } from "./policy_services.ts";
 import { Ports } from "./ports.ts";
+import { sharedClock } from "./shared_clock.ts";
 import { Tables } from "./tables.ts";
 import { TICK, Ticker } from "../loop/ticker.ts";
 import { TurnClock } from "../loop/turn_clock.ts";
@@ -38,22 +43,42 @@ const overload = new Overload();
 // Events that are ready now are handled before what setImmediate asks for.
 const turnEnd = new TurnEnd((run) => setImmediate(run));
 const transport = new NodeTransport(turnEnd);
-const tables = new Tables({
-  transport,
+const clock = new TurnClock(() => performance.now(), turnEnd);
+const services = new PolicyServices(send);
+const backends = new Map<string, BackendRuntime>();
+const policies = new PolicyStore({
   ticker,
   counters,
-  turnEnd,
-  overload,
-  addresses: new AddressBook(resolveName, () => performance.now()),
-  random: Math.random,
-}, setup.index);
+  buckets: new BucketTable(setup.buckets, setup.index + 1, setup.bucketCount),
+  now: sharedClock(setup.clockOrigin),
+  wallClock: () => performance.timeOrigin + clock.now(),
+  backends,
+  numberOf: (policy) => services.numberOf(policy),
+  followKeys: (url, refresh, timeout, onKeys) => services.followKeys(url, refresh, timeout, onKeys),
+  checkPassword: (password, hash) => services.checkPassword(password, hash),
+});
+const tables = new Tables(
+  {
+    transport,
+    ticker,
+    counters,
+    turnEnd,
+    overload,
+    addresses: new AddressBook(resolveName, () => performance.now()),
+    random: Math.random,
+  },
+  setup.index,
+  backends,
+  policies,
+);
 const random = crypto.getRandomValues(new Uint8Array(8));
 const engine: Engine = {
   ticker,
-  clock: new TurnClock(() => performance.now(), turnEnd),
+  clock,
   counters,
   accessLog,
-  backends: tables.backends,
+  backends,
+  policies,
   timeOrigin: performance.timeOrigin,
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   turnEnd,
@@ -120,7 +145,7 @@ function observeMemory(): void {
 
 function endpoints(): EndpointReport[] {
   const reports: EndpointReport[] = [];
-  for (const backend of tables.backends.values()) {
+  for (const backend of backends.values()) {
     for (const { address, port, pool, load } of backend.endpoints) {
       reports.push({
         backend: backend.name,
@@ -175,6 +200,7 @@ async function handle(message: ToWorker): Promise<void> {
   switch (message.type) {
     case "apply": {
       for (const [listener, slot] of message.slots) slots.set(listener, slot);
+      services.learnNumbers(message.policies);
       const refusals = tables.apply(message.changes);
       const gateways = message.changes.some(({ kind }) => kind === Kind.KIND_GATEWAY);
       if (gateways) await ports.reconcile();
@@ -194,6 +220,12 @@ async function handle(message: ToWorker): Promise<void> {
     }
     case "endpoints":
       send({ type: "endpoints", id: message.id, reports: endpoints() });
+      break;
+    case "keys":
+      services.onKeys(message.wanted, message.json);
+      break;
+    case "passwordChecked":
+      services.onPassword(message.id, message.right);
       break;
     case "logBuffer":
       logBuffers.recycle(message.buffer);

@@ -22,7 +22,10 @@ class Ports {
   }
 
   inYaml(text: string): string {
-    return text.replace(/\bport: (\d+)/g, (_all, shown) => `port: ${this.of(shown)}`);
+    return text.replace(
+      /(\bport: |\/\/127\.0\.0\.1:)(\d+)/g,
+      (_all, before, shown) => `${before}${this.of(shown)}`,
+    );
   }
 }
 

@@ -19,6 +19,11 @@ import {
   PortTable,
 } from "../../dataplane/router/port_table.ts";
 import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
+import { BucketTable, bucketTableSize } from "../../dataplane/policy/bucket_table.ts";
+import { PolicyStore } from "../../dataplane/policy/policy_store.ts";
+import type { FromWorker } from "../../dataplane/worker/messages.ts";
+import { PolicyServices } from "../../dataplane/worker/policy_services.ts";
+import { NO_POLICIES, type PolicyLevels } from "../../dataplane/router/policy_levels.ts";
 import { Ticker } from "../../dataplane/loop/ticker.ts";
 import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
 import { ExchangePool } from "../../dataplane/exchange/exchange_pool.ts";
@@ -52,6 +57,7 @@ export interface RouteOptions {
   readonly backendTimeout?: number;
   readonly maxBody?: number;
   readonly retry?: RetryPolicy;
+  readonly policies?: PolicyLevels;
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -61,6 +67,10 @@ export class Harness {
   readonly counters = countersOf(new SharedArrayBuffer(countersSize(1)), 0);
   readonly backends = new Map<string, BackendRuntime>();
   readonly listener: ListenerTable;
+  /** What policies ask of the main thread: nobody answers unless the test does. */
+  readonly services = new PolicyServices((message) => this.asked.push(message));
+  readonly asked: FromWorker[] = [];
+  readonly policies: PolicyStore;
   readonly overload = new Overload();
   /** Frames are written when the test says that the turn is over. */
   readonly turnEnd = new TurnEnd(() => {});
@@ -81,12 +91,26 @@ export class Harness {
     const accessLog = new AccessLog(logMemory((text) => {
       for (const line of text.trimEnd().split("\n")) this.lines.push(JSON.parse(line));
     }));
+    const keys = 1024;
+    this.policies = new PolicyStore({
+      ticker: this.ticker,
+      counters: this.counters,
+      buckets: new BucketTable(new SharedArrayBuffer(bucketTableSize(keys)), 1, keys),
+      now: () => this.#now,
+      wallClock: () => Date.now() + this.#now,
+      backends: this.backends,
+      numberOf: () => 1,
+      followKeys: (url, refresh, timeout, onKeys) =>
+        this.services.followKeys(url, refresh, timeout, onKeys),
+      checkPassword: (password, hash) => this.services.checkPassword(password, hash),
+    });
     this.engine = {
       ticker: this.ticker,
       clock: performance,
       counters: this.counters,
       accessLog,
       backends: this.backends,
+      policies: this.policies,
       timeOrigin: Date.UTC(2030, 0, 1),
       requestIdPrefix: "id",
       turnEnd: this.turnEnd,
@@ -129,6 +153,7 @@ export class Harness {
       endpoints: [{ address: "10.0.0.1", port: 80, weight: 1 }],
       closedReason: "",
       prewarmConnections: 0,
+      policies: [],
       ...changes,
     } as Backend, how);
     this.backends.set(name, runtime);
@@ -149,6 +174,7 @@ export class Harness {
       backendTimeout: options.backendTimeout ?? 0,
       maxBody: options.maxBody ?? 0,
       retry: options.retry ?? null,
+      policies: options.policies ?? NO_POLICIES,
     };
     const entry: RouteEntry = {
       rule,

@@ -7,6 +7,7 @@ import type {
   WeightedRef,
 } from "../../dataplane/router/compiled.ts";
 
+import { NO_POLICIES } from "../../dataplane/router/policy_levels.ts";
 import type { ExplainedRequest } from "../../dataplane/router/explain.ts";
 
 /** Builders and generators that the router's tests share. */
@@ -46,6 +47,7 @@ export function entry(parts: EntryParts): RouteEntry {
       backendTimeout: 0,
       maxBody: 0,
       retry: null,
+      policies: NO_POLICIES,
     },
     matchIndex: parts.match ?? 0,
     pathKind: parts.kind,

@@ -120,7 +120,11 @@ export class FolderState {
     const documents: Document[] = [];
     for (const { key, origin } of this.#lastGood.values()) {
       if (origin !== file) continue;
-      documents.push({ text: "", line: 0, parsed: { key, body: null, problems: [] } });
+      documents.push({
+        text: "",
+        line: 0,
+        parsed: { key, body: null, substitute: null, problems: [] },
+      });
     }
     return documents;
   }
@@ -205,7 +209,9 @@ export class FolderState {
         step.changes.push({ key, object: { ...key, body, origin, heldBecause: "" } });
         continue;
       }
-      const good = this.#lastGood.get(text);
+      const { substitute } = document.parsed;
+      const good = this.#lastGood.get(text) ??
+        (substitute === null ? undefined : { key, body: substitute, origin });
       if (good === undefined) {
         this.#served.delete(text);
         if (served !== undefined) step.changes.push({ key, object: null });
@@ -226,7 +232,7 @@ export class FolderState {
 function documentsOf(text: string | { unreadable: string }, old: readonly Document[]): Document[] {
   if (typeof text === "string") return parseChanged(text, old);
   const problems = [{ path: "", reason: text.unreadable, line: 0 }];
-  return [{ text: "", line: 0, parsed: { key: null, body: null, problems } }];
+  return [{ text: "", line: 0, parsed: { key: null, body: null, substitute: null, problems } }];
 }
 
 /** Splits a text and parses only the documents that the file did not have before. */
@@ -257,7 +263,10 @@ function withHeld(next: Document[], old: readonly Document[]): Document[] {
   );
   for (const { parsed: { key } } of old) {
     if (key === null || present.has(objectKey(key))) continue;
-    next.push({ ...broken, parsed: { key, body: null, problems: broken.parsed.problems } });
+    next.push({
+      ...broken,
+      parsed: { key, body: null, substitute: null, problems: broken.parsed.problems },
+    });
   }
   return next;
 }

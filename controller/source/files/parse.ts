@@ -1,5 +1,6 @@
-import { isNode, LineCounter, parseDocument } from "yaml";
+import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import type { KindTypes } from "../../../api/kinds.ts";
+import type { ProxyPolicy } from "../../../api/proxy_policy.ts";
 import { kindOf, type Problem, validate } from "../../../api/validate.ts";
 import type { ObjectKey } from "../../translate/source_object.ts";
 import type { TextDocument } from "./documents.ts";
@@ -15,6 +16,8 @@ export interface ParsedDocument {
   readonly key: ObjectKey | null;
   /** The valid object with defaults, or null. */
   readonly body: KindTypes[keyof KindTypes] | null;
+  /** What stands for an invalid object that never served, so that what it restricts is not left open. */
+  readonly substitute: KindTypes[keyof KindTypes] | null;
   readonly problems: readonly DocumentProblem[];
 }
 
@@ -31,7 +34,7 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
       reason: error.message.split("\n", 1)[0].replace(/ at line \d+, column \d+:?$/, ""),
       line: lineOf(error.pos[0]),
     }));
-    return { key: null, body: null, problems: problems.slice(0, 1) };
+    return { ...unreadablePolicy(document), problems: problems.slice(0, 1) };
   }
   const firstLine = lineOf(text.search(/^[ \t]*[^#\s]/m));
   let value: unknown;
@@ -39,14 +42,13 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
     value = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     return {
-      key: null,
-      body: null,
+      ...NOTHING,
       problems: [{ path: "", reason: (error as Error).message, line: firstLine }],
     };
   }
   const found = kindOf(value);
   if ("problem" in found) {
-    return { key: null, body: null, problems: [{ ...found.problem, line: firstLine }] };
+    return { ...NOTHING, problems: [{ ...found.problem, line: firstLine }] };
   }
   const { kind } = found;
   const metadata = (value as { metadata?: { name?: unknown; namespace?: unknown } }).metadata;
@@ -61,7 +63,54 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
   const key = typeof name === "string" && typeof namespace === "string"
     ? { kind, namespace, name }
     : null;
-  return { key, body: problems.length === 0 ? value as KindTypes[typeof kind] : null, problems };
+  const body = problems.length === 0 ? value as KindTypes[typeof kind] : null;
+  return { key, body, substitute: body === null ? substituteFor(key, value) : null, problems };
+}
+
+const NOTHING = { key: null, body: null, substitute: null };
+
+/** A policy whose text is no YAML may still say what it is for. */
+function unreadablePolicy(document: Document): Omit<ParsedDocument, "problems"> {
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch {
+    return NOTHING;
+  }
+  const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: Partial<ObjectKey> };
+  if (kind !== "ProxyPolicy") return NOTHING;
+  const { name, namespace = DEFAULT_NAMESPACE } = metadata ?? {};
+  if (typeof name !== "string" || typeof namespace !== "string") return NOTHING;
+  const key: ObjectKey = { kind, namespace, name };
+  const substitute = substituteFor(key, value);
+  return substitute === null ? NOTHING : { key, body: null, substitute };
+}
+
+/** A policy of no type that anybody passes, for the target that an invalid one names. */
+function substituteFor(
+  key: ObjectKey | null,
+  value: unknown,
+): KindTypes[keyof KindTypes] | null {
+  if (key?.kind !== "ProxyPolicy") return null;
+  const { targetRef } = ((value as { spec?: unknown }).spec ?? {}) as {
+    targetRef?: Record<string, unknown>;
+  };
+  const { kind, name, namespace, sectionName } = targetRef ?? {};
+  if (typeof kind !== "string" || typeof name !== "string") return null;
+  return {
+    apiVersion: "novaedge.io/v1alpha1",
+    kind: "ProxyPolicy",
+    metadata: { name: key.name, namespace: key.namespace },
+    spec: {
+      type: "Unreadable",
+      targetRef: {
+        kind,
+        name,
+        ...(typeof namespace === "string" ? { namespace } : {}),
+        ...(typeof sectionName === "string" ? { sectionName } : {}),
+      },
+    },
+  } as unknown as ProxyPolicy;
 }
 
 /** "spec.rules[0].name" as keys. */

@@ -89,6 +89,25 @@ export enum UpstreamProtocol {
   UNRECOGNIZED = -1,
 }
 
+export enum RateLimitKeyType {
+  /** RATE_LIMIT_KEY_TYPE_UNSPECIFIED - The client's address. */
+  RATE_LIMIT_KEY_TYPE_UNSPECIFIED = 0,
+  RATE_LIMIT_KEY_TYPE_HEADER = 1,
+  RATE_LIMIT_KEY_TYPE_CLAIM = 2,
+  RATE_LIMIT_KEY_TYPE_PATH = 3,
+  RATE_LIMIT_KEY_TYPE_COOKIE = 4,
+  RATE_LIMIT_KEY_TYPE_QUERY = 5,
+  UNRECOGNIZED = -1,
+}
+
+export enum RedisAlgorithm {
+  REDIS_ALGORITHM_UNSPECIFIED = 0,
+  REDIS_ALGORITHM_FIXED_WINDOW = 1,
+  REDIS_ALGORITHM_SLIDING_WINDOW = 2,
+  REDIS_ALGORITHM_TOKEN_BUCKET = 3,
+  UNRECOGNIZED = -1,
+}
+
 /** Version orders snapshots across controllers: a higher term wins, then a higher number. */
 export interface Version {
   term: number;
@@ -111,7 +130,11 @@ export interface Gateway {
   namespace: string;
   name: string;
   listeners: Listener[];
-  accessLog: AccessLog | undefined;
+  accessLog:
+    | AccessLog
+    | undefined;
+  /** Names of the Policy resources of all listeners. */
+  policies: string[];
 }
 
 export interface AccessLog {
@@ -144,6 +167,10 @@ export interface Listener {
   /** Open connections on the listener's port, and of one client address; 0 means the dataplane's own limit. */
   maxConnections: number;
   maxConnectionsPerClient: number;
+  /** Names of the Policy resources. */
+  policies: string[];
+  /** CIDRs of the peers that may connect; empty means all. */
+  allowedSources: string[];
 }
 
 /** ProxyProtocol says from whom a PROXY header is taken; those must send one, others must not. */
@@ -193,6 +220,8 @@ export interface Route {
   listeners: string[];
   hostnames: string[];
   rules: RouteRule[];
+  /** Names of the Policy resources of all rules. */
+  policies: string[];
 }
 
 export interface RouteRule {
@@ -212,7 +241,11 @@ export interface RouteRule {
   /** Bytes of the largest request body, 0 without a limit beside the listener's. */
   maxRequestBodyBytes: number;
   /** Comes before the backend's. */
-  retry: RetryPolicy | undefined;
+  retry:
+    | RetryPolicy
+    | undefined;
+  /** Names of the Policy resources. */
+  policies: string[];
 }
 
 /** StatusRange is first <= status <= last. */
@@ -361,7 +394,11 @@ export interface Backend {
   /** Connections that each worker opens to an endpoint before the first request. */
   prewarmConnections: number;
   retry: RetryPolicy | undefined;
-  hashKey: HashKey | undefined;
+  hashKey:
+    | HashKey
+    | undefined;
+  /** Names of the Policy resources. */
+  policies: string[];
 }
 
 export interface UpstreamTls {
@@ -385,10 +422,134 @@ export interface Endpoint {
   zone: string;
 }
 
-/** Policy is carried by the protocol and filled by the kinds of a later version. */
+/** Policy is what requests must meet, or what answers carry. Listeners, rules and backends name theirs. */
 export interface Policy {
   namespace: string;
   name: string;
+  /** Set when everything that names the policy must answer 500: it cannot be kept. */
+  closedReason: string;
+  /** Comes before policies of its type that are attached closer to the request. */
+  override: boolean;
+  rule:
+    | { $case: "rateLimit"; value: RateLimit }
+    | { $case: "jwt"; value: Jwt }
+    | { $case: "basicAuth"; value: BasicAuth }
+    | { $case: "forwardAuth"; value: ForwardAuth }
+    | { $case: "cors"; value: Cors }
+    | { $case: "ipList"; value: IpList }
+    | //
+    /** Fields that every answer gets. */
+    { $case: "answerFields"; value: FieldEdit }
+    | { $case: "requestLimits"; value: RequestLimits }
+    | undefined;
+}
+
+export interface RateLimitKey {
+  type: RateLimitKeyType;
+  name: string;
+}
+
+/** RateLimit is a token bucket for each value of its keys. */
+export interface RateLimit {
+  /** Tokens that come back in a second. */
+  rate: number;
+  burst: number;
+  keys: RateLimitKey[];
+  /** Length of the networks by which IPv6 clients count. */
+  ipv6Prefix: number;
+  redis: RedisLimit | undefined;
+}
+
+/** RedisLimit counts for several gateways together. */
+export interface RedisLimit {
+  host: string;
+  port: number;
+  cluster: boolean;
+  database: number;
+  password: string;
+  tls: boolean;
+  algorithm: RedisAlgorithm;
+}
+
+export interface ClaimRule {
+  name: string;
+  /** One of them must be there; any value when empty. */
+  values: string[];
+}
+
+export interface ClaimHeader {
+  claim: string;
+  header: string;
+}
+
+export interface Jwt {
+  issuer: string;
+  audiences: string[];
+  jwksUri: string;
+  /** JWK Set as JSON, instead of jwks_uri. */
+  jwks: string;
+  refreshMs: number;
+  timeoutMs: number;
+  algorithms: string[];
+  header: string;
+  prefix: string;
+  cookie: string;
+  queryParam: string;
+  leewayMs: number;
+  requiredClaims: ClaimRule[];
+  claimsToHeaders: ClaimHeader[];
+  stripToken: boolean;
+}
+
+export interface Credential {
+  user: string;
+  /** In the notation of htpasswd. */
+  hash: string;
+}
+
+export interface BasicAuth {
+  realm: string;
+  credentials: Credential[];
+  strip: boolean;
+}
+
+export interface ForwardAuth {
+  /** Name of the Backend resource that is asked. */
+  backend: string;
+  /** Host field and path of the question. */
+  host: string;
+  path: string;
+  /** Fields of the request that the server gets; all when empty. */
+  requestFields: string[];
+  /** Fields of its answer that the backend gets. */
+  answerFields: string[];
+  timeoutMs: number;
+  cacheMs: number;
+}
+
+export interface Cors {
+  /** Origins with at most one *. */
+  origins: string[];
+  methods: string[];
+  headers: string[];
+  expose: string[];
+  credentials: boolean;
+  /** Seconds. */
+  maxAge: number;
+}
+
+export interface IpList {
+  deny: boolean;
+  cidrs: string[];
+  /** Field with the client's address that trusted proxies set, "" for X-Forwarded-For. */
+  sourceHeader: string;
+}
+
+export interface RequestLimits {
+  /** Bytes, 0 without limit. */
+  maxBodyBytes: number;
+  /** Empty means all. */
+  methods: string[];
 }
 
 /** Vip is carried by the protocol and filled by the kinds of a later version. */
@@ -623,7 +784,7 @@ export const ConfigSnapshot: MessageFns<ConfigSnapshot> = {
 };
 
 function createBaseGateway(): Gateway {
-  return { namespace: "", name: "", listeners: [], accessLog: undefined };
+  return { namespace: "", name: "", listeners: [], accessLog: undefined, policies: [] };
 }
 
 export const Gateway: MessageFns<Gateway> = {
@@ -639,6 +800,9 @@ export const Gateway: MessageFns<Gateway> = {
     }
     if (message.accessLog !== undefined) {
       AccessLog.encode(message.accessLog, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.policies) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -688,6 +852,14 @@ export const Gateway: MessageFns<Gateway> = {
             message.accessLog = AccessLog.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.policies.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -711,6 +883,7 @@ export const Gateway: MessageFns<Gateway> = {
     message.accessLog = (object.accessLog !== undefined && object.accessLog !== null)
       ? AccessLog.fromPartial(object.accessLog)
       : undefined;
+    message.policies = object.policies?.map((e) => e) || [];
     return message;
   },
 };
@@ -786,6 +959,8 @@ function createBaseListener(): Listener {
     forwarded: false,
     maxConnections: 0,
     maxConnectionsPerClient: 0,
+    policies: [],
+    allowedSources: [],
   };
 }
 
@@ -832,6 +1007,12 @@ export const Listener: MessageFns<Listener> = {
     }
     if (message.maxConnectionsPerClient !== 0) {
       writer.uint32(112).uint32(message.maxConnectionsPerClient);
+    }
+    for (const v of message.policies) {
+      writer.uint32(122).string(v!);
+    }
+    for (const v of message.allowedSources) {
+      writer.uint32(130).string(v!);
     }
     return writer;
   },
@@ -961,6 +1142,22 @@ export const Listener: MessageFns<Listener> = {
             message.maxConnectionsPerClient = reader.uint32();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.policies.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.allowedSources.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -996,6 +1193,8 @@ export const Listener: MessageFns<Listener> = {
     message.forwarded = object.forwarded ?? false;
     message.maxConnections = object.maxConnections ?? 0;
     message.maxConnectionsPerClient = object.maxConnectionsPerClient ?? 0;
+    message.policies = object.policies?.map((e) => e) || [];
+    message.allowedSources = object.allowedSources?.map((e) => e) || [];
     return message;
   },
 };
@@ -1398,7 +1597,7 @@ export const SniCertificate: MessageFns<SniCertificate> = {
 };
 
 function createBaseRoute(): Route {
-  return { namespace: "", name: "", listeners: [], hostnames: [], rules: [] };
+  return { namespace: "", name: "", listeners: [], hostnames: [], rules: [], policies: [] };
 }
 
 export const Route: MessageFns<Route> = {
@@ -1417,6 +1616,9 @@ export const Route: MessageFns<Route> = {
     }
     for (const v of message.rules) {
       RouteRule.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.policies) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1474,6 +1676,14 @@ export const Route: MessageFns<Route> = {
             message.rules.push(RouteRule.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.policies.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1496,6 +1706,7 @@ export const Route: MessageFns<Route> = {
     message.listeners = object.listeners?.map((e) => e) || [];
     message.hostnames = object.hostnames?.map((e) => e) || [];
     message.rules = object.rules?.map((e) => RouteRule.fromPartial(e)) || [];
+    message.policies = object.policies?.map((e) => e) || [];
     return message;
   },
 };
@@ -1511,6 +1722,7 @@ function createBaseRouteRule(): RouteRule {
     backendTimeoutMs: 0,
     maxRequestBodyBytes: 0,
     retry: undefined,
+    policies: [],
   };
 }
 
@@ -1542,6 +1754,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.retry !== undefined) {
       RetryPolicy.encode(message.retry, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.policies) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -1631,6 +1846,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.retry = RetryPolicy.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.policies.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1661,6 +1884,7 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.retry = (object.retry !== undefined && object.retry !== null)
       ? RetryPolicy.fromPartial(object.retry)
       : undefined;
+    message.policies = object.policies?.map((e) => e) || [];
     return message;
   },
 };
@@ -3051,6 +3275,7 @@ function createBaseBackend(): Backend {
     prewarmConnections: 0,
     retry: undefined,
     hashKey: undefined,
+    policies: [],
   };
 }
 
@@ -3109,6 +3334,9 @@ export const Backend: MessageFns<Backend> = {
     }
     if (message.hashKey !== undefined) {
       HashKey.encode(message.hashKey, writer.uint32(146).fork()).join();
+    }
+    for (const v of message.policies) {
+      writer.uint32(154).string(v!);
     }
     return writer;
   },
@@ -3270,6 +3498,14 @@ export const Backend: MessageFns<Backend> = {
             message.hashKey = HashKey.decode(reader, reader.uint32());
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.policies.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3309,6 +3545,7 @@ export const Backend: MessageFns<Backend> = {
     message.hashKey = (object.hashKey !== undefined && object.hashKey !== null)
       ? HashKey.fromPartial(object.hashKey)
       : undefined;
+    message.policies = object.policies?.map((e) => e) || [];
     return message;
   },
 };
@@ -3508,7 +3745,7 @@ export const Endpoint: MessageFns<Endpoint> = {
 };
 
 function createBasePolicy(): Policy {
-  return { namespace: "", name: "" };
+  return { namespace: "", name: "", closedReason: "", override: false, rule: undefined };
 }
 
 export const Policy: MessageFns<Policy> = {
@@ -3518,6 +3755,38 @@ export const Policy: MessageFns<Policy> = {
     }
     if (message.name !== "") {
       writer.uint32(18).string(message.name);
+    }
+    if (message.closedReason !== "") {
+      writer.uint32(26).string(message.closedReason);
+    }
+    if (message.override !== false) {
+      writer.uint32(32).bool(message.override);
+    }
+    switch (message.rule?.$case) {
+      case "rateLimit":
+        RateLimit.encode(message.rule.value, writer.uint32(42).fork()).join();
+        break;
+      case "jwt":
+        Jwt.encode(message.rule.value, writer.uint32(50).fork()).join();
+        break;
+      case "basicAuth":
+        BasicAuth.encode(message.rule.value, writer.uint32(58).fork()).join();
+        break;
+      case "forwardAuth":
+        ForwardAuth.encode(message.rule.value, writer.uint32(66).fork()).join();
+        break;
+      case "cors":
+        Cors.encode(message.rule.value, writer.uint32(74).fork()).join();
+        break;
+      case "ipList":
+        IpList.encode(message.rule.value, writer.uint32(82).fork()).join();
+        break;
+      case "answerFields":
+        FieldEdit.encode(message.rule.value, writer.uint32(90).fork()).join();
+        break;
+      case "requestLimits":
+        RequestLimits.encode(message.rule.value, writer.uint32(98).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3551,6 +3820,86 @@ export const Policy: MessageFns<Policy> = {
             message.name = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.closedReason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.override = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rule = { $case: "rateLimit", value: RateLimit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rule = { $case: "jwt", value: Jwt.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.rule = { $case: "basicAuth", value: BasicAuth.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rule = { $case: "forwardAuth", value: ForwardAuth.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.rule = { $case: "cors", value: Cors.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.rule = { $case: "ipList", value: IpList.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rule = { $case: "answerFields", value: FieldEdit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.rule = { $case: "requestLimits", value: RequestLimits.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3570,6 +3919,1264 @@ export const Policy: MessageFns<Policy> = {
     const message = createBasePolicy();
     message.namespace = object.namespace ?? "";
     message.name = object.name ?? "";
+    message.closedReason = object.closedReason ?? "";
+    message.override = object.override ?? false;
+    switch (object.rule?.$case) {
+      case "rateLimit": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "rateLimit", value: RateLimit.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "jwt": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "jwt", value: Jwt.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "basicAuth": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "basicAuth", value: BasicAuth.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "forwardAuth": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "forwardAuth", value: ForwardAuth.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "cors": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "cors", value: Cors.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "ipList": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "ipList", value: IpList.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "answerFields": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "answerFields", value: FieldEdit.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+      case "requestLimits": {
+        if (object.rule?.value !== undefined && object.rule?.value !== null) {
+          message.rule = { $case: "requestLimits", value: RequestLimits.fromPartial(object.rule.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseRateLimitKey(): RateLimitKey {
+  return { type: 0, name: "" };
+}
+
+export const RateLimitKey: MessageFns<RateLimitKey> = {
+  encode(message: RateLimitKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RateLimitKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRateLimitKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RateLimitKey>, I>>(base?: I): RateLimitKey {
+    return RateLimitKey.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RateLimitKey>, I>>(object: I): RateLimitKey {
+    const message = createBaseRateLimitKey();
+    message.type = object.type ?? 0;
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseRateLimit(): RateLimit {
+  return { rate: 0, burst: 0, keys: [], ipv6Prefix: 0, redis: undefined };
+}
+
+export const RateLimit: MessageFns<RateLimit> = {
+  encode(message: RateLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rate !== 0) {
+      writer.uint32(9).double(message.rate);
+    }
+    if (message.burst !== 0) {
+      writer.uint32(16).uint32(message.burst);
+    }
+    for (const v of message.keys) {
+      RateLimitKey.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.ipv6Prefix !== 0) {
+      writer.uint32(32).uint32(message.ipv6Prefix);
+    }
+    if (message.redis !== undefined) {
+      RedisLimit.encode(message.redis, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RateLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRateLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.rate = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.burst = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keys.push(RateLimitKey.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.ipv6Prefix = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.redis = RedisLimit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RateLimit>, I>>(base?: I): RateLimit {
+    return RateLimit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RateLimit>, I>>(object: I): RateLimit {
+    const message = createBaseRateLimit();
+    message.rate = object.rate ?? 0;
+    message.burst = object.burst ?? 0;
+    message.keys = object.keys?.map((e) => RateLimitKey.fromPartial(e)) || [];
+    message.ipv6Prefix = object.ipv6Prefix ?? 0;
+    message.redis = (object.redis !== undefined && object.redis !== null)
+      ? RedisLimit.fromPartial(object.redis)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRedisLimit(): RedisLimit {
+  return { host: "", port: 0, cluster: false, database: 0, password: "", tls: false, algorithm: 0 };
+}
+
+export const RedisLimit: MessageFns<RedisLimit> = {
+  encode(message: RedisLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.cluster !== false) {
+      writer.uint32(24).bool(message.cluster);
+    }
+    if (message.database !== 0) {
+      writer.uint32(32).uint32(message.database);
+    }
+    if (message.password !== "") {
+      writer.uint32(42).string(message.password);
+    }
+    if (message.tls !== false) {
+      writer.uint32(48).bool(message.tls);
+    }
+    if (message.algorithm !== 0) {
+      writer.uint32(56).int32(message.algorithm);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RedisLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedisLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.cluster = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.database = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.tls = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.algorithm = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RedisLimit>, I>>(base?: I): RedisLimit {
+    return RedisLimit.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RedisLimit>, I>>(object: I): RedisLimit {
+    const message = createBaseRedisLimit();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.cluster = object.cluster ?? false;
+    message.database = object.database ?? 0;
+    message.password = object.password ?? "";
+    message.tls = object.tls ?? false;
+    message.algorithm = object.algorithm ?? 0;
+    return message;
+  },
+};
+
+function createBaseClaimRule(): ClaimRule {
+  return { name: "", values: [] };
+}
+
+export const ClaimRule: MessageFns<ClaimRule> = {
+  encode(message: ClaimRule, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.values) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimRule {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimRule();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ClaimRule>, I>>(base?: I): ClaimRule {
+    return ClaimRule.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ClaimRule>, I>>(object: I): ClaimRule {
+    const message = createBaseClaimRule();
+    message.name = object.name ?? "";
+    message.values = object.values?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseClaimHeader(): ClaimHeader {
+  return { claim: "", header: "" };
+}
+
+export const ClaimHeader: MessageFns<ClaimHeader> = {
+  encode(message: ClaimHeader, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.claim !== "") {
+      writer.uint32(10).string(message.claim);
+    }
+    if (message.header !== "") {
+      writer.uint32(18).string(message.header);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClaimHeader {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClaimHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.claim = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.header = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ClaimHeader>, I>>(base?: I): ClaimHeader {
+    return ClaimHeader.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ClaimHeader>, I>>(object: I): ClaimHeader {
+    const message = createBaseClaimHeader();
+    message.claim = object.claim ?? "";
+    message.header = object.header ?? "";
+    return message;
+  },
+};
+
+function createBaseJwt(): Jwt {
+  return {
+    issuer: "",
+    audiences: [],
+    jwksUri: "",
+    jwks: "",
+    refreshMs: 0,
+    timeoutMs: 0,
+    algorithms: [],
+    header: "",
+    prefix: "",
+    cookie: "",
+    queryParam: "",
+    leewayMs: 0,
+    requiredClaims: [],
+    claimsToHeaders: [],
+    stripToken: false,
+  };
+}
+
+export const Jwt: MessageFns<Jwt> = {
+  encode(message: Jwt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.issuer !== "") {
+      writer.uint32(10).string(message.issuer);
+    }
+    for (const v of message.audiences) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.jwksUri !== "") {
+      writer.uint32(26).string(message.jwksUri);
+    }
+    if (message.jwks !== "") {
+      writer.uint32(34).string(message.jwks);
+    }
+    if (message.refreshMs !== 0) {
+      writer.uint32(40).uint32(message.refreshMs);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(48).uint32(message.timeoutMs);
+    }
+    for (const v of message.algorithms) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.header !== "") {
+      writer.uint32(66).string(message.header);
+    }
+    if (message.prefix !== "") {
+      writer.uint32(74).string(message.prefix);
+    }
+    if (message.cookie !== "") {
+      writer.uint32(82).string(message.cookie);
+    }
+    if (message.queryParam !== "") {
+      writer.uint32(90).string(message.queryParam);
+    }
+    if (message.leewayMs !== 0) {
+      writer.uint32(96).uint32(message.leewayMs);
+    }
+    for (const v of message.requiredClaims) {
+      ClaimRule.encode(v!, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.claimsToHeaders) {
+      ClaimHeader.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.stripToken !== false) {
+      writer.uint32(120).bool(message.stripToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Jwt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJwt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.issuer = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.audiences.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.jwksUri = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.jwks = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.refreshMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.algorithms.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.header = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.cookie = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.queryParam = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.leewayMs = reader.uint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.requiredClaims.push(ClaimRule.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.claimsToHeaders.push(ClaimHeader.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.stripToken = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Jwt>, I>>(base?: I): Jwt {
+    return Jwt.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Jwt>, I>>(object: I): Jwt {
+    const message = createBaseJwt();
+    message.issuer = object.issuer ?? "";
+    message.audiences = object.audiences?.map((e) => e) || [];
+    message.jwksUri = object.jwksUri ?? "";
+    message.jwks = object.jwks ?? "";
+    message.refreshMs = object.refreshMs ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.algorithms = object.algorithms?.map((e) => e) || [];
+    message.header = object.header ?? "";
+    message.prefix = object.prefix ?? "";
+    message.cookie = object.cookie ?? "";
+    message.queryParam = object.queryParam ?? "";
+    message.leewayMs = object.leewayMs ?? 0;
+    message.requiredClaims = object.requiredClaims?.map((e) => ClaimRule.fromPartial(e)) || [];
+    message.claimsToHeaders = object.claimsToHeaders?.map((e) => ClaimHeader.fromPartial(e)) || [];
+    message.stripToken = object.stripToken ?? false;
+    return message;
+  },
+};
+
+function createBaseCredential(): Credential {
+  return { user: "", hash: "" };
+}
+
+export const Credential: MessageFns<Credential> = {
+  encode(message: Credential, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.user !== "") {
+      writer.uint32(10).string(message.user);
+    }
+    if (message.hash !== "") {
+      writer.uint32(18).string(message.hash);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Credential {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCredential();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.hash = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Credential>, I>>(base?: I): Credential {
+    return Credential.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Credential>, I>>(object: I): Credential {
+    const message = createBaseCredential();
+    message.user = object.user ?? "";
+    message.hash = object.hash ?? "";
+    return message;
+  },
+};
+
+function createBaseBasicAuth(): BasicAuth {
+  return { realm: "", credentials: [], strip: false };
+}
+
+export const BasicAuth: MessageFns<BasicAuth> = {
+  encode(message: BasicAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.realm !== "") {
+      writer.uint32(10).string(message.realm);
+    }
+    for (const v of message.credentials) {
+      Credential.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.strip !== false) {
+      writer.uint32(24).bool(message.strip);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BasicAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBasicAuth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.realm = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.credentials.push(Credential.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.strip = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<BasicAuth>, I>>(base?: I): BasicAuth {
+    return BasicAuth.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<BasicAuth>, I>>(object: I): BasicAuth {
+    const message = createBaseBasicAuth();
+    message.realm = object.realm ?? "";
+    message.credentials = object.credentials?.map((e) => Credential.fromPartial(e)) || [];
+    message.strip = object.strip ?? false;
+    return message;
+  },
+};
+
+function createBaseForwardAuth(): ForwardAuth {
+  return { backend: "", host: "", path: "", requestFields: [], answerFields: [], timeoutMs: 0, cacheMs: 0 };
+}
+
+export const ForwardAuth: MessageFns<ForwardAuth> = {
+  encode(message: ForwardAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backend !== "") {
+      writer.uint32(10).string(message.backend);
+    }
+    if (message.host !== "") {
+      writer.uint32(18).string(message.host);
+    }
+    if (message.path !== "") {
+      writer.uint32(26).string(message.path);
+    }
+    for (const v of message.requestFields) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.answerFields) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(48).uint32(message.timeoutMs);
+    }
+    if (message.cacheMs !== 0) {
+      writer.uint32(56).uint32(message.cacheMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ForwardAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseForwardAuth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.requestFields.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.answerFields.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.cacheMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ForwardAuth>, I>>(base?: I): ForwardAuth {
+    return ForwardAuth.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForwardAuth>, I>>(object: I): ForwardAuth {
+    const message = createBaseForwardAuth();
+    message.backend = object.backend ?? "";
+    message.host = object.host ?? "";
+    message.path = object.path ?? "";
+    message.requestFields = object.requestFields?.map((e) => e) || [];
+    message.answerFields = object.answerFields?.map((e) => e) || [];
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.cacheMs = object.cacheMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseCors(): Cors {
+  return { origins: [], methods: [], headers: [], expose: [], credentials: false, maxAge: 0 };
+}
+
+export const Cors: MessageFns<Cors> = {
+  encode(message: Cors, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.origins) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.methods) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.headers) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.expose) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.credentials !== false) {
+      writer.uint32(40).bool(message.credentials);
+    }
+    if (message.maxAge !== 0) {
+      writer.uint32(48).uint32(message.maxAge);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cors {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCors();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.origins.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.methods.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.headers.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expose.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.credentials = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxAge = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Cors>, I>>(base?: I): Cors {
+    return Cors.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Cors>, I>>(object: I): Cors {
+    const message = createBaseCors();
+    message.origins = object.origins?.map((e) => e) || [];
+    message.methods = object.methods?.map((e) => e) || [];
+    message.headers = object.headers?.map((e) => e) || [];
+    message.expose = object.expose?.map((e) => e) || [];
+    message.credentials = object.credentials ?? false;
+    message.maxAge = object.maxAge ?? 0;
+    return message;
+  },
+};
+
+function createBaseIpList(): IpList {
+  return { deny: false, cidrs: [], sourceHeader: "" };
+}
+
+export const IpList: MessageFns<IpList> = {
+  encode(message: IpList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deny !== false) {
+      writer.uint32(8).bool(message.deny);
+    }
+    for (const v of message.cidrs) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.sourceHeader !== "") {
+      writer.uint32(26).string(message.sourceHeader);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IpList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIpList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.deny = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.cidrs.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sourceHeader = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<IpList>, I>>(base?: I): IpList {
+    return IpList.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IpList>, I>>(object: I): IpList {
+    const message = createBaseIpList();
+    message.deny = object.deny ?? false;
+    message.cidrs = object.cidrs?.map((e) => e) || [];
+    message.sourceHeader = object.sourceHeader ?? "";
+    return message;
+  },
+};
+
+function createBaseRequestLimits(): RequestLimits {
+  return { maxBodyBytes: 0, methods: [] };
+}
+
+export const RequestLimits: MessageFns<RequestLimits> = {
+  encode(message: RequestLimits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.maxBodyBytes !== 0) {
+      writer.uint32(8).uint64(message.maxBodyBytes);
+    }
+    for (const v of message.methods) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RequestLimits {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRequestLimits();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.maxBodyBytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.methods.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RequestLimits>, I>>(base?: I): RequestLimits {
+    return RequestLimits.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RequestLimits>, I>>(object: I): RequestLimits {
+    const message = createBaseRequestLimits();
+    message.maxBodyBytes = object.maxBodyBytes ?? 0;
+    message.methods = object.methods?.map((e) => e) || [];
     return message;
   },
 };

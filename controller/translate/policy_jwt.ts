@@ -1,0 +1,77 @@
+import { milliseconds } from "../../api/schema.ts";
+import { fieldProblem } from "../../common/field_problem.ts";
+import { Jwt } from "../../proto/gen/novaedge/v1/config.ts";
+import type { PolicyObject, TranslatedRule } from "./policy.ts";
+
+/** Algorithms of a policy that names none: those with a public key. */
+const PUBLIC_KEY = [
+  ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA"],
+];
+
+/** Translates JWT. */
+export function jwtRule(policy: PolicyObject): TranslatedRule {
+  const jwt = policy.body.spec.jwt!;
+  const invalid = (problem: string) => ({ problem: `spec.jwt: ${problem}`, reason: "Invalid" });
+  const { jwksUri = "", jwks = "", allowedAlgorithms = [] } = jwt;
+  if ((jwksUri === "") === (jwks === "")) {
+    return invalid("exactly one of jwksUri and jwks must be set");
+  }
+  if (jwksUri !== "" && !isHttpUrl(jwksUri)) return invalid(`jwksUri "${jwksUri}" is not a URL`);
+  const keys = jwks === "" ? null : keyProblem(jwks);
+  if (keys !== null) return invalid(`jwks: ${keys}`);
+  const symmetric = allowedAlgorithms.filter((name) => name.startsWith("HS"));
+  if (symmetric.length > 0 && symmetric.length < allowedAlgorithms.length) {
+    return invalid(
+      "algorithms with a shared secret and with public keys cannot be allowed together",
+    );
+  }
+  if (symmetric.length > 0 && jwks === "") {
+    return invalid(`${symmetric[0]} needs the secret in jwks`);
+  }
+  const { claimsToHeaders = [], requiredClaims = [] } = jwt;
+  for (const { header } of claimsToHeaders) {
+    const problem = fieldProblem(header);
+    if (problem !== null) return invalid(`claimsToHeaders: ${problem}`);
+  }
+  const value = Jwt.create({
+    issuer: jwt.issuer,
+    audiences: jwt.audience ?? [],
+    jwksUri,
+    jwks,
+    refreshMs: milliseconds(jwt.jwksRefresh ?? "10m"),
+    timeoutMs: milliseconds(jwt.jwksTimeout ?? "5s"),
+    algorithms: allowedAlgorithms.length === 0 ? PUBLIC_KEY : allowedAlgorithms,
+    header: (jwt.headerName ?? "Authorization").toLowerCase(),
+    prefix: jwt.headerPrefix ?? "Bearer ",
+    cookie: jwt.cookieName ?? "",
+    queryParam: jwt.queryParam ?? "",
+    leewayMs: milliseconds(jwt.leeway ?? "30s"),
+    requiredClaims: requiredClaims.map(({ name, values = [] }) => ({ name, values })),
+    claimsToHeaders: claimsToHeaders.map(({ claim, header }) => ({
+      claim,
+      header: header.toLowerCase(),
+    })),
+    stripToken: jwt.forwardToken === false,
+  });
+  return { rule: { $case: "jwt", value } };
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}
+
+/** Why a text is no JWK Set; the text itself may hold secrets and is not repeated. */
+function keyProblem(text: string): string | null {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    return "not JSON";
+  }
+  const { keys } = (parsed ?? {}) as { keys?: unknown };
+  if (!Array.isArray(keys) || keys.length === 0) return "no keys";
+  return keys.every((key) => typeof (key as { kty?: unknown } | null)?.kty === "string")
+    ? null
+    : "a key has no kty";
+}

@@ -1,0 +1,59 @@
+import type { SourceObject } from "./source_object.ts";
+import { fullName, objectKey } from "./source_object.ts";
+import type { View } from "./view.ts";
+
+type Policy = SourceObject<"ProxyPolicy">;
+
+/** What a policy can be attached to: an object, or a named part of it. */
+export interface PolicyTarget {
+  readonly kind: Policy["body"]["spec"]["targetRef"]["kind"];
+  readonly namespace: string;
+  readonly name: string;
+  /** Listener of a gateway or rule of a route; undefined for the object itself. */
+  readonly section?: string | undefined;
+}
+
+/** Types whose policies on one target are united; of the others the oldest counts. */
+const UNITED = new Set(["IPAllowList", "IPDenyList"]);
+
+/** Key of the objects that a policy is attached to in the index of targets; null for none. */
+export function targetKey({ namespace, body: { spec } }: Policy): string | null {
+  const { targetRef } = spec;
+  // Nobody closes or restricts what belongs to another namespace.
+  if (targetRef.namespace !== undefined && targetRef.namespace !== namespace) return null;
+  return `${targetRef.kind}/${namespace}/${targetRef.name}`;
+}
+
+/** Names of the policies that hold for a target, one of each type. */
+export function policiesOf(view: View, target: PolicyTarget): string[] {
+  return inForce(view, target).map(objectKey);
+}
+
+/** The older policy of the same type on the same target that counts instead, or null. */
+export function supplanter(policy: Policy, view: View): Policy | null {
+  const { targetRef, type } = policy.body.spec;
+  const target = { ...targetRef, namespace: policy.namespace, section: targetRef.sectionName };
+  const ruling = inForce(view, target).filter(({ body }) => body.spec.type === type);
+  const counts = ruling.some((other) => objectKey(other) === objectKey(policy));
+  return counts || ruling.length === 0 ? null : ruling[0];
+}
+
+function inForce(view: View, { kind, namespace, name, section }: PolicyTarget): Policy[] {
+  const attached = view.select("ProxyPolicy", "policy-target", `${kind}/${namespace}/${name}`)
+    .filter(({ body }) => body.spec.targetRef.sectionName === section)
+    .sort(byAge);
+  const types = new Set<string>();
+  return attached.filter(({ body: { spec: { type } } }) => {
+    if (UNITED.has(type)) return true;
+    const first = !types.has(type);
+    types.add(type);
+    return first;
+  });
+}
+
+/** The oldest first; by name where ages are equal or unknown. */
+function byAge(a: Policy, b: Policy): number {
+  const born = (policy: Policy) => policy.body.metadata.creationTimestamp ?? "";
+  const older = born(a) < born(b) ? -1 : born(a) > born(b) ? 1 : 0;
+  return older || (fullName(a) < fullName(b) ? -1 : 1);
+}

@@ -1,0 +1,136 @@
+import { Buffer } from "node:buffer";
+import { fieldProblem } from "../../common/field_problem.ts";
+import type { Jwt as JwtMessage } from "../../proto/gen/novaedge/v1/config.ts";
+import { cookieValue } from "../message/cookie.ts";
+import type { FieldEdit } from "../message/field_edit.ts";
+import type { Reason } from "../observe/reasons.ts";
+import { type Refusal, refusal } from "../observe/refusal.ts";
+import { queryValue } from "../router/predicates.ts";
+import { claimAt, claimHas, claimText } from "./claims.ts";
+import { JwtKeys } from "./jwt_keys.ts";
+import type { Claims, PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
+import type { PolicyContext } from "./policy_context.ts";
+import { Recent } from "./recent.ts";
+
+/** Characters of the longest token that is looked at. */
+const LONGEST = 8_192;
+/** Verified tokens that are remembered until they expire, and their characters. */
+const REMEMBERED = 10_000;
+const REMEMBERED_CHARACTERS = 16_777_216;
+const SECOND = 1000;
+
+/** What a verified token is good for. */
+interface Verified {
+  readonly claims: Claims;
+  /** Milliseconds since 1970 at which it ends. */
+  readonly until: number;
+  readonly edit: FieldEdit | null;
+}
+
+function unauthorized(reason: Reason): Refusal {
+  const error = reason === "jwt_missing"
+    ? ""
+    : `, error="invalid_token", error_description="${reason}"`;
+  return refusal(401, reason, [["www-authenticate", `Bearer realm="novaedge"${error}`]]);
+}
+
+const MISSING = unauthorized("jwt_missing");
+const MALFORMED = unauthorized("jwt_malformed");
+const NO_KEYS = refusal(503, "keys_unavailable");
+const FORBIDDEN = refusal(403, "jwt_claim", [
+  ["www-authenticate", 'Bearer realm="novaedge", error="insufficient_scope"'],
+]);
+
+/** Requests must carry a token that an issuer signed for us (RFC 7519, RFC 6750). */
+export class Jwt implements RequestCheck {
+  readonly #message: JwtMessage;
+  readonly #context: PolicyContext;
+  readonly #keys: JwtKeys;
+  readonly #verified = new Recent<Verified>(REMEMBERED, REMEMBERED_CHARACTERS);
+  readonly #pending = new Map<string, Promise<Verified | Refusal>>();
+  readonly #removed: ReadonlySet<string>;
+
+  constructor(message: JwtMessage, context: PolicyContext) {
+    this.#message = message;
+    this.#context = context;
+    // What was signed with a key that is gone counts no more.
+    this.#keys = new JwtKeys(message, context, () => this.#verified.clear());
+    const removed = new Set(message.claimsToHeaders.map(({ header }) => header));
+    if (message.stripToken) removed.add(message.header);
+    this.#removed = removed;
+  }
+
+  dispose(): void {
+    this.#keys.close();
+  }
+
+  check(request: PolicyRequest): Verdict {
+    const token = this.#tokenOf(request);
+    if (token === null) return MISSING;
+    if (token.length > LONGEST) return MALFORMED;
+    const known = this.#verified.get(token);
+    if (known !== undefined && this.#context.wallClock() < known.until) {
+      return this.#admit(request, known);
+    }
+    let pending = this.#pending.get(token);
+    if (pending === undefined) {
+      pending = this.#verify(token).finally(() => this.#pending.delete(token));
+      this.#pending.set(token, pending);
+    }
+    return pending.then((result) => "claims" in result ? this.#admit(request, result) : result);
+  }
+
+  #admit(request: PolicyRequest, { claims, edit }: Verified): null {
+    request.claims = claims;
+    if (edit !== null) request.changeRequest(edit);
+    return null;
+  }
+
+  #tokenOf(request: PolicyRequest): string | null {
+    const { header, prefix, cookie, queryParam } = this.#message;
+    const field = request.header(header);
+    if (field !== null) {
+      // The scheme's name counts in either case (RFC 9110 section 11.1).
+      const starts = field.length > prefix.length &&
+        field.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase();
+      return starts ? field.slice(prefix.length).trim() : "";
+    }
+    if (cookie !== "") {
+      const cookies = request.header("cookie");
+      const value = cookies === null ? null : cookieValue(cookies, cookie);
+      if (value !== null) return value;
+    }
+    return queryParam === "" ? null : queryValue(request.query, queryParam);
+  }
+
+  async #verify(token: string): Promise<Verified | Refusal> {
+    const result = await this.#keys.verify(token, this.#context.wallClock());
+    if (typeof result === "string") {
+      return result === "keys_unavailable" ? NO_KEYS : unauthorized(result);
+    }
+    const { requiredClaims, leewayMs } = this.#message;
+    for (const { name, values } of requiredClaims) {
+      if (!claimHas(claimAt(result, name), values)) return FORBIDDEN;
+    }
+    const { exp } = result;
+    const verified: Verified = {
+      claims: result,
+      until: typeof exp === "number" ? exp * SECOND + leewayMs : Infinity,
+      edit: this.#editOf(result),
+    };
+    this.#verified.set(token, verified);
+    return verified;
+  }
+
+  /** What the backend is told of the claims; what the client said under those names goes. */
+  #editOf(claims: Claims): FieldEdit | null {
+    if (this.#removed.size === 0) return null;
+    let lines = "";
+    for (const { claim, header } of this.#message.claimsToHeaders) {
+      const text = claimText(claimAt(claims, claim));
+      if (text === null || fieldProblem(header, text) !== null) continue;
+      lines += `${header}: ${text}\r\n`;
+    }
+    return { removed: this.#removed, lines: Buffer.from(lines, "utf8") };
+  }
+}

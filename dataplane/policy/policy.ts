@@ -1,0 +1,43 @@
+import type { FieldEdit } from "../message/field_edit.ts";
+import type { Refusal } from "../observe/refusal.ts";
+import type { RouteRequest } from "../router/compiled.ts";
+
+/** Claims of a token that was verified. */
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** A request as policies see it, and what they may do to it. */
+export interface PolicyRequest extends RouteRequest {
+  readonly host: string;
+  /** Path and query as received. */
+  readonly requestTarget: string;
+  readonly scheme: "http" | "https";
+  /** Bytes of the body, 0 when the head does not say. */
+  readonly contentLength: number;
+  /** Claims of its token, null until one was verified. */
+  claims: Claims | null;
+  /** Address of the other end of the connection. */
+  peerAddress(): string;
+  /** Whether the other end may speak for clients. */
+  peerTrusted(): boolean;
+  /** Name in lower case and value of each field that is forwarded. */
+  fields(): Iterable<readonly [string, string]>;
+  /** Changes the fields that the backend gets, behind the changes before. */
+  changeRequest(edit: FieldEdit): void;
+  /** Changes the fields of the answer, whoever gives it. */
+  changeAnswer(edit: FieldEdit): void;
+  /** The body must not be longer. */
+  limitBody(bytes: number): void;
+}
+
+/** Null lets the request pass. */
+export type Verdict = Refusal | null | Promise<Refusal | null>;
+
+/** One thing that requests must meet. */
+export interface RequestCheck {
+  check(request: PolicyRequest): Verdict;
+}
+
+/** Something that adds to every answer, our own included. */
+export interface AnswerChange {
+  prepare(request: PolicyRequest): void;
+}

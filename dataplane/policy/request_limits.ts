@@ -1,0 +1,32 @@
+import type { RequestLimits as RequestLimitsMessage } from "../../proto/gen/novaedge/v1/config.ts";
+import { type Refusal, refusal } from "../observe/refusal.ts";
+import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
+
+const TOO_LARGE = refusal(413, "body_too_large");
+
+/** Methods and sizes that requests may have. */
+export class RequestLimits implements RequestCheck {
+  readonly #maxBody: number;
+  readonly #methods: ReadonlySet<string> | null;
+  readonly #refused: Refusal;
+
+  constructor({ maxBodyBytes, methods }: RequestLimitsMessage) {
+    this.#maxBody = maxBodyBytes;
+    this.#methods = methods.length === 0 ? null : new Set(methods);
+    const { status, reason, answer } = refusal(405, "method_refused");
+    const fields = answer.fields.filter(([name]) => name !== "allow");
+    this.#refused = {
+      status,
+      reason,
+      answer: { ...answer, fields: [...fields, ["allow", methods.join(", ")]] },
+    };
+  }
+
+  check(request: PolicyRequest): Verdict {
+    if (this.#methods !== null && !this.#methods.has(request.method)) return this.#refused;
+    if (this.#maxBody === 0) return null;
+    if (request.contentLength > this.#maxBody) return TOO_LARGE;
+    request.limitBody(this.#maxBody);
+    return null;
+  }
+}
