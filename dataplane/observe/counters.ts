@@ -44,10 +44,11 @@ export const GLOBAL = {
   mirrored: LISTENER_SLOTS * SLOT.size + 14,
   mirrorFailures: LISTENER_SLOTS * SLOT.size + 15,
   bucketsEvicted: LISTENER_SLOTS * SLOT.size + 16,
+  rateLimitFallbacks: LISTENER_SLOTS * SLOT.size + 17,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 17;
+const REGION = LISTENER_SLOTS * SLOT.size + 18;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

@@ -159,6 +159,12 @@ export function renderMetrics(
       sum(GLOBAL.bucketsEvicted),
     ],
     [
+      "novaedge_rate_limit_fallbacks_total",
+      "counter",
+      "Requests counted by one gateway alone because Redis did not answer in time.",
+      sum(GLOBAL.rateLimitFallbacks),
+    ],
+    [
       "novaedge_connections_refused_total",
       "counter",
       "Connections over the limit.",

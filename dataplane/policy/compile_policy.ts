@@ -1,4 +1,7 @@
-import type { Policy as PolicyMessage } from "../../proto/gen/novaedge/v1/config.ts";
+import type {
+  Policy as PolicyMessage,
+  RateLimit as RateLimitMessage,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import { type FieldEdit, fieldEdit } from "../message/field_edit.ts";
 import { BasicAuth } from "./basic_auth.ts";
 import { Cors } from "./cors.ts";
@@ -7,12 +10,13 @@ import { type IpList, ipList } from "./ip_filter.ts";
 import { Jwt } from "./jwt.ts";
 import type { PolicyContext } from "./policy_context.ts";
 import { RateLimit } from "./rate_limit.ts";
+import { RedisLimit } from "./redis_limit.ts";
 import { RequestLimits } from "./request_limits.ts";
 
 /** What a policy does, by its type. */
 export type PolicyPart =
   | { readonly type: "limits"; readonly check: RequestLimits }
-  | { readonly type: "rate"; readonly check: RateLimit }
+  | { readonly type: "rate"; readonly check: RateLimit | RedisLimit }
   | { readonly type: "jwt"; readonly check: Jwt }
   | { readonly type: "basic"; readonly check: BasicAuth }
   | { readonly type: "forward"; readonly check: ForwardAuth }
@@ -51,7 +55,7 @@ function partOf(
     case "requestLimits":
       return { type: "limits", check: new RequestLimits(rule.value) };
     case "rateLimit":
-      return { type: "rate", check: new RateLimit(rule.value, context.numberOf(name), context) };
+      return { type: "rate", check: rateLimit(name, rule.value, context) };
     case "jwt":
       return { type: "jwt", check: new Jwt(rule.value, context) };
     case "basicAuth":
@@ -67,4 +71,21 @@ function partOf(
     default:
       return { type: "closed", reason: "a policy of a type that this version does not know" };
   }
+}
+
+function rateLimit(
+  name: string,
+  message: RateLimitMessage,
+  context: PolicyContext,
+): RateLimit | RedisLimit {
+  const { redis } = message;
+  return redis === undefined
+    ? new RateLimit(message, context.numberOf(name), context)
+    : new RedisLimit(name, message, redis, context);
+}
+
+/** Lets go of what a policy holds beside memory. */
+export function dispose({ part }: PolicyRuntime): void {
+  if (part.type === "jwt") part.check.dispose();
+  else if (part.type === "rate" && part.check instanceof RedisLimit) part.check.dispose();
 }

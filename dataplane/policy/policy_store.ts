@@ -1,5 +1,5 @@
 import { PolicyChain } from "./chain.ts";
-import { compilePolicy, type PolicyRuntime } from "./compile_policy.ts";
+import { compilePolicy, dispose, type PolicyRuntime } from "./compile_policy.ts";
 import type { Policy as PolicyMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { NO_POLICIES, type PolicyLevels } from "../router/policy_levels.ts";
 import type { PolicyContext } from "./policy_context.ts";
@@ -22,8 +22,8 @@ export class PolicyStore {
   prepare(name: string, message: PolicyMessage | null): () => void {
     const next = message === null ? null : compilePolicy(name, message, this.#context);
     return () => {
-      const { part } = this.#policies.get(name) ?? {};
-      if (part?.type === "jwt") part.check.dispose();
+      const old = this.#policies.get(name);
+      if (old !== undefined) dispose(old);
       if (next === null) this.#policies.delete(name);
       else this.#policies.set(name, next);
       this.#chains = new WeakMap();

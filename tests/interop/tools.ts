@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   curl: "curl",
   nghttp: "nghttp2-client",
   h2load: "nghttp2-client",
+  "redis-server": "redis-server",
 };
 
 /** Go modules by the program they bring. */

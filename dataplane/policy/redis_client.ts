@@ -1,0 +1,111 @@
+import { createHash } from "node:crypto";
+import type { RedisLimit as RedisLimitMessage } from "../../proto/gen/novaedge/v1/config.ts";
+
+/** Milliseconds that an answer may take; then the request is counted here. */
+const DEADLINE = 20;
+/** Milliseconds that a connection may take to open. */
+const CONNECT = 1_000;
+/** Failures in a row after which nobody is kept waiting any more. */
+const FAILURES = 5;
+/** Milliseconds until one request tries again. */
+const PAUSE = 1_000;
+
+/** What `ioredis` is used for. */
+interface Commands {
+  script(subcommand: "LOAD", text: string): Promise<unknown>;
+  evalsha(sha: string, keys: number, ...rest: (string | number)[]): Promise<unknown>;
+  eval(text: string, keys: number, ...rest: (string | number)[]): Promise<unknown>;
+  disconnect(): void;
+  on(event: "error", listener: (error: Error) => void): unknown;
+}
+
+/** A Redis server or cluster: answers soon, or not at all. */
+export class RedisClient {
+  #commands: Commands | null = null;
+  #failures = 0;
+  #retryAt = 0;
+  #closed = false;
+  readonly #now: () => number;
+
+  constructor(settings: RedisLimitMessage, now: () => number) {
+    this.#now = now;
+    void connect(settings).then((commands) => {
+      if (this.#closed) commands.disconnect();
+      else this.#commands = commands;
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#commands?.disconnect();
+  }
+
+  /** The result of a script; null when none came in time. */
+  run(text: string, key: string, args: readonly (string | number)[]): Promise<unknown> | null {
+    const commands = this.#commands;
+    if (commands === null) return null;
+    const now = this.#now();
+    if (this.#failures >= FAILURES) {
+      if (now < this.#retryAt) return null;
+      this.#retryAt = now + PAUSE;
+    }
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#failed();
+        resolve(null);
+      }, DEADLINE);
+      evaluate(commands, text, key, args).then((result) => {
+        clearTimeout(timer);
+        this.#failures = 0;
+        resolve(result);
+      }, () => {
+        clearTimeout(timer);
+        this.#failed();
+        resolve(null);
+      });
+    });
+  }
+
+  #failed(): void {
+    if (++this.#failures === FAILURES) this.#retryAt = this.#now() + PAUSE;
+  }
+}
+
+const shas = new Map<string, string>();
+
+async function evaluate(
+  commands: Commands,
+  text: string,
+  key: string,
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  let sha = shas.get(text);
+  if (sha === undefined) shas.set(text, sha = createHash("sha1").update(text).digest("hex"));
+  try {
+    return await commands.evalsha(sha, 1, key, ...args);
+  } catch (error) {
+    if (!(error as Error).message.startsWith("NOSCRIPT")) throw error;
+    return await commands.eval(text, 1, key, ...args);
+  }
+}
+
+/** Loaded when the first policy asks for it: others need not pay for it. */
+async function connect(settings: RedisLimitMessage): Promise<Commands> {
+  const { Cluster, Redis } = await import("ioredis");
+  const { host, port, database, password, tls, cluster } = settings;
+  const options = {
+    connectTimeout: CONNECT,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times: number) => Math.min(PAUSE, 50 * times),
+    ...(password === "" ? {} : { password }),
+    ...(tls ? { tls: { servername: host } } : {}),
+  };
+  const commands =
+    (cluster
+      ? new Cluster([{ host, port }], { redisOptions: options, enableOfflineQueue: false })
+      : new Redis({ ...options, host, port, db: database })) as unknown as Commands;
+  // Failures show where a command is awaited.
+  commands.on("error", () => {});
+  return commands;
+}
