@@ -29,6 +29,9 @@ const schema = Type.Object({
         port: port(),
         weight: optional(integer(0, 1_000_000, { default: 1 })),
         zone: optional(text()),
+        priority: optional(integer(0, 7, {
+          description: "0 comes first; others take over as those before them fail.",
+        })),
       }),
       { minItems: 1, maxItems: 10_000 },
     )),
@@ -67,16 +70,54 @@ const schema = Type.Object({
       })),
     })),
     circuitBreaker: optional(closed({
-      maxConnections: optional(integer(1, 100_000)),
-      maxPendingRequests: optional(integer(1, 100_000)),
-      maxRequests: optional(integer(1, 100_000)),
-      maxRetries: optional(integer(0, 10)),
-      consecutiveFailures: optional(integer(1, MAX, { default: 5 })),
+      maxConnections: optional(integer(1, 100_000, { description: "Of an endpoint and worker." })),
+      maxPendingRequests: optional(integer(1, 100_000, {
+        description: "That wait for a connection to an endpoint, per worker.",
+      })),
+      maxRequests: optional(integer(1, 100_000, { description: "At once, of all workers." })),
+      maxRetries: optional(integer(0, 10, {
+        description: "Requests sent again at once, of all workers; 0 is none.",
+      })),
+      consecutiveFailures: optional(integer(1, MAX, {
+        default: 5,
+        description: "Failures in a row that open the breaker of an endpoint.",
+      })),
+      failureRatePercent: optional(integer(1, 100, {
+        description: "Share of failures that opens the breaker of an endpoint, and of the backend.",
+      })),
+      minimumRequests: optional(integer(1, MAX, {
+        default: 20,
+        description: "Within interval, that it takes to judge by share.",
+      })),
       interval: optional(duration({ default: "10s" })),
-      baseEjectionTime: optional(duration({ default: "30s" })),
+      baseEjectionTime: optional(duration({
+        default: "30s",
+        description: "Time that a breaker stays open at first.",
+      })),
+    })),
+    panicThresholdPercent: optional(integer(0, 100, {
+      default: 0,
+      description: "Below this share of usable endpoints all are used.",
+    })),
+    locality: optional(choice(["Any", "SameZone"], {
+      default: "Any",
+      description: "SameZone prefers endpoints of the gateway's zone.",
     })),
     healthCheck: optional(closed({
-      httpPath: optional(text()),
+      type: optional(choice(["HTTP", "TCP", "gRPC"], {
+        description: "HTTP with httpPath, else TCP, when it is not set.",
+      })),
+      httpPath: optional(Type.String({ pattern: "^/" })),
+      method: optional(choice(["GET", "HEAD", "OPTIONS", "POST"], { default: "GET" })),
+      host: optional(text({ minLength: 1 })),
+      port: optional(port({ description: "Asked instead of the endpoint's own." })),
+      expectedStatuses: optional(list(
+        Type.String({ pattern: "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$" }),
+        { minItems: 1, description: '"200-299" when it is not set.' },
+      )),
+      expectedBody: optional(text({ minLength: 1, description: "Text that the body must have." })),
+      grpcService: optional(text({ minLength: 1 })),
+      plain: optional(bool({ description: "Ask in the clear although requests go by TLS." })),
       interval: optional(duration({ default: "10s" })),
       timeout: optional(duration({ default: "5s" })),
       healthyThreshold: optional(integer(1, MAX, { default: 2 })),
@@ -85,11 +126,18 @@ const schema = Type.Object({
     outlierDetection: optional(closed({
       interval: optional(duration({ default: "10s" })),
       consecutive5xxThreshold: optional(integer(1, MAX, { default: 5 })),
+      consecutiveGatewayErrors: optional(integer(1, MAX, {
+        description: "Answers of 502 to 504, and requests without an answer.",
+      })),
+      maxEjectionDuration: optional(duration({ default: "300s" })),
       baseEjectionDuration: optional(duration({ default: "30s" })),
       maxEjectionPercent: optional(integer(0, 100, { default: 50 })),
       successRateMinHosts: optional(integer(0, MAX, { default: 5 })),
       successRateMinRequests: optional(integer(0, MAX, { default: 100 })),
-      successRateStdevFactor: optional(text({ default: "1.9" })),
+      successRateStdevFactor: optional(Type.String({
+        pattern: "^[0-9]+(\\.[0-9]+)?$",
+        default: "1.9",
+      })),
     })),
     retryPolicy: optional(closed({
       numRetries: optional(integer(0, 10, { default: 1 })),
@@ -111,7 +159,11 @@ const schema = Type.Object({
     })),
     slowStart: optional(closed({
       window: duration(),
-      aggression: optional(text({ default: "1.0" })),
+      aggression: optional(Type.String({
+        pattern: "^[0-9]+(\\.[0-9]+)?$",
+        default: "1.0",
+        description: "1 grows evenly; greater ones faster at first.",
+      })),
     })),
     tls: optional(closed({
       enabled: bool({ default: false }),
@@ -159,23 +211,8 @@ export const PROXY_BACKEND: KindDefinition<typeof schema> = {
     message: "exactly one of serviceRef and endpoints must be set",
   }],
   unserved: [
-    ...unserved(
-      "backend",
-      "spec.tls.selfSigned",
-      "spec.circuitBreaker.maxRequests",
-    ),
-    ...unserved(
-      null,
-      "spec.connectionPool.maxIdleConns",
-      "spec.circuitBreaker.maxRetries",
-      "spec.circuitBreaker.consecutiveFailures",
-      "spec.circuitBreaker.interval",
-      "spec.circuitBreaker.baseEjectionTime",
-      "spec.healthCheck",
-      "spec.outlierDetection",
-      "spec.sessionAffinity",
-      "spec.slowStart",
-    ),
+    ...unserved("backend", "spec.tls.selfSigned"),
+    ...unserved(null, "spec.connectionPool.maxIdleConns"),
   ],
   strict: true,
 };

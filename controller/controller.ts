@@ -8,6 +8,7 @@ import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { DistributionServer } from "./distribution/distribution_server.ts";
+import { installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import { FileSource } from "./source/files/file_source.ts";
 import { LastGoodFile } from "./source/files/last_good.ts";
@@ -83,7 +84,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   const log = createLogger("controller", flags["log-level"] as LogLevel);
   // The start time orders the terms of controllers that read a folder; an agent that holds a higher one raises it.
   const snapshot = new SnapshotManager(Date.now());
-  const translator = new Translator();
+  const translator = new Translator(await installationSecret(flags["state-dir"]));
   let problems = 0;
   const onRefusals = (refusals: readonly Refusal[]) => {
     for (const { resource, reason } of refusals) {

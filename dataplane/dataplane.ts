@@ -31,6 +31,11 @@ export const DATAPLANE_FLAGS = {
     range: [32, 65_536],
     help: "JavaScript heap of one traffic worker, in MiB",
   },
+  "zone": {
+    type: "string",
+    default: "",
+    help: "zone of this node; backends with locality SameZone prefer its endpoints",
+  },
   "rate-limit-keys": {
     type: "integer",
     default: 131_072,
@@ -72,6 +77,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     log,
     faultInjection: flags["fault-injection"],
     heapMb: flags["worker-heap-mb"],
+    zone: flags.zone,
     rateLimitKeys: flags["rate-limit-keys"],
     resources: () => config.resources(),
     onAccessLog: (batch, lines, done) =>
@@ -84,6 +90,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
       workerDeaths: supervisor.deaths,
       logLinesDropped: writer.dropped,
       resources: config.store.size,
+      endpoints: supervisor.endpointRegistry.counts(),
       certificateEnds: config.certificates.entries(),
     });
   const server = new ControlServer({

@@ -23,6 +23,10 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
     ...["dataplane/balancer", "dataplane/config", "dataplane/loop", "dataplane/net"],
     ...["dataplane/observe", "dataplane/router"],
   ],
+  "dataplane/health": [
+    ...["common", "proto", "dataplane/loop", "dataplane/message", "dataplane/net"],
+    "dataplane/upstream",
+  ],
   "dataplane/policy": [
     ...["common", "proto", "dataplane/message", "dataplane/config", "dataplane/loop"],
     ...["dataplane/net", "dataplane/observe", "dataplane/router", "dataplane/upstream"],

@@ -88,7 +88,10 @@ function dump({ node, store, state }: AdminContext): Record<string, unknown> {
     objects: outcomesOf(store),
     gateways,
     routes,
-    backends,
+    backends: backends.map((backend) => ({
+      ...backend,
+      affinity: backend.affinity === undefined ? undefined : { ...backend.affinity, key: "" },
+    })),
     // Their settings hold passwords and keys.
     policies: policies.map(({ namespace, name, rule, closedReason }) => ({
       namespace,

@@ -10,6 +10,8 @@ import {
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
+import { affinityOf } from "./affinity.ts";
+import { breakerOf, healthCheckOf, outlierDetectionOf, slowStartOf } from "./backend_health.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { backendRetry } from "./retry.ts";
@@ -27,16 +29,17 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   let closedReason = "";
   const restricting = uses.find(({ restricts }) => restricts !== null);
   if (restricting !== undefined) closedReason = `${restricting.path} is not served yet`;
-  if (spec.lbPolicy === "Sticky") paths.push("spec.lbPolicy");
   noteUnserved(conditions, paths);
   const found: FoundEndpoints = spec.endpoints === undefined
     ? serviceEndpoints(backend, view, conditions)
     : {
-      endpoints: spec.endpoints.map(({ address, port, weight = 1, zone = "" }) => ({
+      endpoints: spec.endpoints.map(({ address, port, weight = 1, zone = "", priority = 0 }) => ({
         address,
         port,
         weight,
         zone,
+        priority,
+        ready: false,
       })),
       appProtocol: "",
     };
@@ -47,11 +50,12 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   if (retry !== null && retry.problem !== "") {
     conditions.fail("Accepted", "InvalidRetry", `spec.retryPolicy.retryOn: ${retry.problem}`);
   }
+  const affinity = affinityOf(backend, view, conditions);
   const message = Backend.create({
     namespace: backend.namespace,
     name: backend.name,
-    lbPolicy: POLICIES[spec.lbPolicy ?? "RoundRobin"] ?? LbPolicy.LB_POLICY_ROUND_ROBIN,
-    hashKey: hashKeyOf(backend, conditions),
+    lbPolicy: affinity.lbPolicy ?? POLICIES[spec.lbPolicy ?? "RoundRobin"],
+    hashKey: affinity.hashKey ?? hashKeyOf(backend, conditions),
     connectTimeoutMs: milliseconds(spec.connectTimeout ?? "0"),
     idleTimeoutMs: milliseconds(spec.connectionPool?.idleConnTimeout ?? spec.idleTimeout ?? "0"),
     maxConnectionsPerEndpoint: spec.circuitBreaker?.maxConnections ??
@@ -70,6 +74,15 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
     prewarmConnections: pool?.prewarm ?? 0,
     retry: retry?.policy,
     policies: backendPolicies(backend, view),
+    healthCheck: healthCheckOf(spec),
+    outlierDetection: outlierDetectionOf(spec),
+    breaker: breakerOf(spec),
+    slowStart: slowStartOf(spec),
+    panicPercent: spec.panicThresholdPercent ?? 0,
+    preferZone: spec.locality === "SameZone",
+    maxRequests: spec.circuitBreaker?.maxRequests ?? 0,
+    maxRetries: spec.circuitBreaker?.maxRetries,
+    affinity: affinity.cookie,
   });
   return {
     outcome: conditions.outcome(backend),
@@ -102,6 +115,8 @@ const POLICIES: Readonly<Record<string, LbPolicy>> = {
   RingHash: LbPolicy.LB_POLICY_RING_HASH,
   Maglev: LbPolicy.LB_POLICY_MAGLEV,
   SourceHash: LbPolicy.LB_POLICY_MAGLEV,
+  // The cookie decides; who has none yet gets the next.
+  Sticky: LbPolicy.LB_POLICY_ROUND_ROBIN,
 };
 
 const HASH_KEYS: Readonly<Record<string, HashKeyType>> = {
@@ -186,7 +201,14 @@ function sliceEndpoints(
     );
     if (port === undefined || typeof port.port !== "number") continue;
     for (const { addresses, conditions, zone = "", weight = 1 } of body.endpoints ?? []) {
-      const endpoint: Endpoint = { address: addresses[0], port: port.port, weight, zone };
+      const endpoint: Endpoint = {
+        address: addresses[0],
+        port: port.port,
+        weight,
+        zone,
+        priority: 0,
+        ready: true,
+      };
       const key = `${endpoint.address}|${endpoint.port}`;
       if (conditions?.ready !== false) ready.set(key, endpoint);
       else if (conditions.serving === true && conditions.terminating === true) {

@@ -26,7 +26,7 @@ function showOutcome(body: Uint8Array): unknown {
 function translate(text: string): string {
   const state = new FolderState();
   const { changes } = state.apply([["in.yaml", text]]);
-  const updates = new Translator().update(changes);
+  const updates = new Translator(new Uint8Array(32)).update(changes);
   const resources = updates.map(({ resource }) => resource!)
     .sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1));
   const { certificates, backends, policies, routes, gateways } = snapshotOf(NO_VERSION, resources);
@@ -37,7 +37,11 @@ function translate(text: string): string {
       certificateBytes: certPem.length,
       keyBytes: keyPem.length,
     })),
-    backends,
+    backends: backends.map(({ affinity, ...backend }) =>
+      affinity === undefined
+        ? backend
+        : { ...backend, affinity: { ...affinity, key: affinity.key.length } }
+    ),
     policies,
     routes,
     gateways,

@@ -45,6 +45,12 @@ export class Translator {
   readonly #quarantine = new Map<string, Quarantine>();
   /** Derivations computed since the start; tests compare it. */
   derivations = 0;
+  readonly #secret: Uint8Array;
+
+  /** @param secret of this installation, from which keys are made; the same after a restart */
+  constructor(secret: Uint8Array) {
+    this.#secret = secret;
+  }
 
   /** Applies source changes; returns what changed in the configuration. */
   update(changes: readonly SourceChange[]): ResourceUpdate[] {
@@ -109,7 +115,7 @@ export class Translator {
     const object = this.#store.get(key);
     if (object === undefined) return null;
     this.derivations++;
-    const view = new RecordingView(this.#store);
+    const view = new RecordingView(this.#store, this.#secret);
     const derived = derive(object, view);
     const resources = new Map<string, Resource>();
     const take = (part: DerivedResource): Resource => {

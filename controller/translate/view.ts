@@ -1,3 +1,5 @@
+import type { Buffer } from "node:buffer";
+import { createHmac } from "node:crypto";
 import type { KindName } from "../../api/kinds.ts";
 import { targetKey } from "./policy_targets.ts";
 import {
@@ -30,6 +32,8 @@ export interface View {
   get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null;
   /** Objects of an index entry, in key order. */
   select<K extends KindName>(kind: K, index: Index, key: string): SourceObject<K>[];
+  /** A key for some purpose that nobody outside knows and that stays the same. */
+  keyFor(purpose: string): Buffer;
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -135,10 +139,17 @@ export class ObjectStore {
 /** A view over a store that records what was read. */
 export class RecordingView implements View {
   readonly #store: ObjectStore;
+  readonly #secret: Uint8Array;
   readonly reads = new Set<string>();
 
-  constructor(store: ObjectStore) {
+  /** @param secret from which keys are made */
+  constructor(store: ObjectStore, secret: Uint8Array) {
     this.#store = store;
+    this.#secret = secret;
+  }
+
+  keyFor(purpose: string): Buffer {
+    return createHmac("sha256", this.#secret).update(purpose).digest();
   }
 
   get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null {

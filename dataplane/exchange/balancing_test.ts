@@ -3,13 +3,14 @@ import { HashKeyType, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import { seeded } from "../../tests/support/candidates.ts";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
+import { endpointAt } from "../../tests/support/route_builders.ts";
 
 function edge(lbPolicy: LbPolicy, random?: () => number): Harness {
   const out = new Harness(PLAIN_LISTENER, random);
   out.backend("b", {
     lbPolicy,
     hashKey: { type: HashKeyType.HASH_KEY_TYPE_COOKIE, name: "user" },
-    endpoints: [1, 2, 3, 4].map((i) => ({ address: `10.0.0.${i}`, port: 80, weight: 1, zone: "" })),
+    endpoints: [1, 2, 3, 4].map((i) => endpointAt(`10.0.0.${i}`)),
   });
   out.route("/");
   return out;

@@ -9,7 +9,10 @@ import type { ResponseHead } from "../message/response_head.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
-import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
+import { GLOBAL } from "../observe/counters.ts";
+import type { BackendRuntime } from "../upstream/backend_runtime.ts";
+import type { RequestResult } from "../upstream/outlier.ts";
+import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import { turn } from "../loop/turn.ts";
@@ -79,6 +82,9 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** The endpoint that has the request, and `clock.now()` of when it got it. */
   #endpoint: EndpointRuntime | null = null;
   #tryBegan = 0;
+  /** The backend that counts the request, and whether it counts it as a retry too. */
+  #counted: BackendRuntime | null = null;
+  #retrying = false;
   /** Somebody gets copies of the request. */
   #mirrors = false;
   #http2 = false;
@@ -165,6 +171,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#refuse(refusal);
       return;
     }
+    this.#counted = routing.backend;
     this.#maxBody = routing.maxBody;
     if (head.upgrade !== "" && this.#allowsUpgrade(head.upgrade)) this.upgrade = head.upgrade;
     else if (head.upgrade !== "" && this.#http2) {
@@ -307,18 +314,16 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.fail(502, "upstream_protocol");
       return;
     }
-    if (this.routing.backend!.measures) this.#observe(head.status >= 500);
+    this.#observe(resultOf(head.status));
     const again = this.#tries.afterStatus(head.status, this.#tried());
-    if (again !== null) {
+    const endpoint = again === null ? null : this.#another(again);
+    if (endpoint !== null) {
       if (ended) this.#upstream = null;
       else this.#leaveUpstream();
-      if (this.#tryAgain(again)) return;
-      // Nobody else is there to be asked: this is the answer, but it was given up.
-      if (!ended) {
-        this.fail(503, "no_endpoints");
-        return;
-      }
+      this.#sendTo(endpoint, again!);
+      return;
     }
+    this.routing.tie();
     const edit = joinEdits(this.routing.ref!.edits.response, this.routing.answerEdit);
     if (edit !== null && !editResponse(head, edit)) {
       this.fail(502, "upstream_protocol");
@@ -387,10 +392,11 @@ export class Exchange implements UpstreamUser, Deadlined {
       const generation = this.#generation;
       this.#downstream.cut();
       if (generation !== this.#generation) return;
+      if (this.#phase === Phase.Answering) this.#observe("gateway");
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
-    if (this.routing.backend!.measures) this.#observe(true);
+    if (failure !== "pending_timeout") this.#observe("gateway");
     const again = this.#tries.afterFailure(failure, stream, answered, this.#tried());
     if (again !== null && this.#tryAgain(again)) return;
     this.fail(FAILURE_STATUS[failure], failure);
@@ -401,17 +407,36 @@ export class Exchange implements UpstreamUser, Deadlined {
     return { method: this.routing.method, hasBody: this.#hasBody, complete };
   }
 
-  /** Sends the request once more, now or after a pause; false when there is no endpoint for it. */
-  #tryAgain({ wait, elsewhere, fresh }: NextTry): boolean {
+  /** Where the request may be sent once more; null for nowhere. */
+  #another({ elsewhere, fresh }: NextTry): EndpointRuntime | null {
     const { routing } = this;
-    const endpoint = routing.backend!.pick(elsewhere ? routing.endpoint : null, routing.hashKey);
-    if (endpoint === null) return false;
+    const backend = routing.backend!;
+    // What nobody processed is not a retry; it is the same request.
+    if (!fresh && !this.#retrying) {
+      if (!backend.beginRetry()) {
+        this.#engine.counters[GLOBAL.retriesRefused]++;
+        return null;
+      }
+      this.#retrying = true;
+    }
+    return backend.pick(elsewhere ? routing.endpoint : null, routing.hashKey);
+  }
+
+  /** Sends the request once more; false when there is nobody to send it to. */
+  #tryAgain(again: NextTry): boolean {
+    const endpoint = this.#another(again);
+    if (endpoint !== null) this.#sendTo(endpoint, again);
+    return endpoint !== null;
+  }
+
+  /** Sends the request once more, now or after a pause. */
+  #sendTo(endpoint: EndpointRuntime, { wait, fresh }: NextTry): void {
     this.#leaveEndpoint();
-    routing.endpoint = endpoint;
+    this.routing.endpoint = endpoint;
     this.#deadlines.stopWaiting();
     if (wait === 0) {
       this.#acquire(null, fresh);
-      return true;
+      return;
     }
     this.#phase = Phase.Pausing;
     this.#arm();
@@ -420,7 +445,6 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#engine.later(wait, () => {
       if (generation === this.#generation) this.#acquire(null, fresh);
     });
-    return true;
   }
 
   onDeadline(): void {
@@ -438,12 +462,16 @@ export class Exchange implements UpstreamUser, Deadlined {
       else this.#downstream.cut();
       if (generation !== this.#generation) return;
       this.#finish(this.#status, reason);
-    } else this.fail(504, this.#deadlines.reason);
+    } else {
+      if (this.#phase === Phase.Sent) this.#observe("gateway");
+      this.fail(504, this.#deadlines.reason);
+    }
   }
 
   /** The backend had its time; another may have more. */
   #tryTimedOut(): void {
     const again = this.#tries.afterTimeout(this.#tried());
+    this.#observe("gateway");
     this.#leaveUpstream();
     if (again === null || !this.#tryAgain(again)) this.fail(504, "backend_timeout");
   }
@@ -558,10 +586,16 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#upstream = null;
   }
 
-  /** Tells the balancer how long the endpoint took. */
-  #observe(failed: boolean): void {
+  /** Tells how the try ended, and how long it took, to those who want to know. */
+  #observe(result: RequestResult): void {
+    const endpoint = this.#endpoint;
+    const { backend } = this.routing;
+    if (endpoint === null || backend === null) return;
     const { clock, ticker } = this.#engine;
-    this.#endpoint?.load.observe(ticker.now, clock.now() - this.#tryBegan, failed);
+    if (backend.measures) {
+      endpoint.load.observe(ticker.now, clock.now() - this.#tryBegan, result !== "ok");
+    }
+    if (backend.judges) backend.report(endpoint, result);
   }
 
   #leaveEndpoint(): void {
@@ -571,6 +605,10 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   #finish(status: number, reason: Reason): void {
     this.#leaveEndpoint();
+    if (this.#retrying) this.#counted?.endRetry();
+    this.#counted?.end();
+    this.#counted = null;
+    this.#retrying = false;
     this.#generation++;
     this.#phase = Phase.Idle;
     this.#head = null;
@@ -590,4 +628,10 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.routing.peer = null;
     this.#engine.exchanges.give(this);
   }
+}
+
+/** How an answer counts for the endpoint that gave it. */
+function resultOf(status: number): RequestResult {
+  if (status < 500) return "ok";
+  return status >= 502 && status <= 504 ? "gateway" : "error";
 }

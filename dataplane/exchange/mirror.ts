@@ -4,7 +4,7 @@ import type { Deadlined } from "../loop/ticker.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { CompiledRule } from "../router/compiled.ts";
-import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
+import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Engine } from "./engine.ts";
 

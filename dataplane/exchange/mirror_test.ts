@@ -3,6 +3,7 @@ import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import type { FakeConnection } from "../../tests/support/fake_transport.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
+import { endpointAt } from "../../tests/support/route_builders.ts";
 
 const POST = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -10,7 +11,7 @@ const POST = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 function edge(percent = 100, random = () => 0): Harness {
   const out = new Harness(PLAIN_LISTENER, random);
   out.backend("b");
-  out.backend("m", { endpoints: [{ address: "10.9.9.9", port: 80, weight: 1, zone: "" }] });
+  out.backend("m", { endpoints: [endpointAt("10.9.9.9")] });
   const mirrors = [{ backend: "m", percent }];
   out.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
   return out;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { RetryPolicy } from "../router/retry_policy.ts";
+import { endpointAt } from "../../tests/support/route_builders.ts";
 
 const POLICY: RetryPolicy = {
   attempts: 2,
@@ -22,8 +23,7 @@ const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 /** A worker with two endpoints and a policy. */
 function edge(changes: Partial<RetryPolicy> = {}, rule: { requestTimeout?: number } = {}): Harness {
   const out = new Harness();
-  const endpoint = (address: string) => ({ address, port: 80, weight: 1, zone: "" });
-  out.backend("b", { endpoints: [endpoint("10.0.0.1"), endpoint("10.0.0.2")] });
+  out.backend("b", { endpoints: [endpointAt("10.0.0.1"), endpointAt("10.0.0.2")] });
   out.route("/", { ...rule, retry: { ...POLICY, ...changes } });
   return out;
 }

@@ -14,7 +14,8 @@ import { modifyPath } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { redirectLocation } from "../router/redirect.ts";
 import { type HostDecision, matchRoute } from "../router/port_table.ts";
-import type { BackendRuntime, EndpointRuntime } from "../upstream/backend_runtime.ts";
+import type { BackendRuntime } from "../upstream/backend_runtime.ts";
+import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
 import { clientOf } from "./forwarded.ts";
 import type { Peer } from "./peer.ts";
@@ -32,9 +33,16 @@ const REFUSALS = {
   rewrite: refusal(500, "bad_rewrite"),
   backendMissing: refusal(500, "backend_missing"),
   backendClosed: refusal(500, "backend_closed"),
-  noEndpoints: refusal(503, "no_endpoints"),
+  breakerOpen: refusal(503, "breaker_open"),
+  requestsOverflow: refusal(503, "requests_overflow"),
   overload: refusal(503, "overload"),
   tooLarge: refusal(413, "body_too_large"),
+} as const;
+
+const UNAVAILABLE = {
+  no_endpoints: refusal(503, "no_endpoints"),
+  unhealthy: refusal(503, "unhealthy"),
+  breaker_open: REFUSALS.breakerOpen,
 } as const;
 
 const QUESTION = 63;
@@ -77,6 +85,8 @@ export class Routing implements PolicyRequest {
   #entry: RouteEntry | null = null;
   /** Path as the router saw it. */
   #matchPath = "";
+  /** Label of the endpoint that the client's cookie names. */
+  #tiedTo: string | null = null;
   #hasQuery = false;
   #canonical = false;
 
@@ -260,9 +270,24 @@ export class Routing implements PolicyRequest {
     const { backend } = this;
     if (backend === null) return REFUSALS.backendMissing;
     if (backend.closedReason !== "") return REFUSALS.backendClosed;
+    if (!backend.admits()) return REFUSALS.breakerOpen;
     this.hashKey = backend.keyOf(this);
-    this.endpoint = backend.pick(null, this.hashKey);
-    return this.endpoint === null ? REFUSALS.noEndpoints : null;
+    this.endpoint = this.#ownEndpoint(backend) ?? backend.pick(null, this.hashKey);
+    if (this.endpoint === null) return UNAVAILABLE[backend.unavailable];
+    return backend.begin() ? null : REFUSALS.requestsOverflow;
+  }
+
+  /** The endpoint that the client's cookie names, where one does. */
+  #ownEndpoint({ affinity }: BackendRuntime): EndpointRuntime | null {
+    this.#tiedTo = affinity === null ? null : affinity.labelOf(this.header("cookie"));
+    return this.#tiedTo === null ? null : this.backend!.pickByLabel(this.#tiedTo);
+  }
+
+  /** Ties the client to the endpoint that answers, unless it is already. */
+  tie(): void {
+    const { affinity } = this.backend!;
+    const { label } = this.endpoint!;
+    if (affinity !== null && this.#tiedTo !== label) this.changeAnswer(affinity.cookieFor(label));
   }
 
   /** What the rule answers itself, or null; then the path is as the backend is to see it. */

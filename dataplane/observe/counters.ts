@@ -45,10 +45,13 @@ export const GLOBAL = {
   mirrorFailures: LISTENER_SLOTS * SLOT.size + 15,
   bucketsEvicted: LISTENER_SLOTS * SLOT.size + 16,
   rateLimitFallbacks: LISTENER_SLOTS * SLOT.size + 17,
+  ejections: LISTENER_SLOTS * SLOT.size + 18,
+  breakerOpens: LISTENER_SLOTS * SLOT.size + 19,
+  retriesRefused: LISTENER_SLOTS * SLOT.size + 20,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 18;
+const REGION = LISTENER_SLOTS * SLOT.size + 21;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

@@ -7,6 +7,12 @@ export interface ProcessFigures {
   readonly workerDeaths: number;
   readonly logLinesDropped: number;
   readonly resources: number;
+  readonly endpoints: {
+    readonly endpoints: number;
+    readonly unhealthy: number;
+    readonly ejected: number;
+    readonly breakersOpen: number;
+  };
   /** End of validity by certificate, in milliseconds since 1970. */
   readonly certificateEnds: Iterable<[string, number]>;
 }
@@ -139,6 +145,43 @@ export function renderMetrics(
       "counter",
       "Retries left out because a policy's budget was used up.",
       sum(GLOBAL.retryBudgetSpent),
+    ],
+    [
+      "novaedge_retries_refused_total",
+      "counter",
+      "Retries left out because a backend had too many at once.",
+      sum(GLOBAL.retriesRefused),
+    ],
+    [
+      "novaedge_ejections_total",
+      "counter",
+      "Endpoints taken out for errors in a row.",
+      sum(GLOBAL.ejections),
+    ],
+    [
+      "novaedge_breaker_opens_total",
+      "counter",
+      "Breakers of endpoints and backends that opened.",
+      sum(GLOBAL.breakerOpens),
+    ],
+    ["novaedge_endpoints", "gauge", "Configured endpoints.", figures.endpoints.endpoints],
+    [
+      "novaedge_endpoints_unhealthy",
+      "gauge",
+      "Endpoints whose active check fails.",
+      figures.endpoints.unhealthy,
+    ],
+    [
+      "novaedge_endpoints_ejected",
+      "gauge",
+      "Endpoints that are taken out for what they answered.",
+      figures.endpoints.ejected,
+    ],
+    [
+      "novaedge_breakers_open",
+      "gauge",
+      "Breakers that are open or half open.",
+      figures.endpoints.breakersOpen,
     ],
     [
       "novaedge_mirrored_total",

@@ -19,6 +19,7 @@ const FIGURES = {
   logLinesDropped: 3,
   resources: 4,
   certificateEnds: [],
+  endpoints: { endpoints: 0, unhealthy: 0, ejected: 0, breakersOpen: 0 },
 };
 
 function regions(workers: number): Float64Array[] {

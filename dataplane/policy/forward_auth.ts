@@ -4,7 +4,7 @@ import type { FieldEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
 import type { PolicyContext } from "./policy_context.ts";
-import { ask, type AuthAnswer } from "./question.ts";
+import { type Answer, ask, questionHead } from "../upstream/question.ts";
 import { Recent } from "./recent.ts";
 
 const UNAVAILABLE = refusal(503, "auth_unavailable");
@@ -58,8 +58,17 @@ export class ForwardAuth implements RequestCheck {
     }
     const endpoint = backends.get(backend)?.pick(null, 0) ?? null;
     if (endpoint === null) return UNAVAILABLE;
-    return ask(endpoint, this.#head(request), timeoutMs, this.#context).then((answer) => {
-      if (answer === null || answer.status >= 500) return UNAVAILABLE;
+    endpoint.load.begin();
+    const asked = {
+      method: "GET",
+      head: this.#head(request),
+      body: null,
+      timeout: timeoutMs,
+      fresh: false,
+    };
+    return ask(endpoint.pool, asked, ticker).then((answer) => {
+      endpoint.load.leave();
+      if (typeof answer === "string" || answer.status >= 500) return UNAVAILABLE;
       if (answer.status >= 300) return refused(answer);
       const edit = this.#editOf(answer);
       request.changeRequest(edit);
@@ -70,18 +79,23 @@ export class ForwardAuth implements RequestCheck {
 
   #head(request: PolicyRequest): Buffer {
     const { host, path } = this.#message;
-    let lines = `GET ${path} HTTP/1.1\r\nhost: ${host}\r\n`;
-    for (const [name, value] of request.fields()) {
+    const fields: (readonly [string, string])[] = [["host", host]];
+    for (const field of request.fields()) {
+      const [name] = field;
       const wanted = this.#asked === null ? !NEVER_ASKED.has(name) : this.#asked.has(name);
-      if (wanted) lines += `${name}: ${value}\r\n`;
+      if (wanted) fields.push(field);
     }
-    lines += `x-forwarded-method: ${request.method}\r\nx-forwarded-proto: ${request.scheme}\r\n` +
-      `x-forwarded-host: ${request.host}\r\nx-forwarded-uri: ${request.requestTarget}\r\n` +
-      `x-forwarded-for: ${request.clientAddress()}\r\n\r\n`;
-    return Buffer.from(lines, "latin1");
+    fields.push(
+      ["x-forwarded-method", request.method],
+      ["x-forwarded-proto", request.scheme],
+      ["x-forwarded-host", request.host],
+      ["x-forwarded-uri", request.requestTarget],
+      ["x-forwarded-for", request.clientAddress()],
+    );
+    return questionHead("GET", path, fields);
   }
 
-  #editOf({ fields }: AuthAnswer): FieldEdit {
+  #editOf({ fields }: Answer): FieldEdit {
     let lines = "";
     for (const [name, value] of fields) {
       if (this.#removed.has(name)) lines += `${name}: ${value}\r\n`;
@@ -90,7 +104,7 @@ export class ForwardAuth implements RequestCheck {
   }
 }
 
-function refused({ status, fields, body }: AuthAnswer): Refusal {
+function refused({ status, fields, body }: Answer): Refusal {
   const kept = fields.filter(([name]) => !NEVER_ANSWERED.has(name));
   return { status, reason: "forward_auth", answer: { status, reason: "", body, fields: kept } };
 }

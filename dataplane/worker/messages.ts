@@ -8,6 +8,9 @@ export interface ResourceChange {
   readonly body: Uint8Array | null;
 }
 
+/** A backend with its slot and those of its endpoints, in their order. */
+export type BackendSlots = readonly [string, readonly number[]];
+
 /** Given to a worker when it starts. */
 export interface WorkerSetup {
   readonly index: number;
@@ -15,6 +18,12 @@ export interface WorkerSetup {
   /** Buckets of rate limits, and how many there are at least. */
   readonly buckets: SharedArrayBuffer;
   readonly bucketCount: number;
+  /** What is known of endpoints, and requests in progress by backend. */
+  readonly endpoints: SharedArrayBuffer;
+  readonly inflight: SharedArrayBuffer;
+  readonly workers: number;
+  /** The node's zone, "" when it is not known. */
+  readonly zone: string;
   /** `clockOrigin()` of the main thread. */
   readonly clockOrigin: number;
   readonly faultInjection: boolean;
@@ -37,6 +46,7 @@ export type ToWorker =
     readonly slots: readonly [string, number][];
     /** Numbers of policies, by which their buckets go. */
     readonly policies: readonly [string, number][];
+    readonly backends: readonly BackendSlots[];
   }
   | { readonly type: "keys"; readonly wanted: KeysWanted; readonly json: string | null }
   | { readonly type: "passwordChecked"; readonly id: number; readonly right: boolean | null }

@@ -15,6 +15,10 @@ import { BucketTable, bucketTableSize } from "../policy/bucket_table.ts";
 import { KeySets } from "./key_sets.ts";
 import { Passwords } from "./passwords.ts";
 import { clockOrigin } from "./shared_clock.ts";
+import { endpointTableSize } from "../upstream/endpoint_table.ts";
+import { Inflight, inflightSize } from "../upstream/inflight.ts";
+import { EndpointRegistry } from "./endpoint_registry.ts";
+import { HealthThread } from "./health_thread.ts";
 import { PortClaims, probeByBinding } from "./port_claims.ts";
 import type { Refusal } from "./tables.ts";
 
@@ -22,6 +26,10 @@ import type { Refusal } from "./tables.ts";
 const DEFAULT_HEAP_MB = 512;
 /** Milliseconds before a worker that died within this time of its start is started again. */
 const CRASH_LOOP = 1_000;
+/** Endpoints and backends whose state is kept. */
+const ENDPOINTS = 65_536;
+/** Milliseconds between two looks at how they are. */
+const ENDPOINT_TICK = 500;
 
 type WithId<T> = T extends { readonly id: number } ? T : never;
 type Reply = Exclude<WithId<FromWorker>, { readonly type: "password" }>;
@@ -42,6 +50,8 @@ export interface SupervisorOptions {
   readonly heapMb?: number;
   /** Buckets of rate limits that are kept at least. */
   readonly rateLimitKeys: number;
+  /** The node's zone, "" when it is not known. */
+  readonly zone: string;
   /** Everything configured now, for a worker that starts late. */
   readonly resources: () => ResourceChange[];
   /** Gets log lines in memory that goes back to its worker by `done`. */
@@ -55,6 +65,10 @@ export class Supervisor {
   /** Counter slot by listener key; slot 0 is for what has none. */
   readonly slots = new Map<string, number>();
   readonly keySets: KeySets;
+  readonly endpointRegistry: EndpointRegistry;
+  readonly #endpointStates = new SharedArrayBuffer(endpointTableSize(ENDPOINTS));
+  readonly #inflight: SharedArrayBuffer;
+  readonly #health: HealthThread;
   /** Numbers of policies, never given twice: buckets go by them. */
   readonly #policies = new Map<string, number>();
   readonly #buckets: SharedArrayBuffer;
@@ -62,6 +76,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers: Slot[] = [];
   readonly #claims = new PortClaims(probeByBinding);
+  readonly #ticking: ReturnType<typeof setInterval>;
   #nextId = 1;
   #stopping = false;
   deaths = 0;
@@ -76,6 +91,19 @@ export class Supervisor {
       log: options.log,
       send: (worker, wanted, json) => this.#post(worker, { type: "keys", wanted, json }),
     });
+    this.endpointRegistry = new EndpointRegistry(
+      this.#endpointStates,
+      () => performance.now(),
+      options.log,
+    );
+    this.#inflight = new SharedArrayBuffer(inflightSize(options.workers, ENDPOINTS));
+    this.#health = new HealthThread({
+      log: options.log,
+      endpoints: this.#endpointStates,
+      resources: options.resources,
+      slots: () => this.endpointRegistry.slots(),
+    });
+    this.#ticking = setInterval(() => this.endpointRegistry.tick(), ENDPOINT_TICK);
     for (let index = 0; index < options.workers; index++) {
       const slot: Slot = { index, worker: null, startedAt: 0, listeners: [], waiting: new Map() };
       this.#workers.push(slot);
@@ -106,12 +134,15 @@ export class Supervisor {
       if (kind !== Kind.KIND_POLICY || this.#policies.has(name)) continue;
       this.#policies.set(name, this.#policies.size + 1);
     }
+    const backends = this.endpointRegistry.apply(changes);
+    this.#health.apply(changes, backends);
     const replies = await this.#askAll((id) => ({
       type: "apply",
       id,
       changes,
       slots: [...this.slots],
       policies: [...this.#policies],
+      backends,
     }));
     const refusals = new Map<string, Refusal>();
     for (const reply of replies) {
@@ -189,6 +220,8 @@ export class Supervisor {
     clearTimeout(timer);
     await Promise.all(this.#workers.map(({ worker }) => worker?.terminate()));
     await this.#passwords.stop();
+    await this.#health.stop();
+    clearInterval(this.#ticking);
   }
 
   #start(slot: Slot): void {
@@ -197,6 +230,10 @@ export class Supervisor {
       counters: this.counters,
       buckets: this.#buckets,
       bucketCount: this.#options.rateLimitKeys,
+      endpoints: this.#endpointStates,
+      inflight: this.#inflight,
+      workers: this.#options.workers,
+      zone: this.#options.zone,
       clockOrigin: clockOrigin(),
       faultInjection: this.#options.faultInjection,
       heapBytes: (this.#options.heapMb ?? DEFAULT_HEAP_MB) * 1024 * 1024,
@@ -222,6 +259,7 @@ export class Supervisor {
       changes,
       slots: [...this.slots],
       policies: [...this.#policies],
+      backends: this.endpointRegistry.slots(),
     });
     if (reply !== null) {
       this.#options.log.info({ worker: slot.index }, "traffic worker serves again");
@@ -237,6 +275,7 @@ export class Supervisor {
     resetGauges(countersOf(this.counters, slot.index));
     this.#claims.releaseAll(slot.index);
     this.keySets.dropAll(slot.index);
+    new Inflight(this.#inflight, slot.index, this.workers).clear();
     if (this.#stopping) return;
     this.deaths++;
     this.#options.log.error(

@@ -11,11 +11,11 @@ import { compileRoute } from "../router/compile.ts";
 import type { CompiledRoute } from "../router/compiled.ts";
 import { intern } from "../router/intern.ts";
 import { BackendRuntime } from "../upstream/backend_runtime.ts";
-import type { PoolContext } from "../upstream/pool_context.ts";
+import type { BackendContext } from "../upstream/pool_context.ts";
 import { backendTransport } from "./backend_transport.ts";
 import { CertificateError, loadCertificate, type LoadedCertificate } from "./certificate.ts";
 import { type ListenerState, listenerState } from "./listener_state.ts";
-import type { ResourceChange } from "./messages.ts";
+import type { BackendSlots, ResourceChange } from "./messages.ts";
 
 /** A resource that this dataplane cannot use. */
 export interface Refusal {
@@ -37,9 +37,10 @@ export class Tables {
   /** Keys of each gateway's listeners. */
   readonly #gateways = new Map<string, readonly string[]>();
   readonly #backendMessages = new Map<string, Backend>();
+  readonly #backendSlots = new Map<string, readonly number[]>();
   readonly #routes = new Map<string, CompiledRoute>();
   readonly #routesOf = new Map<string, Set<CompiledRoute>>();
-  readonly #pools: PoolContext;
+  readonly #pools: BackendContext;
   readonly #worker: number;
   /** Called when a certificate was replaced or removed. */
   onCertificate: (name: string) => void = () => {};
@@ -49,7 +50,7 @@ export class Tables {
    * @param policies filled with the policies
    */
   constructor(
-    pools: PoolContext,
+    pools: BackendContext,
     worker: number,
     backends: Map<string, BackendRuntime>,
     policies: PolicyStore,
@@ -61,7 +62,8 @@ export class Tables {
   }
 
   /** Applies what can be applied and says what was refused; a refused resource keeps its last version. */
-  apply(changes: readonly ResourceChange[]): Refusal[] {
+  apply(changes: readonly ResourceChange[], slots: readonly BackendSlots[]): Refusal[] {
+    for (const [name, own] of slots) this.#backendSlots.set(name, own);
     const refusals: Refusal[] = [];
     const commits: (() => void)[] = [];
     for (const change of changes) {
@@ -112,6 +114,7 @@ export class Tables {
         this.#backends.get(name)?.drain();
         this.#backends.delete(name);
         this.#backendMessages.delete(name);
+        this.#backendSlots.delete(name);
       };
     }
     const backend = Backend.decode(body);
@@ -129,8 +132,9 @@ export class Tables {
   /** A backend whose certificates are not there yet must not be met without them. */
   #updateBackend(runtime: BackendRuntime, backend: Backend): void {
     const transport = backendTransport(backend, this.certificates);
-    if (typeof transport !== "string") runtime.update(backend, transport);
-    else runtime.update({ ...backend, closedReason: backend.closedReason || transport });
+    const slots = this.#backendSlots.get(runtime.name) ?? [];
+    if (typeof transport !== "string") runtime.update(backend, slots, transport);
+    else runtime.update({ ...backend, closedReason: backend.closedReason || transport }, slots);
   }
 
   #certificateChanged(name: string): void {

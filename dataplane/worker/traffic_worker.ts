@@ -14,6 +14,8 @@ import { explain } from "../router/explain.ts";
 import { BucketTable } from "../policy/bucket_table.ts";
 import { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
+import { EndpointTable } from "../upstream/endpoint_table.ts";
+import { Inflight } from "../upstream/inflight.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
 import { IdleCollector } from "./idle_collector.ts";
@@ -44,13 +46,14 @@ const overload = new Overload();
 const turnEnd = new TurnEnd((run) => setImmediate(run));
 const transport = new NodeTransport(turnEnd);
 const clock = new TurnClock(() => performance.now(), turnEnd);
+const sharedNow = sharedClock(setup.clockOrigin);
 const services = new PolicyServices(send);
 const backends = new Map<string, BackendRuntime>();
 const policies = new PolicyStore({
   ticker,
   counters,
   buckets: new BucketTable(setup.buckets, setup.index + 1, setup.bucketCount),
-  now: sharedClock(setup.clockOrigin),
+  now: sharedNow,
   wallClock: () => performance.timeOrigin + clock.now(),
   backends,
   numberOf: (policy) => services.numberOf(policy),
@@ -66,6 +69,10 @@ const tables = new Tables(
     overload,
     addresses: new AddressBook(resolveName, () => performance.now()),
     random: Math.random,
+    table: new EndpointTable(setup.endpoints),
+    inflight: new Inflight(setup.inflight, setup.index, setup.workers),
+    sharedNow,
+    zone: setup.zone,
   },
   setup.index,
   backends,
@@ -201,7 +208,7 @@ async function handle(message: ToWorker): Promise<void> {
     case "apply": {
       for (const [listener, slot] of message.slots) slots.set(listener, slot);
       services.learnNumbers(message.policies);
-      const refusals = tables.apply(message.changes);
+      const refusals = tables.apply(message.changes, message.backends);
       const gateways = message.changes.some(({ kind }) => kind === Kind.KIND_GATEWAY);
       if (gateways) await ports.reconcile();
       else ports.refresh();

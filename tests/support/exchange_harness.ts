@@ -33,6 +33,8 @@ import { peerOf } from "../../dataplane/exchange/peer.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import type { RetryPolicy } from "../../dataplane/router/retry_policy.ts";
 import type { RuleFilters } from "../../dataplane/router/filters.ts";
+import { EndpointTable, endpointTableSize } from "../../dataplane/upstream/endpoint_table.ts";
+import { Inflight, inflightSize } from "../../dataplane/upstream/inflight.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
 import { Overload } from "../../dataplane/loop/overload.ts";
@@ -79,6 +81,9 @@ export class Harness {
   readonly engine: Engine;
   readonly port: PortRuntime;
   closed = 0;
+  /** What is known of endpoints; the first backend has slot 0, its endpoints those behind it. */
+  readonly endpoints = new EndpointTable(new SharedArrayBuffer(endpointTableSize(64)));
+  #slots = 0;
   readonly #later: { readonly at: number; readonly run: () => void }[] = [];
   #now = 0;
 
@@ -135,13 +140,19 @@ export class Harness {
       () => Promise.reject(new Error("no names here")),
       () => this.#now,
     );
-    const { random } = this;
+    const { random, endpoints: table } = this;
+    const inflight = new Inflight(new SharedArrayBuffer(inflightSize(1, 64)), 0, 1);
+    const sharedNow = () => this.#now;
+    const zone = "a";
     const runtime = new BackendRuntime(
       name,
-      { transport, ticker, counters, turnEnd, overload, addresses, random },
+      {
+        ...{ transport, ticker, counters, turnEnd, overload, addresses, random },
+        ...{ table, inflight, sharedNow, zone },
+      },
       0,
     );
-    runtime.update({
+    const message = {
       namespace: "ns",
       name,
       lbPolicy: 0,
@@ -155,7 +166,9 @@ export class Harness {
       prewarmConnections: 0,
       policies: [],
       ...changes,
-    } as Backend, how);
+    } as Backend;
+    const slots = [undefined, ...message.endpoints].map(() => this.#slots++);
+    runtime.update(message, slots, how);
     this.backends.set(name, runtime);
     return runtime;
   }

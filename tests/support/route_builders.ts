@@ -7,6 +7,7 @@ import type {
   WeightedRef,
 } from "../../dataplane/router/compiled.ts";
 
+import type { Endpoint } from "../../proto/gen/novaedge/v1/config.ts";
 import { NO_POLICIES } from "../../dataplane/router/policy_levels.ts";
 import type { ExplainedRequest } from "../../dataplane/router/explain.ts";
 
@@ -110,3 +111,8 @@ export const anyRequest = fc.record({
   query: fc.constantFrom("", "x=1", "x=3"),
   x: fc.constantFrom("1", "2", "3"),
 }).map(({ path, method, query, x }) => request(path, method, query, { x }));
+
+/** An endpoint of a backend message. */
+export function endpointAt(address: string, changes: Partial<Endpoint> = {}): Endpoint {
+  return { address, port: 80, weight: 1, zone: "", priority: 0, ready: false, ...changes };
+}

@@ -81,6 +81,14 @@ export enum HashKeyType {
   UNRECOGNIZED = -1,
 }
 
+export enum HealthCheckType {
+  HEALTH_CHECK_TYPE_UNSPECIFIED = 0,
+  HEALTH_CHECK_TYPE_TCP = 1,
+  HEALTH_CHECK_TYPE_HTTP = 2,
+  HEALTH_CHECK_TYPE_GRPC = 3,
+  UNRECOGNIZED = -1,
+}
+
 export enum UpstreamProtocol {
   /** UPSTREAM_PROTOCOL_UNSPECIFIED - HTTP/1.1, or with TLS what ALPN settles on. */
   UPSTREAM_PROTOCOL_UNSPECIFIED = 0,
@@ -399,6 +407,92 @@ export interface Backend {
     | undefined;
   /** Names of the Policy resources. */
   policies: string[];
+  /** Unset means that nobody asks the endpoints how they are. */
+  healthCheck: HealthCheck | undefined;
+  outlierDetection: OutlierDetection | undefined;
+  breaker: Breaker | undefined;
+  slowStart:
+    | SlowStart
+    | undefined;
+  /** Share of usable endpoints below which all are used, 0 to 100. */
+  panicPercent: number;
+  /** Endpoints of the node's own zone come first. */
+  preferZone: boolean;
+  /** Requests of all workers at once, 0 without limit. */
+  maxRequests: number;
+  /** Requests that are being sent again, of all workers at once. */
+  maxRetries?: number | undefined;
+  affinity: Affinity | undefined;
+}
+
+/** HealthCheck asks each endpoint how it is, once for all workers. */
+export interface HealthCheck {
+  type: HealthCheckType;
+  intervalMs: number;
+  timeoutMs: number;
+  healthyThreshold: number;
+  unhealthyThreshold: number;
+  /** Port asked instead of the endpoint's own, 0 for that. */
+  port: number;
+  method: string;
+  path: string;
+  /** Host field; empty means the endpoint itself. */
+  host: string;
+  statuses: StatusRange[];
+  /** Text that the body must have. */
+  body: string;
+  /** Service of grpc.health.v1 that is asked for; empty means the server. */
+  grpcService: string;
+  /** Ask in the clear although requests go by TLS. */
+  plain: boolean;
+}
+
+/** OutlierDetection takes out endpoints for what they answer to requests. */
+export interface OutlierDetection {
+  intervalMs: number;
+  /** Answers of 500 and above in a row, 0 for never. */
+  consecutive5xx: number;
+  /** Answers of 502 to 504 and failures without answer in a row, 0 for never. */
+  consecutiveGateway: number;
+  baseEjectionMs: number;
+  maxEjectionMs: number;
+  maxPercent: number;
+  /** Endpoints with enough requests that it takes to compare their success, 0 for never. */
+  successHosts: number;
+  successRequests: number;
+  successFactor: number;
+}
+
+/** Breaker stops sending where requests fail, and tries again with one. */
+export interface Breaker {
+  /** Failures in a row, 0 for never. */
+  consecutive: number;
+  /** Share of failed requests within the interval, 0 to 100, 0 for never. */
+  ratePercent: number;
+  /** Requests within the interval that it takes to judge by share. */
+  minimumRequests: number;
+  intervalMs: number;
+  /** Time that it stays open first; doubled each time that the trial fails. */
+  openMs: number;
+}
+
+export interface SlowStart {
+  windowMs: number;
+  /** 1 grows evenly; greater ones faster at first. */
+  aggression: number;
+}
+
+/** Affinity keeps a client at its endpoint by a cookie. */
+export interface Affinity {
+  cookie: string;
+  path: string;
+  /** Seconds; 0 lasts as long as the browser. */
+  ttl: number;
+  /** "Strict", "Lax", "None" or empty. */
+  sameSite: string;
+  secure: boolean;
+  /** Key that makes the cookies of this backend. */
+  key: Uint8Array;
 }
 
 export interface UpstreamTls {
@@ -420,6 +514,10 @@ export interface Endpoint {
   port: number;
   weight: number;
   zone: string;
+  /** 0 comes first. */
+  priority: number;
+  /** Somebody else says that it is healthy: it is used before its first check. */
+  ready: boolean;
 }
 
 /** Policy is what requests must meet, or what answers carry. Listeners, rules and backends name theirs. */
@@ -3276,6 +3374,15 @@ function createBaseBackend(): Backend {
     retry: undefined,
     hashKey: undefined,
     policies: [],
+    healthCheck: undefined,
+    outlierDetection: undefined,
+    breaker: undefined,
+    slowStart: undefined,
+    panicPercent: 0,
+    preferZone: false,
+    maxRequests: 0,
+    maxRetries: undefined,
+    affinity: undefined,
   };
 }
 
@@ -3337,6 +3444,33 @@ export const Backend: MessageFns<Backend> = {
     }
     for (const v of message.policies) {
       writer.uint32(154).string(v!);
+    }
+    if (message.healthCheck !== undefined) {
+      HealthCheck.encode(message.healthCheck, writer.uint32(162).fork()).join();
+    }
+    if (message.outlierDetection !== undefined) {
+      OutlierDetection.encode(message.outlierDetection, writer.uint32(170).fork()).join();
+    }
+    if (message.breaker !== undefined) {
+      Breaker.encode(message.breaker, writer.uint32(178).fork()).join();
+    }
+    if (message.slowStart !== undefined) {
+      SlowStart.encode(message.slowStart, writer.uint32(186).fork()).join();
+    }
+    if (message.panicPercent !== 0) {
+      writer.uint32(192).uint32(message.panicPercent);
+    }
+    if (message.preferZone !== false) {
+      writer.uint32(200).bool(message.preferZone);
+    }
+    if (message.maxRequests !== 0) {
+      writer.uint32(208).uint32(message.maxRequests);
+    }
+    if (message.maxRetries !== undefined) {
+      writer.uint32(216).uint32(message.maxRetries);
+    }
+    if (message.affinity !== undefined) {
+      Affinity.encode(message.affinity, writer.uint32(226).fork()).join();
     }
     return writer;
   },
@@ -3506,6 +3640,78 @@ export const Backend: MessageFns<Backend> = {
             message.policies.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.healthCheck = HealthCheck.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.outlierDetection = OutlierDetection.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.breaker = Breaker.decode(reader, reader.uint32());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.slowStart = SlowStart.decode(reader, reader.uint32());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.panicPercent = reader.uint32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.preferZone = reader.bool();
+            continue;
+          }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.maxRequests = reader.uint32();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.maxRetries = reader.uint32();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.affinity = Affinity.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3546,6 +3752,684 @@ export const Backend: MessageFns<Backend> = {
       ? HashKey.fromPartial(object.hashKey)
       : undefined;
     message.policies = object.policies?.map((e) => e) || [];
+    message.healthCheck = (object.healthCheck !== undefined && object.healthCheck !== null)
+      ? HealthCheck.fromPartial(object.healthCheck)
+      : undefined;
+    message.outlierDetection = (object.outlierDetection !== undefined && object.outlierDetection !== null)
+      ? OutlierDetection.fromPartial(object.outlierDetection)
+      : undefined;
+    message.breaker = (object.breaker !== undefined && object.breaker !== null)
+      ? Breaker.fromPartial(object.breaker)
+      : undefined;
+    message.slowStart = (object.slowStart !== undefined && object.slowStart !== null)
+      ? SlowStart.fromPartial(object.slowStart)
+      : undefined;
+    message.panicPercent = object.panicPercent ?? 0;
+    message.preferZone = object.preferZone ?? false;
+    message.maxRequests = object.maxRequests ?? 0;
+    message.maxRetries = object.maxRetries ?? undefined;
+    message.affinity = (object.affinity !== undefined && object.affinity !== null)
+      ? Affinity.fromPartial(object.affinity)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHealthCheck(): HealthCheck {
+  return {
+    type: 0,
+    intervalMs: 0,
+    timeoutMs: 0,
+    healthyThreshold: 0,
+    unhealthyThreshold: 0,
+    port: 0,
+    method: "",
+    path: "",
+    host: "",
+    statuses: [],
+    body: "",
+    grpcService: "",
+    plain: false,
+  };
+}
+
+export const HealthCheck: MessageFns<HealthCheck> = {
+  encode(message: HealthCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.type !== 0) {
+      writer.uint32(8).int32(message.type);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(16).uint32(message.intervalMs);
+    }
+    if (message.timeoutMs !== 0) {
+      writer.uint32(24).uint32(message.timeoutMs);
+    }
+    if (message.healthyThreshold !== 0) {
+      writer.uint32(32).uint32(message.healthyThreshold);
+    }
+    if (message.unhealthyThreshold !== 0) {
+      writer.uint32(40).uint32(message.unhealthyThreshold);
+    }
+    if (message.port !== 0) {
+      writer.uint32(48).uint32(message.port);
+    }
+    if (message.method !== "") {
+      writer.uint32(58).string(message.method);
+    }
+    if (message.path !== "") {
+      writer.uint32(66).string(message.path);
+    }
+    if (message.host !== "") {
+      writer.uint32(74).string(message.host);
+    }
+    for (const v of message.statuses) {
+      StatusRange.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.body !== "") {
+      writer.uint32(90).string(message.body);
+    }
+    if (message.grpcService !== "") {
+      writer.uint32(98).string(message.grpcService);
+    }
+    if (message.plain !== false) {
+      writer.uint32(104).bool(message.plain);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HealthCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealthCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.type = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.timeoutMs = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.healthyThreshold = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.unhealthyThreshold = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.statuses.push(StatusRange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.grpcService = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.plain = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<HealthCheck>, I>>(base?: I): HealthCheck {
+    return HealthCheck.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HealthCheck>, I>>(object: I): HealthCheck {
+    const message = createBaseHealthCheck();
+    message.type = object.type ?? 0;
+    message.intervalMs = object.intervalMs ?? 0;
+    message.timeoutMs = object.timeoutMs ?? 0;
+    message.healthyThreshold = object.healthyThreshold ?? 0;
+    message.unhealthyThreshold = object.unhealthyThreshold ?? 0;
+    message.port = object.port ?? 0;
+    message.method = object.method ?? "";
+    message.path = object.path ?? "";
+    message.host = object.host ?? "";
+    message.statuses = object.statuses?.map((e) => StatusRange.fromPartial(e)) || [];
+    message.body = object.body ?? "";
+    message.grpcService = object.grpcService ?? "";
+    message.plain = object.plain ?? false;
+    return message;
+  },
+};
+
+function createBaseOutlierDetection(): OutlierDetection {
+  return {
+    intervalMs: 0,
+    consecutive5xx: 0,
+    consecutiveGateway: 0,
+    baseEjectionMs: 0,
+    maxEjectionMs: 0,
+    maxPercent: 0,
+    successHosts: 0,
+    successRequests: 0,
+    successFactor: 0,
+  };
+}
+
+export const OutlierDetection: MessageFns<OutlierDetection> = {
+  encode(message: OutlierDetection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.intervalMs !== 0) {
+      writer.uint32(8).uint32(message.intervalMs);
+    }
+    if (message.consecutive5xx !== 0) {
+      writer.uint32(16).uint32(message.consecutive5xx);
+    }
+    if (message.consecutiveGateway !== 0) {
+      writer.uint32(24).uint32(message.consecutiveGateway);
+    }
+    if (message.baseEjectionMs !== 0) {
+      writer.uint32(32).uint32(message.baseEjectionMs);
+    }
+    if (message.maxEjectionMs !== 0) {
+      writer.uint32(40).uint32(message.maxEjectionMs);
+    }
+    if (message.maxPercent !== 0) {
+      writer.uint32(48).uint32(message.maxPercent);
+    }
+    if (message.successHosts !== 0) {
+      writer.uint32(56).uint32(message.successHosts);
+    }
+    if (message.successRequests !== 0) {
+      writer.uint32(64).uint32(message.successRequests);
+    }
+    if (message.successFactor !== 0) {
+      writer.uint32(73).double(message.successFactor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutlierDetection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutlierDetection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.consecutive5xx = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.consecutiveGateway = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.baseEjectionMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.maxEjectionMs = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.maxPercent = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.successHosts = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.successRequests = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.successFactor = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<OutlierDetection>, I>>(base?: I): OutlierDetection {
+    return OutlierDetection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OutlierDetection>, I>>(object: I): OutlierDetection {
+    const message = createBaseOutlierDetection();
+    message.intervalMs = object.intervalMs ?? 0;
+    message.consecutive5xx = object.consecutive5xx ?? 0;
+    message.consecutiveGateway = object.consecutiveGateway ?? 0;
+    message.baseEjectionMs = object.baseEjectionMs ?? 0;
+    message.maxEjectionMs = object.maxEjectionMs ?? 0;
+    message.maxPercent = object.maxPercent ?? 0;
+    message.successHosts = object.successHosts ?? 0;
+    message.successRequests = object.successRequests ?? 0;
+    message.successFactor = object.successFactor ?? 0;
+    return message;
+  },
+};
+
+function createBaseBreaker(): Breaker {
+  return { consecutive: 0, ratePercent: 0, minimumRequests: 0, intervalMs: 0, openMs: 0 };
+}
+
+export const Breaker: MessageFns<Breaker> = {
+  encode(message: Breaker, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.consecutive !== 0) {
+      writer.uint32(8).uint32(message.consecutive);
+    }
+    if (message.ratePercent !== 0) {
+      writer.uint32(16).uint32(message.ratePercent);
+    }
+    if (message.minimumRequests !== 0) {
+      writer.uint32(24).uint32(message.minimumRequests);
+    }
+    if (message.intervalMs !== 0) {
+      writer.uint32(32).uint32(message.intervalMs);
+    }
+    if (message.openMs !== 0) {
+      writer.uint32(40).uint32(message.openMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Breaker {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBreaker();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.consecutive = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.ratePercent = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.minimumRequests = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.intervalMs = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.openMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Breaker>, I>>(base?: I): Breaker {
+    return Breaker.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Breaker>, I>>(object: I): Breaker {
+    const message = createBaseBreaker();
+    message.consecutive = object.consecutive ?? 0;
+    message.ratePercent = object.ratePercent ?? 0;
+    message.minimumRequests = object.minimumRequests ?? 0;
+    message.intervalMs = object.intervalMs ?? 0;
+    message.openMs = object.openMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseSlowStart(): SlowStart {
+  return { windowMs: 0, aggression: 0 };
+}
+
+export const SlowStart: MessageFns<SlowStart> = {
+  encode(message: SlowStart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.windowMs !== 0) {
+      writer.uint32(8).uint32(message.windowMs);
+    }
+    if (message.aggression !== 0) {
+      writer.uint32(17).double(message.aggression);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SlowStart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSlowStart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.windowMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.aggression = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<SlowStart>, I>>(base?: I): SlowStart {
+    return SlowStart.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlowStart>, I>>(object: I): SlowStart {
+    const message = createBaseSlowStart();
+    message.windowMs = object.windowMs ?? 0;
+    message.aggression = object.aggression ?? 0;
+    return message;
+  },
+};
+
+function createBaseAffinity(): Affinity {
+  return { cookie: "", path: "", ttl: 0, sameSite: "", secure: false, key: new Uint8Array(0) };
+}
+
+export const Affinity: MessageFns<Affinity> = {
+  encode(message: Affinity, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cookie !== "") {
+      writer.uint32(10).string(message.cookie);
+    }
+    if (message.path !== "") {
+      writer.uint32(18).string(message.path);
+    }
+    if (message.ttl !== 0) {
+      writer.uint32(24).uint32(message.ttl);
+    }
+    if (message.sameSite !== "") {
+      writer.uint32(34).string(message.sameSite);
+    }
+    if (message.secure !== false) {
+      writer.uint32(40).bool(message.secure);
+    }
+    if (message.key.length !== 0) {
+      writer.uint32(50).bytes(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Affinity {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAffinity();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cookie = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ttl = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sameSite = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.secure = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.key = reader.bytes();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Affinity>, I>>(base?: I): Affinity {
+    return Affinity.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Affinity>, I>>(object: I): Affinity {
+    const message = createBaseAffinity();
+    message.cookie = object.cookie ?? "";
+    message.path = object.path ?? "";
+    message.ttl = object.ttl ?? 0;
+    message.sameSite = object.sameSite ?? "";
+    message.secure = object.secure ?? false;
+    message.key = object.key ?? new Uint8Array(0);
     return message;
   },
 };
@@ -3654,7 +4538,7 @@ export const UpstreamTls: MessageFns<UpstreamTls> = {
 };
 
 function createBaseEndpoint(): Endpoint {
-  return { address: "", port: 0, weight: 0, zone: "" };
+  return { address: "", port: 0, weight: 0, zone: "", priority: 0, ready: false };
 }
 
 export const Endpoint: MessageFns<Endpoint> = {
@@ -3670,6 +4554,12 @@ export const Endpoint: MessageFns<Endpoint> = {
     }
     if (message.zone !== "") {
       writer.uint32(34).string(message.zone);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(40).uint32(message.priority);
+    }
+    if (message.ready !== false) {
+      writer.uint32(48).bool(message.ready);
     }
     return writer;
   },
@@ -3719,6 +4609,22 @@ export const Endpoint: MessageFns<Endpoint> = {
             message.zone = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.priority = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.ready = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3740,6 +4646,8 @@ export const Endpoint: MessageFns<Endpoint> = {
     message.port = object.port ?? 0;
     message.weight = object.weight ?? 0;
     message.zone = object.zone ?? "";
+    message.priority = object.priority ?? 0;
+    message.ready = object.ready ?? false;
     return message;
   },
 };

@@ -1,43 +1,55 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { HOP_BY_HOP } from "../message/field_id.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { Deadlined, Ticker } from "../loop/ticker.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
-import type { EndpointRuntime } from "../upstream/backend_runtime.ts";
-import type { UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
+import type { EndpointPool } from "./endpoint_pool.ts";
+import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
 /** Bytes of an answer's body that are kept; a longer one is cut. */
 const LONGEST_BODY = 65_536;
 const NOBODY: ProxyEndpoint = { address: "0.0.0.0", port: 0 };
 
-/** An answer of a server that decides. */
-export interface AuthAnswer {
+/** A complete answer. */
+export interface Answer {
   readonly status: number;
   /** Names in lower case with their values. */
   readonly fields: readonly (readonly [string, string])[];
-  /** Latin-1. */
+  /** A character a byte. */
   readonly body: string;
+  /** Lines. */
+  readonly trailers: string;
 }
 
-/** Sends a request without a body and resolves to its complete answer, or null when none came in time. */
-export function ask(
-  endpoint: EndpointRuntime,
-  head: Buffer,
-  timeout: number,
-  { ticker }: { readonly ticker: Ticker },
-): Promise<AuthAnswer | null> {
-  return new Promise((resolve) => new Question(endpoint, head, timeout, ticker, resolve).send());
+/** What the gateway itself asks a server. */
+export interface Asked {
+  readonly method: string;
+  /** As `UpstreamStream.send` takes it. */
+  readonly head: Buffer;
+  readonly body: Buffer | null;
+  /** Milliseconds until the answer must be complete. */
+  readonly timeout: number;
+  /** Whether the connection must be a new one. */
+  readonly fresh: boolean;
+}
+
+/** Why there is no answer. */
+export type NoAnswer = UpstreamFailure | "timeout" | "busy" | "upgrade";
+
+/** Asks, and resolves to the complete answer or to why there is none. */
+export function ask(pool: EndpointPool, asked: Asked, ticker: Ticker): Promise<Answer | NoAnswer> {
+  return new Promise((resolve) => new Question(pool, asked, ticker, resolve).send());
 }
 
 class Question implements UpstreamUser, Deadlined {
   deadline: number;
   tickerSlot = -1;
-  readonly upstreamMethod = "GET";
+  readonly upstreamMethod: string;
   readonly upgrade = "";
-  readonly #endpoint: EndpointRuntime;
-  readonly #head: Buffer;
+  readonly #pool: EndpointPool;
+  readonly #asked: Asked;
   readonly #ticker: Ticker;
-  readonly #resolve: (answer: AuthAnswer | null) => void;
+  readonly #resolve: (answer: Answer | NoAnswer) => void;
   #stream: UpstreamStream | null = null;
   #status = 0;
   #fields: [string, string][] = [];
@@ -45,23 +57,22 @@ class Question implements UpstreamUser, Deadlined {
   #over = false;
 
   constructor(
-    endpoint: EndpointRuntime,
-    head: Buffer,
-    timeout: number,
+    pool: EndpointPool,
+    asked: Asked,
     ticker: Ticker,
-    resolve: (answer: AuthAnswer | null) => void,
+    resolve: (answer: Answer | NoAnswer) => void,
   ) {
-    this.#endpoint = endpoint;
-    this.#head = head;
+    this.upstreamMethod = asked.method;
+    this.#pool = pool;
+    this.#asked = asked;
     this.#ticker = ticker;
     this.#resolve = resolve;
-    this.deadline = ticker.now + timeout;
+    this.deadline = ticker.now + asked.timeout;
   }
 
   send(): void {
     this.#ticker.add(this);
-    this.#endpoint.load.begin();
-    this.#acquire(false);
+    this.#acquire(this.#asked.fresh);
   }
 
   proxySource(): ProxyEndpoint {
@@ -74,7 +85,8 @@ class Question implements UpstreamUser, Deadlined {
 
   onStream(stream: UpstreamStream): void {
     this.#stream = stream;
-    stream.send(this.#head, null, false, true);
+    const { head, body } = this.#asked;
+    stream.send(head, body, body !== null, true);
   }
 
   onInterim(): void {}
@@ -92,49 +104,59 @@ class Question implements UpstreamUser, Deadlined {
     this.#take(body, ended);
   }
 
-  onResponseTrailers(): void {
-    this.#take(null, true);
+  onResponseTrailers(lines: Buffer): void {
+    this.#take(null, true, lines.toString("latin1"));
   }
 
   onUpgraded(): void {
-    this.#end(null);
+    this.#end("upgrade");
   }
 
   onUpstreamDrain(): void {}
 
   /** A kept connection may have been closed a moment ago: a question can be asked twice. */
-  onUpstreamFailure(_failure: unknown, answered: boolean): void {
+  onUpstreamFailure(failure: UpstreamFailure, answered: boolean): void {
     const again = this.#stream !== null && this.#stream.reused && !answered && this.#status === 0;
     this.#stream = null;
     if (again) this.#acquire(true);
-    else this.#end(null);
+    else this.#end(failure);
   }
 
   onDeadline(): void {
-    this.#end(null);
+    this.#end("timeout");
   }
 
   #acquire(fresh: boolean): void {
-    if (this.#endpoint.pool.acquire(this, fresh) === "full") this.#end(null);
+    if (this.#pool.acquire(this, fresh) === "full") this.#end("busy");
   }
 
-  #take(body: Buffer | null, ended: boolean): void {
+  #take(body: Buffer | null, ended: boolean, trailers = ""): void {
     if (ended) this.#stream = null;
     if (body !== null) this.#body += body.toString("latin1");
     const { length } = this.#body;
     if (length > LONGEST_BODY) this.#body = this.#body.slice(0, LONGEST_BODY);
     if (!ended && length <= LONGEST_BODY) return;
-    this.#end({ status: this.#status, fields: this.#fields, body: this.#body });
+    this.#end({ status: this.#status, fields: this.#fields, body: this.#body, trailers });
   }
 
-  #end(answer: AuthAnswer | null): void {
+  #end(answer: Answer | NoAnswer): void {
     if (this.#over) return;
     this.#over = true;
     this.deadline = Infinity;
     this.#ticker.remove(this);
-    this.#endpoint.load.leave();
     if (this.#stream !== null) this.#stream.abandon();
-    else if (answer === null) this.#endpoint.pool.cancel(this);
+    else if (typeof answer === "string") this.#pool.cancel(this);
     this.#resolve(answer);
   }
+}
+
+/** A head in the form that streams take. */
+export function questionHead(
+  method: string,
+  path: string,
+  fields: Iterable<readonly [string, string]>,
+): Buffer {
+  let text = `${method} ${path} HTTP/1.1\r\n`;
+  for (const [name, value] of fields) text += `${name}: ${value}\r\n`;
+  return Buffer.from(`${text}\r\n`, "latin1");
 }
