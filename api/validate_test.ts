@@ -35,6 +35,8 @@ Deno.test("validate() fills in the defaults of the specification", () => {
     lbPolicy: "RoundRobin",
     connectTimeout: "2s",
     idleTimeout: "60s",
+    locality: "Any",
+    panicThresholdPercent: 0,
   });
 });
 

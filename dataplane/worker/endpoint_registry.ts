@@ -103,15 +103,13 @@ export class EndpointRegistry {
   tick(): void {
     const now = this.#now();
     for (const [name, registered] of this.#backends) {
-      const { message: { outlierDetection, healthCheck, breaker }, slots, labels } = registered;
+      const { message: { outlierDetection, breaker }, slots, labels } = registered;
       if (outlierDetection !== undefined && registered.judgeAt <= now) {
         registered.judgeAt = now + outlierDetection.intervalMs;
         const endpoints = slots.slice(1).filter((slot) => slot !== NO_SLOT);
         new Outlier(this.table, outlierDetection).judge(endpoints, now);
       }
-      if (outlierDetection === undefined && healthCheck === undefined && breaker === undefined) {
-        continue;
-      }
+      if (outlierDetection === undefined && breaker === undefined) continue;
       slots.forEach((slot, i) => this.#tell(name, labels[i], slot));
     }
   }
@@ -127,16 +125,15 @@ export class EndpointRegistry {
 
   #tell(backend: string, endpoint: string, slot: number): void {
     if (slot === NO_SLOT) return;
-    const { health, ejected, breaker } = this.#standing(slot);
-    const state = `${health} ${ejected} ${breaker}`;
-    const before = this.#told.get(slot);
+    const { ejected, breaker } = this.#standing(slot);
+    const state = `${ejected} ${breaker}`;
+    const before = this.#told.get(slot) ?? "false closed";
     if (before === state) return;
     this.#told.set(slot, state);
-    const bad = health === "unhealthy" || ejected || breaker !== "closed";
-    if (before === undefined && !bad) return;
-    const fields = { backend, ...(endpoint === "" ? {} : { endpoint }), health, ejected, breaker };
-    if (bad) this.#log.warn(fields, "endpoint is not as it should be");
-    else this.#log.info(fields, "endpoint is well");
+    const fields = { backend, ...(endpoint === "" ? {} : { endpoint }), ejected, breaker };
+    if (ejected || breaker !== "closed") {
+      this.#log.warn(fields, "requests fail: left out for a time");
+    } else this.#log.info(fields, "used again");
   }
 
   #take(): number {

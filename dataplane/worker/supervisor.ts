@@ -15,9 +15,11 @@ import { BucketTable, bucketTableSize } from "../policy/bucket_table.ts";
 import { KeySets } from "./key_sets.ts";
 import { Passwords } from "./passwords.ts";
 import { clockOrigin } from "./shared_clock.ts";
+import type { EndpointState } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { endpointLabel } from "../upstream/endpoint_runtime.ts";
 import { endpointTableSize } from "../upstream/endpoint_table.ts";
 import { Inflight, inflightSize } from "../upstream/inflight.ts";
-import { EndpointRegistry } from "./endpoint_registry.ts";
+import { EndpointRegistry, type EndpointStanding } from "./endpoint_registry.ts";
 import { HealthThread } from "./health_thread.ts";
 import { PortClaims, probeByBinding } from "./port_claims.ts";
 import type { Refusal } from "./tables.ts";
@@ -30,6 +32,9 @@ const CRASH_LOOP = 1_000;
 const ENDPOINTS = 65_536;
 /** Milliseconds between two looks at how they are. */
 const ENDPOINT_TICK = 500;
+
+/** Of an endpoint whose state is not kept. */
+const UNKNOWN: EndpointStanding = { health: "unknown", ejected: false, breaker: "closed" };
 
 type WithId<T> = T extends { readonly id: number } ? T : never;
 type Reply = Exclude<WithId<FromWorker>, { readonly type: "password" }>;
@@ -169,7 +174,8 @@ export class Supervisor {
     return JSON.stringify({ reason: "no traffic worker is running" });
   }
 
-  async endpoints(): Promise<EndpointReport[]> {
+  /** Every endpoint with what all workers together do with it, and how it stands. */
+  async endpoints(): Promise<EndpointState[]> {
     const replies = await this.#askAll((id) => ({ type: "endpoints", id }));
     const sums = new Map<string, EndpointReport>();
     for (const reply of replies) {
@@ -188,7 +194,10 @@ export class Supervisor {
         );
       }
     }
-    return [...sums.values()];
+    return Array.from(sums.values(), (report) => ({
+      ...report,
+      ...this.endpointRegistry.standing(report.backend, endpointLabel(report)) ?? UNKNOWN,
+    }));
   }
 
   /** Every listener, with a problem if any worker has one. */

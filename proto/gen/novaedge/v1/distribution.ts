@@ -165,6 +165,12 @@ export interface EndpointState {
   connections: number;
   idle: number;
   active: number;
+  /** "unknown", "healthy" or "unhealthy", by active checks. */
+  health: string;
+  /** Taken out for what it answered. */
+  ejected: boolean;
+  /** "closed", "open" or "half-open". */
+  breaker: string;
 }
 
 export interface BoundListener {
@@ -1640,7 +1646,17 @@ export const StatsRequest: MessageFns<StatsRequest> = {
 };
 
 function createBaseEndpointState(): EndpointState {
-  return { backend: "", address: "", port: 0, connections: 0, idle: 0, active: 0 };
+  return {
+    backend: "",
+    address: "",
+    port: 0,
+    connections: 0,
+    idle: 0,
+    active: 0,
+    health: "",
+    ejected: false,
+    breaker: "",
+  };
 }
 
 export const EndpointState: MessageFns<EndpointState> = {
@@ -1662,6 +1678,15 @@ export const EndpointState: MessageFns<EndpointState> = {
     }
     if (message.active !== 0) {
       writer.uint32(48).uint32(message.active);
+    }
+    if (message.health !== "") {
+      writer.uint32(58).string(message.health);
+    }
+    if (message.ejected !== false) {
+      writer.uint32(64).bool(message.ejected);
+    }
+    if (message.breaker !== "") {
+      writer.uint32(74).string(message.breaker);
     }
     return writer;
   },
@@ -1727,6 +1752,30 @@ export const EndpointState: MessageFns<EndpointState> = {
             message.active = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.health = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.ejected = reader.bool();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.breaker = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1750,6 +1799,9 @@ export const EndpointState: MessageFns<EndpointState> = {
     message.connections = object.connections ?? 0;
     message.idle = object.idle ?? 0;
     message.active = object.active ?? 0;
+    message.health = object.health ?? "";
+    message.ejected = object.ejected ?? false;
+    message.breaker = object.breaker ?? "";
     return message;
   },
 };
