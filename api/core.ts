@@ -46,6 +46,7 @@ const service = open({
   metadata: metadata(),
   spec: open({
     type: optional(text()),
+    externalName: optional(text()),
     ports: optional(list(open({
       name: optional(text()),
       port: port(),
@@ -90,6 +91,18 @@ export const ENDPOINT_SLICE = core(
   "endpointslices",
   endpointSlice,
 );
+
+const namespaceKind = open({
+  apiVersion: Type.Literal("v1"),
+  kind: Type.Literal("Namespace"),
+  metadata: metadata(),
+});
+
+export type Namespace = Static<typeof namespaceKind>;
+export const NAMESPACE: KindDefinition<typeof namespaceKind> = {
+  ...core("", "v1", "Namespace", "namespaces", namespaceKind),
+  clusterScoped: true,
+};
 
 const referenceGrant = open({
   apiVersion: Type.Enum(["gateway.networking.k8s.io/v1", "gateway.networking.k8s.io/v1beta1"]),

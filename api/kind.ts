@@ -36,6 +36,8 @@ export interface KindDefinition<T extends TSchema = TSchema> {
   readonly columns: readonly PrinterColumn[];
   readonly rules: readonly Rule[];
   readonly unserved: readonly UnservedField[];
+  /** Whether its objects are in no namespace. */
+  readonly clusterScoped?: boolean;
   /** Whether unknown fields are errors: our own kinds only. */
   readonly strict: boolean;
 }

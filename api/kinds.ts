@@ -1,5 +1,7 @@
-import type { EndpointSlice, ReferenceGrant, Secret, Service } from "./core.ts";
-import { ENDPOINT_SLICE, REFERENCE_GRANT, SECRET, SERVICE } from "./core.ts";
+import type { EndpointSlice, Namespace, ReferenceGrant, Secret, Service } from "./core.ts";
+import { ENDPOINT_SLICE, NAMESPACE, REFERENCE_GRANT, SECRET, SERVICE } from "./core.ts";
+import type { Gateway, GatewayClass, GrpcRoute, HttpRoute } from "./gateway_api.ts";
+import { GATEWAY, GATEWAY_CLASS, GRPC_ROUTE, HTTP_ROUTE } from "./gateway_api.ts";
 import type { KindDefinition } from "./kind.ts";
 import { PROXY_BACKEND, type ProxyBackend } from "./proxy_backend.ts";
 import { PROXY_GATEWAY, type ProxyGateway } from "./proxy_gateway.ts";
@@ -12,6 +14,11 @@ export interface KindTypes {
   readonly ProxyRoute: ProxyRoute;
   readonly ProxyBackend: ProxyBackend;
   readonly ProxyPolicy: ProxyPolicy;
+  readonly GatewayClass: GatewayClass;
+  readonly Gateway: Gateway;
+  readonly HTTPRoute: HttpRoute;
+  readonly GRPCRoute: GrpcRoute;
+  readonly Namespace: Namespace;
   readonly Secret: Secret;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
@@ -26,6 +33,11 @@ export const KINDS: Readonly<Record<KindName, KindDefinition>> = {
   ProxyRoute: PROXY_ROUTE,
   ProxyBackend: PROXY_BACKEND,
   ProxyPolicy: PROXY_POLICY,
+  GatewayClass: GATEWAY_CLASS,
+  Gateway: GATEWAY,
+  HTTPRoute: HTTP_ROUTE,
+  GRPCRoute: GRPC_ROUTE,
+  Namespace: NAMESPACE,
   Secret: SECRET,
   Service: SERVICE,
   EndpointSlice: ENDPOINT_SLICE,

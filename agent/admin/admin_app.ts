@@ -24,6 +24,28 @@ export function outcomesOf(store: ResourceStore): Outcome[] {
     .map(({ body }) => Outcome.decode(body));
 }
 
+/** The outcomes, with the routes that each listener of a Gateway has. */
+function shownOutcomes(store: ResourceStore): unknown[] {
+  const outcomes = outcomesOf(store);
+  const attached = new Map<string, number>();
+  for (const { parents } of outcomes) {
+    // A route that names a listener twice is one route.
+    const keys = new Set(
+      parents.flatMap(({ namespace, name, listeners }) =>
+        listeners.map((listener) => `${namespace}/${name}/${listener}`)
+      ),
+    );
+    for (const key of keys) attached.set(key, (attached.get(key) ?? 0) + 1);
+  }
+  return outcomes.map((outcome) => ({
+    ...outcome,
+    listeners: outcome.listeners.map((listener) => ({
+      ...listener,
+      attachedRoutes: attached.get(`${outcome.namespace}/${outcome.name}/${listener.name}`) ?? 0,
+    })),
+  }));
+}
+
 /** Problems of the source. */
 export function sourceErrorsOf(store: ResourceStore): SourceError[] {
   return [...store.values()].filter(({ kind }) => kind === Kind.KIND_SOURCE_ERROR)
@@ -85,7 +107,7 @@ function dump({ node, store, state }: AdminContext): Record<string, unknown> {
     version: versionText(store.version),
     ...state(),
     errors: sourceErrorsOf(store),
-    objects: outcomesOf(store),
+    objects: shownOutcomes(store),
     gateways,
     routes,
     backends: backends.map((backend) => ({

@@ -12,6 +12,7 @@ import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { affinityOf } from "./affinity.ts";
 import { breakerOf, healthCheckOf, outlierDetectionOf, slowStartOf } from "./backend_health.ts";
+import { sliceEndpoints } from "./endpoints.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { backendRetry } from "./retry.ts";
@@ -180,42 +181,4 @@ function serviceEndpoints(
     endpoints: sliceEndpoints(slices, servicePort),
     appProtocol: servicePort.appProtocol ?? "",
   };
-}
-
-/**
- * Endpoints of a Service: those that are ready, else those that serve while they terminate. Slices are
- * united by address and port; of a dual-stack Service the IPv4 addresses are used.
- */
-function sliceEndpoints(
-  slices: SourceObject<"EndpointSlice">[],
-  servicePort: { name?: string; port: number },
-): Endpoint[] {
-  const families = new Set(slices.map(({ body }) => body.addressType));
-  const family = families.has("IPv4") ? "IPv4" : families.has("IPv6") ? "IPv6" : "FQDN";
-  const ready = new Map<string, Endpoint>();
-  const leaving = new Map<string, Endpoint>();
-  for (const { body } of slices) {
-    if (body.addressType !== family) continue;
-    const port = body.ports?.find((candidate) =>
-      (candidate.name ?? "") === (servicePort.name ?? "")
-    );
-    if (port === undefined || typeof port.port !== "number") continue;
-    for (const { addresses, conditions, zone = "", weight = 1 } of body.endpoints ?? []) {
-      const endpoint: Endpoint = {
-        address: addresses[0],
-        port: port.port,
-        weight,
-        zone,
-        priority: 0,
-        ready: true,
-      };
-      const key = `${endpoint.address}|${endpoint.port}`;
-      if (conditions?.ready !== false) ready.set(key, endpoint);
-      else if (conditions.serving === true && conditions.terminating === true) {
-        leaving.set(key, endpoint);
-      }
-    }
-  }
-  const chosen = ready.size > 0 ? ready : leaving;
-  return [...chosen].sort(([a], [b]) => a < b ? -1 : 1).map(([, endpoint]) => endpoint);
 }

@@ -50,6 +50,7 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const conditions = new Conditions().expect("Accepted");
   const name = fullName(secret);
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
+    view.select("Gateway", "gateway-secret", name).length > 0 ||
     view.select("ProxyBackend", "backend-secret", name).length > 0 ||
     view.select("ProxyPolicy", "policy-secret", name).length > 0;
   if (!used) return { outcome: conditions.outcome(secret), resources: [] };

@@ -30,6 +30,15 @@ export class Conditions {
     return this;
   }
 
+  /** Whether nothing was said against a condition. */
+  holds(type: string): boolean {
+    return this.#conditions.get(type)?.status ?? true;
+  }
+
+  list(): Condition[] {
+    return [...this.#conditions.values()];
+  }
+
   outcome(object: SourceObject): Outcome {
     if (object.heldBecause !== "") this.fail("Accepted", "Invalid", object.heldBecause);
     return Outcome.create({

@@ -5,6 +5,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
+import { claimsOf, conflictOf } from "./listener_claims.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
@@ -28,6 +29,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     namespace: gateway.namespace,
     name: gateway.name,
   } as const;
+  const claims = claimsOf(gateway);
   spec.listeners.forEach((listener, index) => {
     const fail = (type: string, reason: string, message: string) =>
       conditions.fail(type, reason, `listener ${listener.name}: ${message}`);
@@ -40,9 +42,9 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       fail("Accepted", "UnsupportedProtocol", `protocol ${listener.protocol} is not served yet`);
       return;
     }
-    const conflict = conflictOf(gateway, listener, index, view);
+    const conflict = conflictOf(claims[index], index, view);
     if (conflict !== null) {
-      fail("Accepted", "Conflicted", conflict);
+      fail("Accepted", "Conflicted", conflict.message);
       return;
     }
     const certificates = protocol === Protocol.PROTOCOL_HTTPS
@@ -131,54 +133,4 @@ function closedListeners(gateway: GatewayObject, conditions: Conditions): Map<nu
 /** Says which set fields have no effect yet. */
 export function noteUnserved(conditions: Conditions, paths: readonly string[]): void {
   if (paths.length > 0) conditions.note("UnsupportedField", "NotServedYet", paths.join(", "));
-}
-
-/**
- * Why the listener cannot be told apart from another one on its port, or null. Neither of two such
- * listeners is served, whichever came first.
- */
-function conflictOf(
-  gateway: GatewayObject,
-  listener: ProxyListener,
-  index: number,
-  view: View,
-): string | null {
-  for (const other of view.select("ProxyGateway", "gateway-port", String(listener.port))) {
-    for (const [i, peer] of other.body.spec.listeners.entries()) {
-      const itself = other.namespace === gateway.namespace && other.name === gateway.name &&
-        i === index;
-      if (itself || peer.port !== listener.port || !overlaps(listener.address, peer.address)) {
-        continue;
-      }
-      const label = `${other.namespace}/${other.name}/${peer.name}`;
-      if (proxyProtocolKey(peer) !== proxyProtocolKey(listener)) {
-        return `proxyProtocol differs from that of ${label} on the same port`;
-      }
-      if (peer.protocol !== listener.protocol) {
-        return `port ${listener.port} is ${peer.protocol} at ${label}`;
-      }
-      const mine = hostnamesOf(listener);
-      const shared = hostnamesOf(peer).find((hostname) => mine.includes(hostname));
-      if (shared !== undefined) {
-        return `port ${listener.port} and hostname ${shared || "(any)"} are also those of ${label}`;
-      }
-    }
-  }
-  return null;
-}
-
-/** A PROXY header comes before anything that could tell listeners of one port apart. */
-function proxyProtocolKey({ proxyProtocol }: ProxyListener): string {
-  if (proxyProtocol?.enabled !== true) return "";
-  return `${proxyProtocol.version ?? 0}|${[...(proxyProtocol.trustedCIDRs ?? [])].sort()}`;
-}
-
-function hostnamesOf({ hostnames }: ProxyListener): string[] {
-  return hostnames === undefined || hostnames.length === 0
-    ? [""]
-    : hostnames.map((hostname) => hostname.toLowerCase());
-}
-
-function overlaps(a: string | undefined, b: string | undefined): boolean {
-  return (a ?? "") === (b ?? "") || (a ?? "") === "" || (b ?? "") === "";
 }

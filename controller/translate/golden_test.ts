@@ -15,11 +15,30 @@ const TESTDATA = join(import.meta.dirname!, "testdata");
 
 /** An outcome in a few words. */
 function showOutcome(body: Uint8Array): unknown {
-  const { kind, namespace, name, conditions, source } = Outcome.decode(body);
-  const shown = conditions.map(({ type, status, reason, message }) =>
-    `${type}=${status}${reason === type ? "" : ` ${reason}`}${message === "" ? "" : `: ${message}`}`
-  );
-  return { object: `${kind}/${namespace}/${name}`, source, conditions: shown };
+  const outcome = Outcome.decode(body);
+  const { kind, namespace, name, conditions, source, listeners, parents, supportedFeatures } =
+    outcome;
+  const shown = (list: typeof conditions) =>
+    list.map(({ type, status, reason, message }) =>
+      `${type}=${status}${reason === type ? "" : ` ${reason}`}${
+        message === "" ? "" : `: ${message}`
+      }`
+    );
+  return {
+    object: `${kind}/${namespace}/${name}`,
+    source,
+    conditions: shown(conditions),
+    ...(listeners.length === 0 ? {} : {
+      listeners: listeners.map((listener) => ({
+        ...listener,
+        conditions: shown(listener.conditions),
+      })),
+    }),
+    ...(parents.length === 0 ? {} : {
+      parents: parents.map((parent) => ({ ...parent, conditions: shown(parent.conditions) })),
+    }),
+    ...(supportedFeatures.length === 0 ? {} : { features: supportedFeatures.length }),
+  };
 }
 
 /** What a text becomes, as YAML. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { KindName } from "../../api/kinds.ts";
+import { type KindName, KINDS } from "../../api/kinds.ts";
 import { kindOf, validate } from "../../api/validate.ts";
 import { keyOf } from "../../common/delta/resources.ts";
 import type { ObjectKey, SourceChange, SourceObject } from "./source_object.ts";
@@ -76,6 +76,55 @@ const spec: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
         },
       },
     })),
+  GatewayClass: fc.constantFrom("novaedge.io/gateway-controller", "example.com/other").map((
+    controllerName,
+  ) => ({ spec: { controllerName } })),
+  Gateway: fc.record({
+    gatewayClassName: name,
+    port: fc.constantFrom(80, 81),
+    from: fc.constantFrom("Same", "All", "Selector"),
+    secret: name,
+    protocol: fc.constantFrom("HTTP", "HTTPS"),
+  }).map(({ gatewayClassName, port, from, secret, protocol }) => ({
+    spec: {
+      gatewayClassName,
+      listeners: [{
+        name: "l",
+        port,
+        protocol,
+        tls: { certificateRefs: [{ name: secret }] },
+        allowedRoutes: { namespaces: { from, selector: { matchLabels: { a: "b" } } } },
+      }],
+    },
+  })),
+  Namespace: fc.constantFrom({}, { a: "b" }).map((labels) => ({ labels })),
+  HTTPRoute: fc.record({ parent: name, parentNamespace: namespace, service: name })
+    .map(({ parent, parentNamespace, service }) => ({
+      spec: {
+        parentRefs: [{ name: parent, namespace: parentNamespace }],
+        rules: [{ backendRefs: [{ name: service, port: 80 }] }],
+      },
+    })),
+  GRPCRoute: fc.record({ parent: name, service: name, serviceNamespace: namespace })
+    .map(({ parent, service, serviceNamespace }) => ({
+      spec: {
+        parentRefs: [{ name: parent }],
+        rules: [{ backendRefs: [{ name: service, namespace: serviceNamespace, port: 80 }] }],
+      },
+    })),
+  ProxyPolicy: fc.record({
+    kind: fc.constantFrom("ProxyGateway", "ProxyRoute", "ProxyBackend", "Service", "HTTPRoute"),
+    target: name,
+    type: fc.constantFrom("IPDenyList", "RateLimit"),
+    sectionName: fc.option(fc.constantFrom("l", "second"), { nil: undefined }),
+  }).map(({ kind, target, type, sectionName }) => ({
+    spec: {
+      targetRef: { kind, name: target, ...(sectionName === undefined ? {} : { sectionName }) },
+      type,
+      ipList: { cidrs: ["10.0.0.0/8"] },
+      rateLimit: { requestsPerSecond: 1 },
+    },
+  })),
   Service: fc.constantFrom(80, 81).map((port) => ({ spec: { ports: [{ port }] } })),
   EndpointSlice: fc.record({
     service: name,
@@ -95,7 +144,10 @@ const spec: Readonly<Record<string, fc.Arbitrary<Record<string, unknown>>>> = {
   })
     .map(({ from, namespace }) => ({
       spec: {
-        from: [{ group: "novaedge.io", kind: from, namespace }],
+        from: [
+          { group: "novaedge.io", kind: from, namespace },
+          { group: "gateway.networking.k8s.io", kind: "GRPCRoute", namespace },
+        ],
         to: [{ group: "novaedge.io", kind: "ProxyBackend" }, { group: "", kind: "Service" }, {
           group: "",
           kind: "Secret",
@@ -109,18 +161,32 @@ const API_VERSION: Readonly<Record<string, string>> = {
   Secret: "v1",
   EndpointSlice: "discovery.k8s.io/v1",
   ReferenceGrant: "gateway.networking.k8s.io/v1",
+  GatewayClass: "gateway.networking.k8s.io/v1",
+  Gateway: "gateway.networking.k8s.io/v1",
+  HTTPRoute: "gateway.networking.k8s.io/v1",
+  GRPCRoute: "gateway.networking.k8s.io/v1",
+  Namespace: "v1",
 };
 
 const change: fc.Arbitrary<SourceChange> = fc.constantFrom(...Object.keys(spec)).chain((kind) =>
-  fc.record({ name, namespace, body: fc.option(spec[kind], { freq: 4 }) }).map(
-    ({ name, namespace, body }) => {
+  fc.record({
+    name: kind === "Namespace" ? namespace : name,
+    namespace,
+    body: fc.option(spec[kind], { freq: 4 }),
+  }).map(
+    ({ name, namespace: given, body }) => {
+      const namespace = KINDS[kind as KindName].clusterScoped === true ? "" : given;
       const key = { kind: kind as KindName, namespace, name };
       if (body === null) return { key, object: null };
       const { labels, ...rest } = body;
       const document = {
         apiVersion: API_VERSION[kind] ?? "novaedge.io/v1alpha1",
         kind,
-        metadata: { name, namespace, ...(labels === undefined ? {} : { labels }) },
+        metadata: {
+          name,
+          ...(namespace === "" ? {} : { namespace }),
+          ...(labels === undefined ? {} : { labels }),
+        },
         ...rest,
       };
       assert.ok("kind" in kindOf(document));
@@ -162,7 +228,7 @@ Deno.test("incremental translation equals a full one after any sequence of edits
       );
       assert.deepEqual(new Map([...held].sort()), new Map([...expected].sort()));
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   );
 });
 

@@ -97,11 +97,21 @@ function sectionsOf(
       if (route === null) return null;
       return new Set(["", ...route.body.spec.rules.map((rule) => rule.name ?? "")]);
     }
+    case "Gateway": {
+      const gateway = view.get(kind, namespace, name);
+      if (gateway === null) return null;
+      return new Set(["", ...gateway.body.spec.listeners.map((listener) => listener.name)]);
+    }
+    case "HTTPRoute":
+    case "GRPCRoute": {
+      const route = view.get(kind, namespace, name);
+      if (route === null) return null;
+      const rules: readonly { readonly name?: string }[] = route.body.spec.rules ?? [];
+      return new Set(["", ...rules.map((rule) => rule.name ?? "")]);
+    }
     case "ProxyBackend":
     case "Service":
       return view.get(kind, namespace, name) === null ? null : new Set([""]);
-    default:
-      return null;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
+import type { RefSpec, RuleSpec } from "./route_rule.ts";
 import {
   DirectResponse,
   PathModifier,
@@ -14,7 +15,7 @@ type Modifier = NonNullable<NonNullable<Filter["rewrite"]>["path"]>;
 
 /** Where copies of requests are to go. */
 export interface MirrorTo {
-  readonly ref: { readonly name: string; readonly namespace?: string };
+  readonly ref: RefSpec;
   readonly percent: number;
 }
 
@@ -46,7 +47,7 @@ interface Building {
 }
 
 /** Translates the filters of one rule; those that are not served yet are left to the unserved fields. */
-export function translateFilters(rule: ProxyRouteRule, place: string): TranslatedFilters {
+export function translateFilters(rule: RuleSpec, place: string): TranslatedFilters {
   const building: Building = {
     request: new FieldChanges(),
     response: new FieldChanges(),
@@ -94,7 +95,7 @@ export function translateFilters(rule: ProxyRouteRule, place: string): Translate
   };
 }
 
-function matchesPrefixes({ matches }: ProxyRouteRule): boolean {
+function matchesPrefixes({ matches }: RuleSpec): boolean {
   return (matches ?? []).every(({ path }: NonNullable<typeof matches>[number]) =>
     path === undefined || path.type === "PathPrefix"
   );

@@ -5,6 +5,11 @@ import { deriveBackend } from "./backend.ts";
 import { deriveSecret } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
+import { deriveGatewayApiGateway } from "./gateway_api_gateway.ts";
+import { deriveGatewayClass } from "./gateway_class.ts";
+import type { GatewayRoute } from "./gateway_parents.ts";
+import { deriveGatewayRoute } from "./gateway_route.ts";
+import { deriveService } from "./service.ts";
 import { deriveGateway } from "./gateway.ts";
 import { derivePolicy } from "./policy.ts";
 import { deriveRoute } from "./route.ts";
@@ -161,7 +166,16 @@ function derive(object: SourceObject, view: View): Derived {
       return derivePolicy(object as SourceObject<"ProxyPolicy">, view);
     case "Secret":
       return deriveSecret(object as SourceObject<"Secret">, view);
+    case "GatewayClass":
+      return deriveGatewayClass(object as SourceObject<"GatewayClass">);
+    case "Gateway":
+      return deriveGatewayApiGateway(object as SourceObject<"Gateway">, view);
+    case "HTTPRoute":
+    case "GRPCRoute":
+      return deriveGatewayRoute(object as GatewayRoute, view);
     case "Service":
+      return deriveService(object as SourceObject<"Service">, view);
+    case "Namespace":
     case "EndpointSlice":
     case "ReferenceGrant":
       return { outcome: new Conditions().expect("Accepted").outcome(object), resources: [] };

@@ -47,6 +47,11 @@ const APP_PROTOCOLS: Readonly<Record<string, Spoken>> = {
   "kubernetes.io/wss": { ...HTTP1, secure: true },
 };
 
+/** What a Service port speaks by its appProtocol. */
+export function appProtocolOf(appProtocol: string): Spoken {
+  return APP_PROTOCOLS[appProtocol.toLowerCase()] ?? PLAIN;
+}
+
 /** Decides protocol and TLS of a backend. */
 export function upstreamOf(
   backend: SourceObject<"ProxyBackend">,
@@ -56,7 +61,7 @@ export function upstreamOf(
 ): Upstream {
   const { spec } = backend.body;
   const spoken = spec.protocol === undefined
-    ? APP_PROTOCOLS[appProtocol.toLowerCase()] ?? PLAIN
+    ? appProtocolOf(appProtocol)
     : PROTOCOLS[spec.protocol];
   const secure = spoken.secure || spec.tls?.enabled === true;
   if (!secure) return { protocol: spoken.protocol, tls: undefined, closedReason: "" };

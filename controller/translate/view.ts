@@ -14,14 +14,16 @@ import {
 export type Index =
   /** All objects of a kind in a namespace: "Kind/namespace". */
   | "namespace"
-  /** ProxyGateways with a listener on a port: "8080". */
+  /** ProxyGateways and Gateways with a listener on a port: "8080". */
   | "gateway-port"
-  /** ProxyGateways that refer to a Secret: "namespace/name". */
+  /** ProxyGateways and Gateways that refer to a Secret: "namespace/name". */
   | "gateway-secret"
   /** ProxyBackends that refer to a Secret: "namespace/name". */
   | "backend-secret"
   /** EndpointSlices of a Service: "namespace/name". */
   | "slice-service"
+  /** Routes of the Gateway API that name a Service: "namespace/name". */
+  | "route-service"
   /** ProxyPolicies by what they are attached to: "Kind/namespace/name". */
   | "policy-target"
   /** ProxyPolicies that refer to the certificate authorities of a Secret: "namespace/name". */
@@ -64,6 +66,21 @@ export function secretsOfBackend({ namespace, body }: SourceObject<"ProxyBackend
   );
 }
 
+/** Services that a route of the Gateway API names, for requests and for copies of them. */
+function servicesOf({ namespace, body }: SourceObject<"HTTPRoute" | "GRPCRoute">): Set<string> {
+  const services = new Set<string>();
+  for (const { backendRefs = [], filters = [] } of body.spec.rules ?? []) {
+    const mirrors = filters.flatMap(({ requestMirror }) =>
+      requestMirror === undefined ? [] : [requestMirror.backendRef]
+    );
+    for (const ref of [...backendRefs, ...mirrors]) {
+      if ((ref.kind ?? "Service") !== "Service" || (ref.group ?? "") !== "") continue;
+      services.add(`${ref.namespace ?? namespace}/${ref.name}`);
+    }
+  }
+  return services;
+}
+
 /** Index entries an object belongs to. */
 export function indexKeysOf(object: SourceObject): Set<string> {
   const keys = new Set([`namespace:${object.kind}/${object.namespace}`]);
@@ -71,6 +88,18 @@ export function indexKeysOf(object: SourceObject): Set<string> {
     const gateway = object as SourceObject<"ProxyGateway">;
     for (const { port } of gateway.body.spec.listeners) keys.add(`gateway-port:${port}`);
     for (const secret of secretsOf(gateway)) keys.add(`gateway-secret:${secret}`);
+  } else if (object.kind === "Gateway") {
+    const gateway = object as SourceObject<"Gateway">;
+    for (const { port, tls } of gateway.body.spec.listeners) {
+      keys.add(`gateway-port:${port}`);
+      for (const { namespace = gateway.namespace, name } of tls?.certificateRefs ?? []) {
+        keys.add(`gateway-secret:${namespace}/${name}`);
+      }
+    }
+  } else if (object.kind === "HTTPRoute" || object.kind === "GRPCRoute") {
+    for (const service of servicesOf(object as SourceObject<"HTTPRoute" | "GRPCRoute">)) {
+      keys.add(`route-service:${service}`);
+    }
   } else if (object.kind === "ProxyBackend") {
     for (const secret of secretsOfBackend(object as SourceObject<"ProxyBackend">)) {
       keys.add(`backend-secret:${secret}`);

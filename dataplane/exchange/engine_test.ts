@@ -7,6 +7,8 @@ import { nextRef } from "./engine.ts";
 function rule(weights: readonly number[]): CompiledRule {
   return {
     route: "ns/r",
+    created: "",
+    owner: "ns/r",
     index: 0,
     refs: weights.map((weight, i) => ({ ...plainRef(`${i}`), weight })),
     totalWeight: weights.reduce((sum, weight) => sum + weight, 0),

@@ -36,7 +36,10 @@ export class Cors implements AnswerChange {
     this.#patterns = origins.filter((origin) => origin !== "*" && origin.includes("*")).map(
       (origin) => new RegExp(`^${origin.split("*").map(escaped).join("[a-z0-9.:-]+")}$`),
     );
-    this.#none = { removed: REMOVED, lines: ascii(this.#any ? "" : "vary: Origin\r\n") };
+    this.#none = {
+      removed: REMOVED,
+      lines: ascii(this.#any && !message.credentials ? "" : "vary: Origin\r\n"),
+    };
   }
 
   /** Sees to the fields of the answer. */
@@ -67,7 +70,8 @@ export class Cors implements AnswerChange {
     if (asked === null || origin === null || !this.#allows(origin)) return null;
     const { methods, headers, maxAge } = this.#message;
     const askedHeaders = request.header("access-control-request-headers") ?? "";
-    const fields: [string, string][] = [["access-control-allow-methods", methods.join(", ")]];
+    const allowedMethods = methods.includes("*") && TOKENS.test(asked) ? asked : methods.join(", ");
+    const fields: [string, string][] = [["access-control-allow-methods", allowedMethods]];
     const allowed = !headers.includes("*")
       ? headers.join(", ")
       : TOKENS.test(askedHeaders)
@@ -87,7 +91,7 @@ export class Cors implements AnswerChange {
   }
 
   #origin(origin: string): string {
-    if (this.#any) return "access-control-allow-origin: *\r\n";
+    if (this.#any && !this.#message.credentials) return "access-control-allow-origin: *\r\n";
     const credentials = this.#message.credentials
       ? "access-control-allow-credentials: true\r\n"
       : "";

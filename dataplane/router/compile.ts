@@ -46,6 +46,8 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
     }));
     const compiled: CompiledRule = {
       route: name,
+      created: route.created,
+      owner: `${route.namespace}/${route.name}`,
       index,
       refs,
       totalWeight: refs.reduce((sum, ref) => sum + ref.weight, 0),
@@ -70,6 +72,7 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
         pathKind,
         path: match.path.value,
         pattern: pathKind === "regex" ? linear(match.path.value, `${place}.path`) : null,
+        early: pathKind === "regex" && route.regexBeforePrefix,
         method: match.method,
         headers: match.headers.length === 0
           ? NONE

@@ -18,6 +18,9 @@ export interface WeightedRef {
 export interface CompiledRule {
   /** Name of the route. */
   readonly route: string;
+  /** When its object was made, "" where it is not known, and its "namespace/name". */
+  readonly created: string;
+  readonly owner: string;
   readonly index: number;
   readonly refs: readonly WeightedRef[];
   readonly totalWeight: number;
@@ -57,6 +60,8 @@ export interface RouteEntry {
   readonly pathKind: PathKind;
   readonly path: string;
   readonly pattern: RegExp | null;
+  /** Whether a regular expression ranks before prefixes. */
+  readonly early: boolean;
   /** "" matches any method. */
   readonly method: string;
   readonly headers: readonly ValuePredicate[];
@@ -89,7 +94,7 @@ export interface RouteRequest {
 
 /**
  * Order between entries whose host and path rank the same: method, number of header conditions, number
- * of query conditions, client addresses, then name of the route, rule and match position.
+ * of query conditions, client addresses, then age, namespace and name, rule and match position.
  */
 export function compareEntries(a: RouteEntry, b: RouteEntry): number {
   return (
@@ -97,8 +102,14 @@ export function compareEntries(a: RouteEntry, b: RouteEntry): number {
     b.headers.length - a.headers.length ||
     b.query.length - a.query.length ||
     Number(b.clients !== null) - Number(a.clients !== null) ||
-    (a.rule.route < b.rule.route ? -1 : a.rule.route > b.rule.route ? 1 : 0) ||
+    compareText(a.rule.created, b.rule.created) ||
+    compareText(a.rule.owner, b.rule.owner) ||
+    compareText(a.rule.route, b.rule.route) ||
     a.rule.index - b.rule.index ||
     a.matchIndex - b.matchIndex
   );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

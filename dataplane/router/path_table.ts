@@ -9,8 +9,8 @@ const NO_LIST: readonly RouteEntry[] = [];
 const SLASH = 47;
 
 /**
- * The entries of one hostname: exact path, then the longest prefix by whole segments, then regular
- * expressions. Cost of a lookup grows with the depth of the path and the number of expressions.
+ * The entries of one hostname: exact path, then regular expressions of those routes that rank them
+ * there, the longest prefix by whole segments, and the other regular expressions. Cost of a lookup grows with the depth of the path and the number of expressions.
  */
 export class PathTable {
   // Most hosts need one of the three: an empty Map for each of thousands of hosts would cost more than
@@ -20,11 +20,17 @@ export class PathTable {
   #root: readonly RouteEntry[] = NO_LIST;
   #prefix: EntryMap = NO_ENTRIES;
   #regex: readonly RouteEntry[] = NO_LIST;
+  /** Regular expressions that rank before prefixes. */
+  #early: readonly RouteEntry[] = NO_LIST;
   #longestPrefix = 0;
   size = 0;
 
   add(entry: RouteEntry): void {
     this.size++;
+    if (entry.early) {
+      this.#early = sortedWith(this.#early, entry, compareRegex);
+      return;
+    }
     if (entry.pathKind === "regex") {
       this.#regex = sortedWith(this.#regex, entry, compareRegex);
       return;
@@ -44,6 +50,10 @@ export class PathTable {
 
   remove(entry: RouteEntry): void {
     this.size--;
+    if (entry.early) {
+      this.#early = this.#early.filter((other) => other !== entry);
+      return;
+    }
     if (entry.pathKind === "regex") {
       this.#regex = this.#regex.filter((other) => other !== entry);
       return;
@@ -81,6 +91,10 @@ export class PathTable {
       const entry = exact === undefined ? null : firstOf(exact, request);
       if (entry !== null) return entry;
     }
+    if (this.#early !== NO_LIST) {
+      const entry = firstOf(this.#early, request);
+      if (entry !== null) return entry;
+    }
     if (path.charCodeAt(0) === SLASH) {
       if (this.#prefix !== NO_ENTRIES) {
         const entry = this.#longest(path, request);
@@ -108,6 +122,7 @@ export class PathTable {
   /** Every entry in the order `match` would try them; for explanations, not for traffic. */
   *inOrder(path: string): Generator<RouteEntry> {
     yield* this.#exact.get(path) ?? [];
+    yield* this.#early;
     const prefixes = [...this.#prefix.keys()].sort((a, b) => b.length - a.length);
     for (const key of prefixes) yield* this.#prefix.get(key)!;
     yield* this.#root;

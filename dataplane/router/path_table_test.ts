@@ -145,3 +145,35 @@ Deno.test("compareEntries: method, headers, query, then name, rule and match", (
     assert.equal(Math.sign(compareEntries(a, b)) + Math.sign(compareEntries(b, a)), 0);
   }));
 });
+
+Deno.test("regular expressions rank before or behind prefixes, as their routes say", () => {
+  const table = new PathTable();
+  const prefix = entry({ kind: "prefix", path: "/a/b", route: "ns/prefix" });
+  const late = entry({ kind: "regex", path: "/a/.*x", route: "ns/late" });
+  const early = entry({ kind: "regex", path: "/a/.*", route: "ns/early", early: true });
+  const exact = entry({ kind: "exact", path: "/a/b/x", route: "ns/exact" });
+  for (const one of [prefix, late, early, exact]) table.add(one);
+  const found = (path: string) => table.match(request(path))?.rule.route;
+  assert.equal(found("/a/b/x"), "ns/exact");
+  assert.equal(found("/a/b/y"), "ns/early");
+  assert.deepEqual([...table.inOrder("/a/b/y")].map(({ rule }) => rule.route), [
+    ...["ns/early", "ns/prefix", "ns/late", "ns/exact"],
+  ]);
+  table.remove(early);
+  assert.equal(found("/a/b/y"), "ns/prefix");
+  assert.equal(found("/a/c/x"), "ns/late");
+});
+
+Deno.test("among equals the older route comes first, then namespace and name", () => {
+  const at = (route: string, created: string) => {
+    const made = entry({ kind: "prefix", path: "/a", route });
+    return { ...made, rule: { ...made.rule, created, owner: route } };
+  };
+  const table = new PathTable();
+  for (const one of [at("ns/a", "2026-02"), at("ns/c", "2026-01"), at("ns/b", "2026-01")]) {
+    table.add(one);
+  }
+  assert.deepEqual([...table.inOrder("/a")].map(({ rule }) => rule.route), [
+    ...["ns/b", "ns/c", "ns/a"],
+  ]);
+});

@@ -148,7 +148,7 @@ for (const retries of [false, true]) {
       const backends = Array.from({ length: 4 }, () => new Backend());
       await Promise.all(backends.map((backend) => backend.start()));
       const port = freePort();
-      await using edge = await Edge.start({
+      await using _edge = await Edge.start({
         "edge.yaml": documents(
           gateway("edge", port),
           route("all", "b"),

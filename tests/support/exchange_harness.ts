@@ -177,6 +177,8 @@ export class Harness {
     const refs = options.refs ?? [plainRef("b")];
     const rule: CompiledRule = {
       route: "ns/r",
+      created: "",
+      owner: "ns/r",
       index: 0,
       refs,
       totalWeight: refs.reduce((sum, { weight }) => sum + weight, 0),
@@ -195,6 +197,7 @@ export class Harness {
       pathKind: options.kind ?? "prefix",
       path,
       pattern: null,
+      early: false,
       method: "",
       headers: [],
       query: [],

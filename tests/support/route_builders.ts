@@ -22,6 +22,7 @@ export interface EntryParts {
   readonly route?: string;
   readonly index?: number;
   readonly match?: number;
+  readonly early?: boolean;
 }
 
 /** All of a rule's requests to one backend. */
@@ -38,6 +39,8 @@ export function entry(parts: EntryParts): RouteEntry {
   return {
     rule: {
       route: parts.route ?? "ns/r",
+      created: "",
+      owner: parts.route ?? "ns/r",
       index: parts.index ?? 0,
       refs: [plainRef("b")],
       totalWeight: 1,
@@ -50,6 +53,7 @@ export function entry(parts: EntryParts): RouteEntry {
       retry: null,
       policies: NO_POLICIES,
     },
+    early: parts.early ?? false,
     matchIndex: parts.match ?? 0,
     pathKind: parts.kind,
     path: parts.path,

@@ -1,5 +1,5 @@
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
-import type { KindTypes } from "../../../api/kinds.ts";
+import { KINDS, type KindTypes } from "../../../api/kinds.ts";
 import type { ProxyPolicy } from "../../../api/proxy_policy.ts";
 import { kindOf, type Problem, validate } from "../../../api/validate.ts";
 import type { ObjectKey } from "../../translate/source_object.ts";
@@ -59,7 +59,10 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
     const offset = isNode(place) ? place.range?.[0] : undefined;
     return { ...problem, line: offset === undefined ? firstLine : lineOf(offset) };
   });
-  const { name, namespace = DEFAULT_NAMESPACE } = metadata ?? {};
+  const { name } = metadata ?? {};
+  const namespace = KINDS[kind].clusterScoped === true
+    ? ""
+    : metadata?.namespace ?? DEFAULT_NAMESPACE;
   const key = typeof name === "string" && typeof namespace === "string"
     ? { kind, namespace, name }
     : null;

@@ -230,6 +230,10 @@ export interface Route {
   rules: RouteRule[];
   /** Names of the Policy resources of all rules. */
   policies: string[];
+  /** Regular expressions rank before prefixes, as users of the Gateway API expect. */
+  regexBeforePrefix: boolean;
+  /** When the object was made, "" where it is not known: older routes come first. */
+  created: string;
 }
 
 export interface RouteRule {
@@ -1695,7 +1699,16 @@ export const SniCertificate: MessageFns<SniCertificate> = {
 };
 
 function createBaseRoute(): Route {
-  return { namespace: "", name: "", listeners: [], hostnames: [], rules: [], policies: [] };
+  return {
+    namespace: "",
+    name: "",
+    listeners: [],
+    hostnames: [],
+    rules: [],
+    policies: [],
+    regexBeforePrefix: false,
+    created: "",
+  };
 }
 
 export const Route: MessageFns<Route> = {
@@ -1717,6 +1730,12 @@ export const Route: MessageFns<Route> = {
     }
     for (const v of message.policies) {
       writer.uint32(50).string(v!);
+    }
+    if (message.regexBeforePrefix !== false) {
+      writer.uint32(56).bool(message.regexBeforePrefix);
+    }
+    if (message.created !== "") {
+      writer.uint32(66).string(message.created);
     }
     return writer;
   },
@@ -1782,6 +1801,22 @@ export const Route: MessageFns<Route> = {
             message.policies.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.regexBeforePrefix = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.created = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1805,6 +1840,8 @@ export const Route: MessageFns<Route> = {
     message.hostnames = object.hostnames?.map((e) => e) || [];
     message.rules = object.rules?.map((e) => RouteRule.fromPartial(e)) || [];
     message.policies = object.policies?.map((e) => e) || [];
+    message.regexBeforePrefix = object.regexBeforePrefix ?? false;
+    message.created = object.created ?? "";
     return message;
   },
 };

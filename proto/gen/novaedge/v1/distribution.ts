@@ -75,6 +75,28 @@ export interface Outcome {
   conditions: Condition[];
   /** Where the object was read, "file:line". */
   source: string;
+  listeners: ListenerOutcome[];
+  parents: ParentOutcome[];
+  supportedFeatures: string[];
+}
+
+/** ListenerOutcome says how a listener of a Gateway stands. */
+export interface ListenerOutcome {
+  name: string;
+  supportedKinds: string[];
+  conditions: Condition[];
+}
+
+/** ParentOutcome says what became of a route at one of its parents. */
+export interface ParentOutcome {
+  kind: string;
+  namespace: string;
+  name: string;
+  sectionName: string;
+  port: number;
+  conditions: Condition[];
+  /** Names of the listeners that the route is attached to. */
+  listeners: string[];
 }
 
 export interface SourceError {
@@ -485,7 +507,16 @@ export const Condition: MessageFns<Condition> = {
 };
 
 function createBaseOutcome(): Outcome {
-  return { kind: "", namespace: "", name: "", conditions: [], source: "" };
+  return {
+    kind: "",
+    namespace: "",
+    name: "",
+    conditions: [],
+    source: "",
+    listeners: [],
+    parents: [],
+    supportedFeatures: [],
+  };
 }
 
 export const Outcome: MessageFns<Outcome> = {
@@ -504,6 +535,15 @@ export const Outcome: MessageFns<Outcome> = {
     }
     if (message.source !== "") {
       writer.uint32(42).string(message.source);
+    }
+    for (const v of message.listeners) {
+      ListenerOutcome.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.parents) {
+      ParentOutcome.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.supportedFeatures) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -561,6 +601,30 @@ export const Outcome: MessageFns<Outcome> = {
             message.source = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.listeners.push(ListenerOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.parents.push(ParentOutcome.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.supportedFeatures.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -583,6 +647,215 @@ export const Outcome: MessageFns<Outcome> = {
     message.name = object.name ?? "";
     message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
     message.source = object.source ?? "";
+    message.listeners = object.listeners?.map((e) => ListenerOutcome.fromPartial(e)) || [];
+    message.parents = object.parents?.map((e) => ParentOutcome.fromPartial(e)) || [];
+    message.supportedFeatures = object.supportedFeatures?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseListenerOutcome(): ListenerOutcome {
+  return { name: "", supportedKinds: [], conditions: [] };
+}
+
+export const ListenerOutcome: MessageFns<ListenerOutcome> = {
+  encode(message: ListenerOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.supportedKinds) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.conditions) {
+      Condition.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListenerOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListenerOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.supportedKinds.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.conditions.push(Condition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListenerOutcome>, I>>(base?: I): ListenerOutcome {
+    return ListenerOutcome.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListenerOutcome>, I>>(object: I): ListenerOutcome {
+    const message = createBaseListenerOutcome();
+    message.name = object.name ?? "";
+    message.supportedKinds = object.supportedKinds?.map((e) => e) || [];
+    message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseParentOutcome(): ParentOutcome {
+  return { kind: "", namespace: "", name: "", sectionName: "", port: 0, conditions: [], listeners: [] };
+}
+
+export const ParentOutcome: MessageFns<ParentOutcome> = {
+  encode(message: ParentOutcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(18).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.sectionName !== "") {
+      writer.uint32(34).string(message.sectionName);
+    }
+    if (message.port !== 0) {
+      writer.uint32(40).uint32(message.port);
+    }
+    for (const v of message.conditions) {
+      Condition.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.listeners) {
+      writer.uint32(58).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ParentOutcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseParentOutcome();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sectionName = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.conditions.push(Condition.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.listeners.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ParentOutcome>, I>>(base?: I): ParentOutcome {
+    return ParentOutcome.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ParentOutcome>, I>>(object: I): ParentOutcome {
+    const message = createBaseParentOutcome();
+    message.kind = object.kind ?? "";
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.sectionName = object.sectionName ?? "";
+    message.port = object.port ?? 0;
+    message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
+    message.listeners = object.listeners?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { HostMap } from "../../dataplane/router/host.ts";
-import { hostnamesMeet } from "./route.ts";
+import { hostnamesMeet } from "./hostnames.ts";
 
 const CASES: readonly [string, string, boolean][] = [
   ["a.b", "a.b", true],

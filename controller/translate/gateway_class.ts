@@ -1,0 +1,65 @@
+import { CONTROLLER_NAME } from "../../api/gateway_api.ts";
+import { Conditions } from "./conditions.ts";
+import type { Derived } from "./derived.ts";
+import type { SourceObject } from "./source_object.ts";
+import type { View } from "./view.ts";
+
+/** Features of the Gateway API that are served, by the names of its conformance suite; sorted. */
+const SUPPORTED_FEATURES = [
+  "GRPCRoute",
+  "GRPCRouteNamedRouteRule",
+  "Gateway",
+  "GatewayPort8080",
+  "HTTPRoute",
+  "HTTPRoute303RedirectStatusCode",
+  "HTTPRoute307RedirectStatusCode",
+  "HTTPRoute308RedirectStatusCode",
+  "HTTPRouteBackendProtocolH2C",
+  "HTTPRouteBackendProtocolWebSocket",
+  "HTTPRouteBackendRequestHeaderModification",
+  "HTTPRouteBackendTimeout",
+  "HTTPRouteCORS",
+  "HTTPRouteHostRewrite",
+  "HTTPRouteMethodMatching",
+  "HTTPRouteNamedRouteRule",
+  "HTTPRouteParentRefPort",
+  "HTTPRoutePathRedirect",
+  "HTTPRoutePathRewrite",
+  "HTTPRoutePortRedirect",
+  "HTTPRouteQueryParamMatching",
+  "HTTPRouteRequestMirror",
+  "HTTPRouteRequestMultipleMirrors",
+  "HTTPRouteRequestPercentageMirror",
+  "HTTPRouteRequestTimeout",
+  "HTTPRouteResponseHeaderModification",
+  "HTTPRouteRetryCodes",
+  "HTTPRouteRetryConnectionError",
+  "HTTPRouteSchemeRedirect",
+  "ReferenceGrant",
+];
+
+/** Accepts a GatewayClass that names our controller; others are nobody's business here. */
+export function deriveGatewayClass(object: SourceObject<"GatewayClass">): Derived {
+  const { controllerName, parametersRef } = object.body.spec;
+  if (controllerName !== CONTROLLER_NAME) {
+    return { outcome: new Conditions().outcome(object), resources: [] };
+  }
+  const conditions = new Conditions().expect("Accepted").expect("SupportedVersion");
+  if (parametersRef !== undefined) {
+    conditions.fail("Accepted", "InvalidParameters", "spec.parametersRef is not served yet");
+  }
+  const outcome = conditions.outcome(object);
+  return { outcome: { ...outcome, supportedFeatures: SUPPORTED_FEATURES }, resources: [] };
+}
+
+/** Whether a class is ours and can be used. */
+export function classServed(view: View, name: string): boolean {
+  const found = view.get("GatewayClass", "", name);
+  return found !== null && found.body.spec.controllerName === CONTROLLER_NAME &&
+    found.body.spec.parametersRef === undefined;
+}
+
+/** Whether a class is ours at all. */
+export function classOurs(view: View, name: string): boolean {
+  return view.get("GatewayClass", "", name)?.body.spec.controllerName === CONTROLLER_NAME;
+}

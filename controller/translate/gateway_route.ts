@@ -1,0 +1,156 @@
+import { GATEWAY_API, type GatewayBackendRef } from "../../api/gateway_api.ts";
+import { Kind } from "../../common/delta/resources.ts";
+import { BackendRef, Policy, Route } from "../../proto/gen/novaedge/v1/config.ts";
+import { Conditions } from "./conditions.ts";
+import type { Derived, DerivedResource } from "./derived.ts";
+import { FieldChanges } from "./field_changes.ts";
+import { type GatewayRoute, parentOutcome, parentsOf } from "./gateway_parents.ts";
+import { filtersOf, type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
+import { GROUP, mayRefer } from "./grants.ts";
+import { policiesOf } from "./policy_targets.ts";
+import { type RefSpec, translateRule } from "./route_rule.ts";
+import { serviceBackend } from "./service.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
+import type { View } from "./view.ts";
+
+/** Translates an HTTPRoute or GRPCRoute that belongs to a Gateway of ours. */
+export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
+  const parents = parentsOf(route, view);
+  const outcome = new Conditions().outcome(route);
+  if (parents.length === 0) return { outcome, resources: [] };
+  const key = objectKey(route);
+  const { spec, metadata } = route.body;
+  const target = { kind: route.kind, namespace: route.namespace, name: route.name };
+  const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
+  const resources: DerivedResource[] = [];
+  const ignored: string[] = [];
+  const rules = rulesOf(route).map(({ name, rule, retry, cors, problem, ...rest }, index) => {
+    const place = `spec.rules[${index}]`;
+    const policies = name === undefined ? [] : policiesOf(view, { ...target, section: name });
+    if (problem !== "") conditions.fail("Accepted", "UnsupportedValue", `${place}.${problem}`);
+    ignored.push(...rest.ignored.map((field) => `${place}.${field}`));
+    if (cors !== undefined) {
+      const policy = `${key}/${index}`;
+      const message = Policy.create({
+        namespace: route.namespace,
+        name: route.name,
+        rule: { $case: "cors", value: cors },
+      });
+      const body = Policy.encode(message).finish();
+      resources.push({ kind: Kind.KIND_POLICY, name: policy, body });
+      policies.push(policy);
+    }
+    return translateRule(rule, place, {
+      conditions,
+      backendRef: (ref) => backendRef(route, ref, view, conditions),
+      closedReason: problem,
+      policies,
+      retry,
+      mayBeEmpty: true,
+    });
+  });
+  const listeners = [...new Set(parents.flatMap((parent) => parent.listeners))].sort();
+  const message = Route.create({
+    namespace: route.namespace,
+    name: route.name,
+    listeners,
+    policies: policiesOf(view, target),
+    hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
+    rules,
+    regexBeforePrefix: true,
+    created: metadata.creationTimestamp ?? "",
+  });
+  if (listeners.length > 0) {
+    resources.push({ kind: Kind.KIND_ROUTE, name: key, body: Route.encode(message).finish() });
+  }
+  const unsupported = conditions.list().find(({ type, status }) => type === "Accepted" && !status);
+  const resolved = conditions.list().find(({ type }) => type === "ResolvedRefs")!;
+  for (const parent of parents) {
+    const own = parent.conditions;
+    if (resolved.status) own.expect("ResolvedRefs");
+    else own.fail("ResolvedRefs", resolved.reason, resolved.message);
+    if (unsupported !== undefined) {
+      own.note("PartiallyInvalid", "UnsupportedValue", unsupported.message);
+    }
+    if (ignored.length > 0) own.note("UnsupportedField", "NotServedYet", ignored.join(", "));
+    if (route.heldBecause !== "") own.fail("Accepted", "Invalid", route.heldBecause);
+  }
+  return {
+    outcome: { ...outcome, parents: parents.map((parent) => parentOutcome(route, parent)) },
+    // Nobody needs the policies of a route that is nowhere.
+    resources: listeners.length > 0 ? resources : [],
+  };
+}
+
+function rulesOf(route: GatewayRoute): (GatewayRule & { readonly name: string | undefined })[] {
+  // A route without rules is one that leads nowhere, as the API's default rule without backends.
+  if (route.kind === "HTTPRoute") {
+    const { spec } = (route as SourceObject<"HTTPRoute">).body;
+    return (spec.rules ?? [{}]).map((rule) => ({ ...httpRule(rule), name: rule.name }));
+  }
+  const { spec } = (route as SourceObject<"GRPCRoute">).body;
+  return (spec.rules ?? [{}]).map((rule) => ({ ...grpcRule(rule), name: rule.name }));
+}
+
+function backendRef(
+  route: GatewayRoute,
+  ref: RefSpec,
+  view: View,
+  conditions: Conditions,
+): BackendRef {
+  const { group = "", kind = "Service", namespace = route.namespace, name, weight = 1 } = ref;
+  const label = `${kind} ${namespace}/${name}`;
+  const refused = (reason: string, message: string) => {
+    conditions.fail("ResolvedRefs", reason, `${label}: ${message}`);
+    return BackendRef.create({ backend: "", weight, invalidReason: reason });
+  };
+  const ours = group === GROUP && kind === "ProxyBackend";
+  if (!ours && (group !== "" || kind !== "Service")) {
+    return refused("InvalidKind", "only Services and ProxyBackends can be backends");
+  }
+  const from = { group: GATEWAY_API, kind: route.kind, namespace: route.namespace };
+  if (!mayRefer(view, from, { group, kind, namespace, name })) {
+    return refused("RefNotPermitted", "no ReferenceGrant");
+  }
+  const edits = backendEdits(ref);
+  if (typeof edits === "string") {
+    conditions.fail("Accepted", "UnsupportedValue", `${label}: ${edits}`);
+    return BackendRef.create({ backend: "", weight, invalidReason: "UnsupportedValue" });
+  }
+  if (ours) {
+    if (view.get("ProxyBackend", namespace, name) === null) {
+      return refused("BackendNotFound", "not found");
+    }
+    const backend = objectKey({ kind: "ProxyBackend", namespace, name });
+    return BackendRef.create({ backend, weight, ...edits });
+  }
+  const service = view.get("Service", namespace, name);
+  if (service === null) return refused("BackendNotFound", "not found");
+  const port = service.body.spec.ports?.find((candidate) => candidate.port === ref.port);
+  if (port === undefined) return refused("BackendNotFound", `it has no port ${ref.port ?? ""}`);
+  const backend = serviceBackend(service, port.port, route.kind === "GRPCRoute");
+  return BackendRef.create({ backend, weight, ...edits });
+}
+
+/** What the filters of a reference change, or why one of them cannot be. */
+function backendEdits(
+  { filters = [] }: Pick<GatewayBackendRef, "filters">,
+): Partial<BackendRef> | string {
+  if (filters.length === 0) return {};
+  const { filters: own, problem } = filtersOf(filters);
+  if (problem !== "") return problem;
+  const request = new FieldChanges();
+  const response = new FieldChanges();
+  for (const filter of own) {
+    if (filter.set !== undefined) request.set(filter.set);
+    else if (filter.add !== undefined) request.add(filter.add);
+    else if (filter.remove !== undefined) request.remove(filter.remove);
+    else if (filter.responseSet !== undefined) response.set(filter.responseSet);
+    else if (filter.responseAdd !== undefined) response.add(filter.responseAdd);
+    else if (filter.responseRemove !== undefined) response.remove(filter.responseRemove);
+    else return `filters of type ${filter.type} are not served on a backend`;
+  }
+  const bad = request.problem || response.problem;
+  if (bad !== "") return bad;
+  return { requestFields: request.message(), responseFields: response.message() };
+}

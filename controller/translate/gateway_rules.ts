@@ -1,0 +1,207 @@
+import type { GatewayFilter, GrpcRoute, HttpRouteRule } from "../../api/gateway_api.ts";
+import type { ProxyRouteRule } from "../../api/proxy_route.ts";
+import { milliseconds } from "../../api/schema.ts";
+import { Cors, RetryPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import type { RuleSpec } from "./route_rule.ts";
+
+type Filters = NonNullable<ProxyRouteRule["filters"]>;
+type GrpcRule = NonNullable<GrpcRoute["spec"]["rules"]>[number];
+type Matches = NonNullable<ProxyRouteRule["matches"]>;
+
+/** A rule of the Gateway API in the form of our own kind. */
+export interface GatewayRule {
+  readonly rule: RuleSpec;
+  readonly retry: RetryPolicy | undefined;
+  readonly cors: Cors | undefined;
+  /** What of the rule cannot be served, "" for nothing. */
+  readonly problem: string;
+  /** Fields that have no effect. */
+  readonly ignored: readonly string[];
+}
+
+const BACKOFF_BASE = 25;
+const BACKOFF_GROWTH = 10;
+const BUDGET = 1;
+
+/** Brings a rule of an HTTPRoute into the form of our own kind. */
+export function httpRule(rule: HttpRouteRule): GatewayRule {
+  const { filters, cors, problem } = filtersOf(rule.filters ?? []);
+  const { request, backendRequest } = rule.timeouts ?? {};
+  return {
+    rule: {
+      matches: (rule.matches ?? []).map(({ path, method, headers, queryParams }) => ({
+        path: { type: path?.type ?? "PathPrefix", value: path?.value ?? "/" },
+        ...(method === undefined ? {} : { method }),
+        ...(headers === undefined ? {} : { headers: unique(headers, true) }),
+        ...(queryParams === undefined ? {} : { queryParams: unique(queryParams, false) }),
+      })) as Matches,
+      filters,
+      backendRefs: rule.backendRefs ?? [],
+      ...(request === undefined ? {} : { timeout: request }),
+      ...(backendRequest === undefined ? {} : { backendTimeout: backendRequest }),
+    } as RuleSpec,
+    retry: retryOf(rule),
+    cors,
+    problem,
+    ignored: rule.sessionPersistence === undefined ? [] : ["sessionPersistence"],
+  };
+}
+
+/** Brings a rule of a GRPCRoute into the form of our own kind: a method is a path. */
+export function grpcRule(rule: GrpcRule): GatewayRule {
+  const { filters, cors, problem } = filtersOf(rule.filters ?? []);
+  return {
+    rule: {
+      matches: (rule.matches ?? []).map(({ method, headers }) => ({
+        path: methodPath(method),
+        ...(headers === undefined ? {} : { headers: unique(headers, true) }),
+      })) as Matches,
+      filters,
+      backendRefs: rule.backendRefs ?? [],
+    } as RuleSpec,
+    retry: undefined,
+    cors,
+    problem,
+    ignored: rule.sessionPersistence === undefined ? [] : ["sessionPersistence"],
+  };
+}
+
+type MethodMatch = NonNullable<NonNullable<GrpcRule["matches"]>[number]["method"]>;
+
+function methodPath(match: MethodMatch | undefined): { type: string; value: string } {
+  const { type = "Exact", service, method } = match ?? {};
+  if (service === undefined && method === undefined) return { type: "PathPrefix", value: "/" };
+  if (type === "Exact" && service !== undefined && method !== undefined) {
+    return { type: "Exact", value: `/${service}/${method}` };
+  }
+  if (type === "Exact" && service !== undefined) {
+    return { type: "PathPrefix", value: `/${service}` };
+  }
+  const part = (text: string | undefined) =>
+    text === undefined ? "[^/]+" : type === "Exact" ? escaped(text) : `(?:${text})`;
+  return { type: "RegularExpression", value: `/${part(service)}/${part(method)}` };
+}
+
+function escaped(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
+}
+
+/** Of several conditions on one name the first counts. */
+function unique<T extends { readonly name: string }>(
+  conditions: readonly T[],
+  anyCase: boolean,
+): T[] {
+  const seen = new Set<string>();
+  return conditions.filter(({ name }) => {
+    const key = anyCase ? name.toLowerCase() : name;
+    const first = !seen.has(key);
+    seen.add(key);
+    return first;
+  });
+}
+
+function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
+  if (retry === undefined) return undefined;
+  const base = milliseconds(retry.backoff ?? `${BACKOFF_BASE}ms`);
+  return RetryPolicy.create({
+    attempts: retry.attempts ?? 1,
+    codes: (retry.codes ?? []).map((code) => ({ first: code, last: code })),
+    // Where nothing was sent, or the backend says that it processed nothing.
+    connectFailure: true,
+    refusedStream: true,
+    methods: [],
+    backoffBaseMs: base,
+    backoffMaxMs: base * BACKOFF_GROWTH,
+    budget: BUDGET,
+  });
+}
+
+interface TranslatedFilters {
+  readonly filters: Filters;
+  readonly cors: Cors | undefined;
+  readonly problem: string;
+}
+
+/** Filters as our own kind has them; the first that cannot be is the problem. */
+export function filtersOf(given: readonly GatewayFilter[]): TranslatedFilters {
+  const filters: Record<string, unknown>[] = [];
+  let cors: Cors | undefined;
+  let problem = "";
+  for (const [i, filter] of given.entries()) {
+    const missing = (field: string) => problem ||= `filters[${i}].${field} is missing`;
+    switch (filter.type) {
+      case "RequestHeaderModifier": {
+        const { set, add, remove } = filter.requestHeaderModifier ?? {};
+        if (set !== undefined) filters.push({ type: "SetHeader", set });
+        if (add !== undefined) filters.push({ type: "AddHeader", add });
+        if (remove !== undefined) filters.push({ type: "RemoveHeader", remove });
+        break;
+      }
+      case "ResponseHeaderModifier": {
+        const { set, add, remove } = filter.responseHeaderModifier ?? {};
+        if (set !== undefined) filters.push({ type: "ResponseSetHeader", responseSet: set });
+        if (add !== undefined) filters.push({ type: "ResponseAddHeader", responseAdd: add });
+        if (remove !== undefined) {
+          filters.push({ type: "ResponseRemoveHeader", responseRemove: remove });
+        }
+        break;
+      }
+      case "RequestRedirect": {
+        const { requestRedirect: redirect } = filter;
+        if (redirect === undefined) missing("requestRedirect");
+        else {filters.push({
+            type: filter.type,
+            redirect: { ...redirect, path: modifier(redirect) },
+          });}
+        break;
+      }
+      case "URLRewrite": {
+        const { urlRewrite: rewrite } = filter;
+        if (rewrite === undefined) missing("urlRewrite");
+        else filters.push({ type: filter.type, rewrite: { ...rewrite, path: modifier(rewrite) } });
+        break;
+      }
+      case "RequestMirror": {
+        const { requestMirror } = filter;
+        if (requestMirror === undefined) {
+          missing("requestMirror");
+          break;
+        }
+        const { backendRef, percent, fraction } = requestMirror;
+        const share = fraction === undefined
+          ? percent ?? 100
+          : Math.min(100, fraction.numerator / (fraction.denominator ?? 100) * 100);
+        filters.push({ type: filter.type, mirrorBackend: backendRef, mirrorPercent: share });
+        break;
+      }
+      case "CORS":
+        if (filter.cors === undefined) missing("cors");
+        else cors = corsOf(filter.cors);
+        break;
+      default:
+        problem ||= `filters[${i}]: type ${filter.type} is not served`;
+    }
+  }
+  return { filters: filters as Filters, cors, problem };
+}
+
+function modifier(
+  { path }: {
+    path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };
+  },
+): unknown {
+  if (path === undefined) return undefined;
+  const value = path.type === "ReplaceFullPath" ? path.replaceFullPath : path.replacePrefixMatch;
+  return { type: path.type, value: value ?? "/" };
+}
+
+function corsOf(cors: NonNullable<GatewayFilter["cors"]>): Cors {
+  return Cors.create({
+    origins: (cors.allowOrigins ?? []).map((origin) => origin.toLowerCase()),
+    methods: cors.allowMethods ?? [],
+    headers: cors.allowHeaders ?? [],
+    expose: cors.exposeHeaders ?? [],
+    credentials: cors.allowCredentials === true,
+    maxAge: cors.maxAge ?? 5,
+  });
+}

@@ -1,0 +1,160 @@
+import type { GatewayFilter } from "../../api/gateway_api.ts";
+import type { ProxyRouteRule } from "../../api/proxy_route.ts";
+import { bytesOf, milliseconds } from "../../api/schema.ts";
+import { cidrProblem } from "../../common/cidr.ts";
+import {
+  type BackendRef,
+  PathMatchType,
+  type RetryPolicy,
+  type RouteMatch,
+  RouteRule,
+  ValueMatch,
+  ValueMatchType,
+} from "../../proto/gen/novaedge/v1/config.ts";
+import type { Conditions } from "./conditions.ts";
+import { routeRetry } from "./retry.ts";
+import { translateFilters } from "./route_filters.ts";
+
+/** A reference to a backend, of whichever kind. */
+export interface RefSpec {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly weight?: number;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly port?: number;
+  /** Of the reference alone, where its kind of route has them. */
+  readonly filters?: GatewayFilter[];
+}
+
+/** A rule in the form of our own kind, which says all that others can; references of any kind. */
+export interface RuleSpec
+  extends Omit<ProxyRouteRule, "backendRefs" | "filters" | "mirror" | "name" | "bodyTransform"> {
+  readonly backendRefs?: readonly RefSpec[];
+  readonly filters?: ProxyRouteRule["filters"];
+  readonly mirror?: ProxyRouteRule["mirror"];
+}
+
+/** What a rule's translation needs to know of its route. */
+export interface RuleContext {
+  readonly conditions: Conditions;
+  /** Resolves a reference, recording what is wrong with it. */
+  readonly backendRef: (ref: RefSpec) => BackendRef;
+  /** Non-empty when the rule must answer 500. */
+  readonly closedReason: string;
+  readonly policies: readonly string[];
+  /** Instead of the rule's own retry. */
+  readonly retry?: RetryPolicy | undefined;
+  /** Whether a rule that leads nowhere is no mistake. */
+  readonly mayBeEmpty?: boolean;
+}
+
+/** Translates a rule; one that cannot be kept is closed. */
+export function translateRule(rule: RuleSpec, place: string, context: RuleContext): RouteRule {
+  const { conditions } = context;
+  const { filters, problem, answers, mirrors } = translateFilters(rule, place);
+  for (const { ref, percent } of mirrors) {
+    const { backend, invalidReason } = context.backendRef(ref);
+    // A mirror that cannot be reached takes nothing from anybody.
+    if (invalidReason === "") filters?.mirrors.push({ backend, percent });
+  }
+  const unclear = matchProblem(rule, place);
+  if (problem !== "") conditions.fail("Accepted", "InvalidFilter", problem);
+  if (unclear !== "") conditions.fail("Accepted", "InvalidMatch", unclear);
+  const { backendRefs = [] } = rule;
+  if (backendRefs.length === 0 && !answers && context.mayBeEmpty !== true) {
+    conditions.fail("Accepted", "NoBackend", `${place} has neither backendRefs nor an answer`);
+  }
+  return RouteRule.create({
+    matches: matchesOf(rule, place, conditions),
+    backendRefs: backendRefs.map((ref) => context.backendRef(ref)),
+    requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
+    backendTimeoutMs: milliseconds(rule.backendTimeout ?? "0"),
+    maxRequestBodyBytes: smallest([
+      rule.maxRequestBodySize ?? 0,
+      bytesOf(rule.limits?.maxRequestBodySize ?? "0"),
+    ]),
+    closedReason: context.closedReason || problem || unclear,
+    upgrades: rule.upgrades ?? [],
+    retry: context.retry ?? retryOf(rule, place, conditions),
+    policies: [...context.policies],
+    // What cannot be made would be refused with the whole route.
+    filters: problem === "" ? filters : undefined,
+  });
+}
+
+function retryOf({ retry }: RuleSpec, place: string, conditions: Conditions) {
+  if (retry === undefined) return undefined;
+  const { policy, problem } = routeRetry(retry);
+  if (problem !== "") conditions.fail("Accepted", "InvalidRetry", `${place}.retry: ${problem}`);
+  return policy;
+}
+
+/** The smallest of limits of which 0 means none. */
+function smallest(limits: readonly number[]): number {
+  const set = limits.filter((limit) => limit > 0);
+  return set.length === 0 ? 0 : Math.min(...set);
+}
+
+const PATH_TYPES: Readonly<Record<string, PathMatchType>> = {
+  Exact: PathMatchType.PATH_MATCH_TYPE_EXACT,
+  PathPrefix: PathMatchType.PATH_MATCH_TYPE_PREFIX,
+  RegularExpression: PathMatchType.PATH_MATCH_TYPE_REGEX,
+};
+
+/** A rule without matches matches every path, as Gateway API has it. */
+function matchesOf(rule: RuleSpec, place: string, conditions: Conditions): RouteMatch[] {
+  const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
+  return matches.map(
+    (match: RuleMatch, position): RouteMatch => {
+      const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
+      if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
+        conditions.fail(
+          "Accepted",
+          "InvalidPath",
+          `${place}.matches[${position}].path.value must begin with /`,
+        );
+      }
+      return {
+        path: { type: PATH_TYPES[path.type], value: path.value },
+        method: match.method ?? "",
+        headers: (match.headers ?? []).map(valueMatch),
+        queryParams: (match.queryParams ?? []).map(valueMatch),
+        clientCidrs: networkProblem(match) === null ? match.clientCIDRs ?? [] : [],
+      };
+    },
+  );
+}
+
+function networkProblem({ clientCIDRs = [] }: RuleMatch): string | null {
+  return cidrProblem(clientCIDRs);
+}
+
+/** Networks that cannot be read close their rule: nobody knows whom it was to serve. */
+function matchProblem({ matches }: RuleSpec, place: string): string {
+  for (const [position, match] of (matches ?? []).entries()) {
+    const problem = networkProblem(match);
+    if (problem !== null) return `${place}.matches[${position}].clientCIDRs: ${problem}`;
+  }
+  return "";
+}
+
+type RuleMatch = NonNullable<ProxyRouteRule["matches"]>[number];
+type ValueCondition = NonNullable<RuleMatch["headers"]>[number];
+
+const VALUE_TYPES: Readonly<Record<string, ValueMatchType>> = {
+  Exact: ValueMatchType.VALUE_MATCH_TYPE_EXACT,
+  Prefix: ValueMatchType.VALUE_MATCH_TYPE_PREFIX,
+  RegularExpression: ValueMatchType.VALUE_MATCH_TYPE_REGEX,
+  Present: ValueMatchType.VALUE_MATCH_TYPE_PRESENT,
+  Absent: ValueMatchType.VALUE_MATCH_TYPE_PRESENT,
+};
+
+function valueMatch({ type = "Exact", name, value = "", invert = false }: ValueCondition) {
+  return ValueMatch.create({
+    type: VALUE_TYPES[type],
+    name,
+    value,
+    invert: invert !== (type === "Absent"),
+  });
+}
