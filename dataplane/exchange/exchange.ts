@@ -324,11 +324,11 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.routing.tie();
-    const edit = joinEdits(this.routing.ref!.edits.response, this.routing.answerEdit);
-    if (edit !== null && !editResponse(head, edit)) {
-      this.fail(502, "upstream_protocol");
-      return;
-    }
+    const { answerEdits } = this.routing;
+    const own = this.routing.ref!.edits.response;
+    // The route's changes are made before those of its policies.
+    if (own !== null) answerEdits.unshift(own);
+    if (answerEdits.length > 0) editResponse(head, answerEdits);
     this.#phase = Phase.Answering;
     this.#status = head.status;
     this.#replay.give();
@@ -556,7 +556,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   #answer(answer: LocalAnswer, status: number, reason: Reason): void {
     const generation = this.#generation;
     const form = this.#grpc ? grpcAnswer(answer) : answer;
-    const bytes = this.#downstream.sendLocal(withFields(form, this.routing.answerEdit));
+    const bytes = this.#downstream.sendLocal(withFields(form, this.routing.answerEdits));
     if (generation !== this.#generation) return;
     this.bytesOut += bytes;
     this.#finish(status, reason);

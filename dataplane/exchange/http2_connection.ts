@@ -7,6 +7,7 @@ import { readRequest } from "../http2/read_request.ts";
 import { Session } from "../http2/session.ts";
 import {
   encodedBound,
+  encodedHeadBound,
   encodeLocal,
   encodeResponse,
   encodeTrailers,
@@ -199,7 +200,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     this.sendSection(
       stream,
       ended,
-      encodedBound(answer.block),
+      encodedHeadBound(answer),
       (out, at) => encodeResponse(this.encoder, answer, status, out, at),
     );
   }

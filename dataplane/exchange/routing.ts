@@ -72,7 +72,7 @@ export class Routing implements PolicyRequest {
   claims: Claims | null = null;
   /** What policies change. */
   requestEdit: FieldEdit | null = null;
-  answerEdit: FieldEdit | null = null;
+  readonly answerEdits: FieldEdit[] = [];
   /** Bytes of the largest body, 0 without limit. */
   maxBody = 0;
   decision!: HostDecision;
@@ -137,7 +137,7 @@ export class Routing implements PolicyRequest {
   }
 
   changeAnswer(edit: FieldEdit): void {
-    this.answerEdit = joinEdits(this.answerEdit, edit);
+    this.answerEdits.push(edit);
   }
 
   limitBody(bytes: number): void {
@@ -160,7 +160,7 @@ export class Routing implements PolicyRequest {
     this.endpoint = null;
     this.claims = null;
     this.requestEdit = null;
-    this.answerEdit = null;
+    if (this.answerEdits.length > 0) this.answerEdits.length = 0;
     const { buffer, targetStart, targetEnd } = head;
     let pathEnd = targetStart;
     while (pathEnd < targetEnd && buffer[pathEnd] !== QUESTION) pathEnd++;
@@ -179,7 +179,7 @@ export class Routing implements PolicyRequest {
     this.rule = null;
     this.endpoint = null;
     this.requestEdit = null;
-    this.answerEdit = null;
+    this.answerEdits.length = 0;
     this.decision = this.port.table.resolve("");
   }
 

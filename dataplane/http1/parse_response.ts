@@ -37,6 +37,7 @@ export function parseResponse(
   while (at < end && (CLASS[buffer[at]] & FIELD_VALUE) !== 0) at++;
   if (at + 2 > end) return INCOMPLETE;
   if (buffer[at] !== CR || buffer[at + 1] !== LF) return refuse(head, "start_line");
+  head.added = null;
   head.statusStart = start + 8;
   head.statusEnd = at + 2;
   const bodyStart = head.block.parse(buffer, at + 2, end);

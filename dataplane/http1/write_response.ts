@@ -32,16 +32,18 @@ export function writeResponse(
   after: AfterResponse,
   body: Buffer | null,
 ): Buffer {
-  const { block } = head;
+  const { block, added } = head;
+  const addedLength = added === null ? 0 : added.length;
   const bodyLength = body === null ? 0 : body.length;
   const out = reserve(
-    head.statusEnd - head.statusStart + fieldsLength(block) + bodyLength + 128,
+    head.statusEnd - head.statusStart + fieldsLength(block) + addedLength + bodyLength + 128,
   );
   const unsized = head.status < 200 || head.status === 204 ? 1 << FieldId.ContentLength : 0;
   const hop = after === "upgrade" ? HOP_BY_HOP_BUT_UPGRADE : HOP_BY_HOP;
   let at = copy(VERSION, 0, VERSION.length, out, reservedAt());
   at = copy(head.buffer, head.statusStart, head.statusEnd, out, at);
   at = copyFields(block, hop | unsized | (1 << FieldId.Trailer), out, at);
+  if (added !== null) at = copy(added, 0, addedLength, out, at);
   if (chunked) at = put("transfer-encoding: chunked\r\n", out, at);
   at = put(CONNECTION[after], out, at);
   out[at++] = 13;

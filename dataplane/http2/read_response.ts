@@ -52,6 +52,7 @@ export function readResponse(
 /** The status line, for a client that speaks HTTP/1.1. */
 function writeStatusLine(section: FieldSection, head: ResponseHead): void {
   const { buffer } = section;
+  head.added = null;
   head.statusStart = section.at;
   section.at += buffer.write(
     ` ${head.status} ${STATUS_TEXT[head.status] ?? ""}\r\n`,

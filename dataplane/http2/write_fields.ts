@@ -12,6 +12,10 @@ const PER_FIELD = 12;
 /** Bytes of pseudo-header fields and table size updates beyond their values. */
 const EXTRA = 64;
 
+/** Most fields that are added to an answer. */
+const ADDED_FIELDS = 128;
+const CRLF = Buffer.from("\r\n");
+
 const AUTHORITY = 1;
 const METHOD = 2;
 const METHOD_GET = 2;
@@ -66,6 +70,11 @@ function encodeStatus(encoder: HpackEncoder, status: number): void {
   }
 }
 
+/** Upper bound of the bytes of a head in encoded form. */
+export function encodedHeadBound({ block, added }: ResponseHead): number {
+  return encodedBound(block) + (added === null ? 0 : added.length + ADDED_FIELDS * PER_FIELD);
+}
+
 /** Encodes a backend's head for a client. */
 export function encodeResponse(
   encoder: HpackEncoder,
@@ -78,7 +87,17 @@ export function encodeResponse(
   encodeStatus(encoder, status);
   const unsized = status < 200 || status === 204 ? 1 << FieldId.ContentLength : 0;
   encodeFields(encoder, head.block, DROPPED | unsized);
+  if (head.added !== null) encodeFields(encoder, parsedLines(head.added), DROPPED);
   return encoder.end();
+}
+
+const addedFields = new HeaderBlock(ADDED_FIELDS);
+
+/** Field lines without the empty one that ends a section, taken apart; valid until the next call. */
+function parsedLines(lines: Uint8Array): HeaderBlock {
+  const section = Buffer.concat([lines, CRLF]);
+  addedFields.parse(section, 0, section.length);
+  return addedFields;
 }
 
 /** Encodes trailer lines that were parsed into `block`. */

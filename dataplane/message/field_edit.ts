@@ -1,8 +1,6 @@
 import { Buffer } from "node:buffer";
 import { fieldProblem } from "../../common/field_problem.ts";
-import { ascii, COLON, copy, CR, LF, text } from "./bytes.ts";
-import { copyFields, fieldsLength } from "./copy_fields.ts";
-import { HOP_BY_HOP } from "./field_id.ts";
+import { ascii, COLON, copy, CR, latin1, LF, text } from "./bytes.ts";
 import type { HeaderBlock } from "./header_block.ts";
 import type { ResponseHead } from "./response_head.ts";
 import { commit, reserve, reservedAt } from "./slab.ts";
@@ -13,6 +11,20 @@ export interface FieldEdit {
   readonly removed: ReadonlySet<string>;
   /** Complete lines, CRLF included. */
   readonly lines: Uint8Array;
+  /** Lengths of the names, a bit each (modulo 32): most fields need no closer look. */
+  readonly removedLengths: number;
+  readonly addedLengths: number;
+}
+
+/** A change as its parts say. */
+export function makeEdit(removed: ReadonlySet<string>, lines: Uint8Array): FieldEdit {
+  let removedLengths = 0;
+  for (const name of removed) removedLengths |= 1 << (name.length & 31);
+  let addedLengths = 0;
+  for (const line of latin1(lines).split("\r\n")) {
+    if (line !== "") addedLengths |= 1 << (line.indexOf(":") & 31);
+  }
+  return { removed, lines, removedLengths, addedLengths };
 }
 
 /** A change of fields that cannot be made. */
@@ -33,21 +45,19 @@ export function fieldEdit(
     const problem = fieldProblem(name, value);
     if (problem !== null) throw new FieldEditError(problem);
   }
-  return {
-    removed: new Set(remove.map((name) => name.toLowerCase())),
-    lines: ascii(add.map(({ name, value }) => `${name.toLowerCase()}: ${value}\r\n`).join("")),
-  };
+  return makeEdit(
+    new Set(remove.map((name) => name.toLowerCase())),
+    ascii(add.map(({ name, value }) => `${name.toLowerCase()}: ${value}\r\n`).join("")),
+  );
 }
 
 /** Two changes as one: `first` is made before `second`. */
 export function joinEdits(first: FieldEdit | null, second: FieldEdit | null): FieldEdit | null {
   if (first === null || second === null) return first ?? second;
-  const kept = Buffer.allocUnsafe(first.lines.length);
-  const length = keepLines(Buffer.from(first.lines), 0, first.lines.length, second, kept, 0);
-  return {
-    removed: new Set([...first.removed, ...second.removed]),
-    lines: Buffer.concat([kept.subarray(0, length), second.lines]),
-  };
+  return makeEdit(
+    new Set([...first.removed, ...second.removed]),
+    Buffer.concat([keptOf(first.lines, second), second.lines]),
+  );
 }
 
 /** Makes the change on a complete head, start line and empty line included. */
@@ -62,31 +72,36 @@ export function editHead(head: Buffer, edit: FieldEdit): Buffer {
   return commit(out, at);
 }
 
-/**
- * Makes the change on a backend's answer: its fields move into memory of their own.
- * @returns false when there are more fields than a head may have
- */
-export function editResponse(head: ResponseHead, edit: FieldEdit): boolean {
-  const { block } = head;
-  const status = head.statusEnd - head.statusStart;
-  const before = Buffer.allocUnsafe(fieldsLength(block));
-  // What belongs to the hop would be dropped later by marks that are not kept here.
-  const length = copyFields(block, HOP_BY_HOP, before, 0);
-  const out = reserve(status + length + edit.lines.length + 2);
-  const start = reservedAt();
-  let at = copy(head.buffer, head.statusStart, head.statusEnd, out, start);
-  at = keepLines(before, 0, length, edit, out, at);
-  at = copy(edit.lines, 0, edit.lines.length, out, at);
-  out[at++] = CR;
-  out[at++] = LF;
-  const bytes = commit(out, at);
-  head.statusStart = 0;
-  head.statusEnd = status;
-  return parsed(block, bytes, status);
+/** Makes changes on a backend's answer, one behind the other: what they add travels beside its fields. */
+export function editResponse(head: ResponseHead, edits: readonly FieldEdit[]): void {
+  for (const edit of edits) {
+    const { removed, removedLengths, lines } = edit;
+    if (removedLengths !== 0) removeFields(head.block, removed, removedLengths);
+    const { added } = head;
+    if (added === null || added.length === 0) {
+      head.added = lines;
+      head.addedLengths = edit.addedLengths;
+      continue;
+    }
+    const before = (removedLengths & head.addedLengths) === 0 ? added : keptOf(added, edit);
+    const both = new Uint8Array(before.length + lines.length);
+    both.set(before);
+    both.set(lines, before.length);
+    head.added = both;
+    head.addedLengths |= edit.addedLengths;
+  }
 }
 
-function parsed(block: HeaderBlock, bytes: Buffer, start: number): boolean {
-  return block.parse(bytes, start, bytes.length) === bytes.length;
+function removeFields(block: HeaderBlock, names: ReadonlySet<string>, lengths: number): void {
+  for (let i = 0; i < block.count; i++) {
+    const length = block.nameEnd(i) - block.nameStart(i);
+    if ((lengths & (1 << (length & 31))) !== 0 && names.has(block.name(i))) block.remove(i);
+  }
+}
+
+function keptOf(lines: Uint8Array, edit: FieldEdit): Uint8Array {
+  const kept = Buffer.allocUnsafe(lines.length);
+  return kept.subarray(0, keepLines(Buffer.from(lines), 0, lines.length, edit, kept, 0));
 }
 
 /** Copies the lines of [start, end) whose names stay; returns the position after them. */

@@ -24,15 +24,18 @@ export function refusalAnswer(status: number, reason: string): LocalAnswer {
   return { status, reason, fields: status === 503 ? RETRY : status === 405 ? ALLOW : PLAIN };
 }
 
-/** The same answer with the fields that a change adds. */
-export function withFields(answer: LocalAnswer, edit: FieldEdit | null): LocalAnswer {
-  if (edit === null || edit.lines.length === 0) return answer;
-  const fields = [...answer.fields];
-  for (const line of latin1(edit.lines).split("\r\n")) {
-    const colon = line.indexOf(":");
-    if (colon > 0) fields.push([line.slice(0, colon), line.slice(colon + 1).trim()]);
+/** The same answer with the fields that changes add. */
+export function withFields(answer: LocalAnswer, edits: readonly FieldEdit[]): LocalAnswer {
+  if (edits.length === 0) return answer;
+  let added: [string, string][] = [];
+  for (const { removed, lines } of edits) {
+    added = added.filter(([name]) => !removed.has(name));
+    for (const line of latin1(lines).split("\r\n")) {
+      const colon = line.indexOf(":");
+      if (colon > 0) added.push([line.slice(0, colon), line.slice(colon + 1).trim()]);
+    }
   }
-  return { ...answer, fields };
+  return { ...answer, fields: [...answer.fields, ...added] };
 }
 
 /** A redirect to another place. */

@@ -23,6 +23,10 @@ export class ResponseHead {
   body: BodyKind = BodyKind.None;
   /** Whether the connection may serve another request after this one. */
   reusable = false;
+  /** Field lines that stand behind those of `block`, CRLF included; null for none. */
+  added: Uint8Array | null = null;
+  /** Lengths of their names, as a `FieldEdit` has them. */
+  addedLengths = 0;
   /** Reason the head was refused. */
   error = "";
   readonly framing: Framing = noFraming();

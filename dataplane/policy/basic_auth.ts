@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { BasicAuth as BasicAuthMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { ascii } from "../message/bytes.ts";
-import type { FieldEdit } from "../message/field_edit.ts";
+import { makeEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
 import type { PolicyContext } from "./policy_context.ts";
@@ -14,7 +14,7 @@ const DIGEST_LENGTH = 64;
 const SHA = "{SHA}";
 /** Longest field that is looked at, in characters; bcrypt reads 72 bytes of a password. */
 const LONGEST = 1_024;
-const STRIP: FieldEdit = { removed: new Set(["authorization"]), lines: ascii("") };
+const STRIP = makeEdit(new Set(["authorization"]), ascii(""));
 const BUSY = refusal(503, "auth_busy");
 
 /** Requests must carry a name and password (RFC 7617). */

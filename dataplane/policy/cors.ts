@@ -1,6 +1,6 @@
 import type { Cors as CorsMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { ascii } from "../message/bytes.ts";
-import type { FieldEdit } from "../message/field_edit.ts";
+import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { Refusal } from "../observe/refusal.ts";
 import type { AnswerChange, PolicyRequest } from "./policy.ts";
@@ -36,10 +36,8 @@ export class Cors implements AnswerChange {
     this.#patterns = origins.filter((origin) => origin !== "*" && origin.includes("*")).map(
       (origin) => new RegExp(`^${origin.split("*").map(escaped).join("[a-z0-9.:-]+")}$`),
     );
-    this.#none = {
-      removed: REMOVED,
-      lines: ascii(this.#any && !message.credentials ? "" : "vary: Origin\r\n"),
-    };
+    const varies = !this.#any || message.credentials;
+    this.#none = makeEdit(REMOVED, ascii(varies ? "vary: Origin\r\n" : ""));
   }
 
   /** Sees to the fields of the answer. */
@@ -55,7 +53,7 @@ export class Cors implements AnswerChange {
       const exposed = expose.length === 0
         ? ""
         : `access-control-expose-headers: ${expose.join(", ")}\r\n`;
-      edit = { removed: REMOVED, lines: ascii(`${this.#origin(origin)}${exposed}`) };
+      edit = makeEdit(REMOVED, ascii(`${this.#origin(origin)}${exposed}`));
       if (this.#edits.size >= MEMO) this.#edits.clear();
       this.#edits.set(origin, edit);
     }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ForwardAuth as ForwardAuthMessage } from "../../proto/gen/novaedge/v1/config.ts";
-import type { FieldEdit } from "../message/field_edit.ts";
+import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
 import type { PolicyContext } from "./policy_context.ts";
@@ -100,7 +100,7 @@ export class ForwardAuth implements RequestCheck {
     for (const [name, value] of fields) {
       if (this.#removed.has(name)) lines += `${name}: ${value}\r\n`;
     }
-    return { removed: this.#removed, lines: Buffer.from(lines, "latin1") };
+    return makeEdit(this.#removed, Buffer.from(lines, "latin1"));
   }
 }
 

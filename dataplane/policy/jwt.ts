@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { fieldProblem } from "../../common/field_problem.ts";
 import type { Jwt as JwtMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { cookieValue } from "../message/cookie.ts";
-import type { FieldEdit } from "../message/field_edit.ts";
+import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import { queryValue } from "../router/predicates.ts";
@@ -65,17 +65,26 @@ export class Jwt implements RequestCheck {
   }
 
   check(request: PolicyRequest): Verdict {
-    const token = this.#tokenOf(request);
-    if (token === null) return MISSING;
-    if (token.length > LONGEST) return MALFORMED;
-    const known = this.#verified.get(token);
+    // What is known is found by the field as it came, before anybody takes it apart.
+    const field = request.header(this.#message.header);
+    const known = field === null ? undefined : this.#verified.get(field);
     if (known !== undefined && this.#context.wallClock() < known.until) {
       return this.#admit(request, known);
     }
-    let pending = this.#pending.get(token);
+    const token = this.#tokenOf(request, field);
+    if (token === null) return MISSING;
+    if (token.length > LONGEST) return MALFORMED;
+    const key = field ?? token;
+    if (field === null) {
+      const remembered = this.#verified.get(token);
+      if (remembered !== undefined && this.#context.wallClock() < remembered.until) {
+        return this.#admit(request, remembered);
+      }
+    }
+    let pending = this.#pending.get(key);
     if (pending === undefined) {
-      pending = this.#verify(token).finally(() => this.#pending.delete(token));
-      this.#pending.set(token, pending);
+      pending = this.#verify(token, key).finally(() => this.#pending.delete(key));
+      this.#pending.set(key, pending);
     }
     return pending.then((result) => "claims" in result ? this.#admit(request, result) : result);
   }
@@ -86,9 +95,8 @@ export class Jwt implements RequestCheck {
     return null;
   }
 
-  #tokenOf(request: PolicyRequest): string | null {
-    const { header, prefix, cookie, queryParam } = this.#message;
-    const field = request.header(header);
+  #tokenOf(request: PolicyRequest, field: string | null): string | null {
+    const { prefix, cookie, queryParam } = this.#message;
     if (field !== null) {
       // The scheme's name counts in either case (RFC 9110 section 11.1).
       const starts = field.length > prefix.length &&
@@ -103,7 +111,8 @@ export class Jwt implements RequestCheck {
     return queryParam === "" ? null : queryValue(request.query, queryParam);
   }
 
-  async #verify(token: string): Promise<Verified | Refusal> {
+  /** @param key under which it is remembered: the field that it came in, or the token itself */
+  async #verify(token: string, key: string): Promise<Verified | Refusal> {
     const result = await this.#keys.verify(token, this.#context.wallClock());
     if (typeof result === "string") {
       return result === "keys_unavailable" ? NO_KEYS : unauthorized(result);
@@ -118,7 +127,7 @@ export class Jwt implements RequestCheck {
       until: typeof exp === "number" ? exp * SECOND + leewayMs : Infinity,
       edit: this.#editOf(result),
     };
-    this.#verified.set(token, verified);
+    this.#verified.set(key, verified);
     return verified;
   }
 
@@ -131,6 +140,6 @@ export class Jwt implements RequestCheck {
       if (text === null || fieldProblem(header, text) !== null) continue;
       lines += `${header}: ${text}\r\n`;
     }
-    return { removed: this.#removed, lines: Buffer.from(lines, "utf8") };
+    return makeEdit(this.#removed, Buffer.from(lines, "utf8"));
   }
 }

@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 import type { Affinity as AffinityMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { ascii } from "../message/bytes.ts";
 import { cookieValue } from "../message/cookie.ts";
-import type { FieldEdit } from "../message/field_edit.ts";
+import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 
 /** Bytes of a cookie's value: nobody guesses one. */
 const LENGTH = 18;
@@ -47,6 +47,6 @@ export class Affinity {
       ...(secure ? ["Secure"] : []),
       ...(sameSite === "" ? [] : [`SameSite=${sameSite}`]),
     ];
-    return { removed: NOTHING, lines: ascii(`set-cookie: ${attributes.join("; ")}\r\n`) };
+    return makeEdit(NOTHING, ascii(`set-cookie: ${attributes.join("; ")}\r\n`));
   }
 }

@@ -6,8 +6,12 @@ export function clockOrigin(): number {
 /**
  * A monotonic clock that agrees with that of another thread, whatever the system's time does later.
  * @param origin `clockOrigin()` of the other thread, taken when this one was started
+ * @param now reads this thread's clock
  */
-export function sharedClock(origin: number): () => number {
+export function sharedClock(
+  origin: number,
+  now: () => number = () => performance.now(),
+): () => number {
   const offset = clockOrigin() - origin;
-  return () => performance.now() + offset;
+  return () => now() + offset;
 }

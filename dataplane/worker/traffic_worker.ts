@@ -46,7 +46,7 @@ const overload = new Overload();
 const turnEnd = new TurnEnd((run) => setImmediate(run));
 const transport = new NodeTransport(turnEnd);
 const clock = new TurnClock(() => performance.now(), turnEnd);
-const sharedNow = sharedClock(setup.clockOrigin);
+const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);
 const backends = new Map<string, BackendRuntime>();
 const policies = new PolicyStore({

@@ -15,6 +15,8 @@ import { missingProgram } from "./loads/find.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
+import { runPolicies } from "./policies.ts";
+import { policyGates, reportPolicies } from "./policies_report.ts";
 import { print } from "./print.ts";
 import { type Layout, LAYOUTS, runPropagation } from "./propagation.ts";
 import { reportPropagation } from "./propagation_report.ts";
@@ -27,8 +29,8 @@ const FLAGS = {
   "only": {
     type: "string",
     default: "all",
-    choices: ["requests", "propagation", "memory", "idle", "all"],
-    help: "which bench: requests, propagation, memory, idle or all",
+    choices: ["requests", "policies", "propagation", "memory", "idle", "all"],
+    help: "which bench: requests, policies, propagation, memory, idle or all",
   },
   "cases": {
     type: "string",
@@ -187,6 +189,18 @@ async function benchIdle({ flags }: Plan, pinning: Pinning, figures: Figures): P
   return clean;
 }
 
+async function benchPolicies(
+  { flags }: Plan,
+  pinning: Pinning,
+  figures: Figures,
+): Promise<boolean> {
+  const { rounds, seconds } = flags;
+  const result = await runPolicies({ rounds, seconds, pinning });
+  figures.policies = result;
+  figures.gates.push(...policyGates(result));
+  return reportPolicies(result);
+}
+
 function processor(): string {
   try {
     const text = Deno.readTextFileSync("/proc/cpuinfo");
@@ -219,6 +233,8 @@ async function main(): Promise<number> {
   const clean = [
     !wanted("requests") ||
     await attempt("requests", () => benchRequests(plan, pinning, figures)),
+    !wanted("policies") ||
+    await attempt("policies", () => benchPolicies(plan, pinning, figures)),
     !wanted("propagation") ||
     await attempt("propagation", () => benchPropagation(plan, figures)),
     !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),
