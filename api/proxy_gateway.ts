@@ -129,16 +129,25 @@ const schema = Type.Object({
     })),
     compression: optional(closed({
       enabled: optional(bool({ default: false })),
-      algorithms: optional(list(text(), { default: ["gzip", "br"] })),
+      algorithms: optional(list(choice(["gzip", "br", "zstd"]), {
+        default: ["gzip", "br"],
+        description: "The preferred first.",
+      })),
       level: optional(integer(0, 11, { default: 6 })),
       minSize: optional(size({ default: "1024" })),
-      excludeTypes: optional(list(text())),
+      types: optional(list(text({ minLength: 1 }), {
+        description: "Media types with *; the usual ones when empty.",
+      })),
+      excludeTypes: optional(list(text({ minLength: 1 }))),
     })),
     customErrorPages: optional(list(closed({
       codes: list(integer(100, 599), { minItems: 1 }),
       path: optional(text()),
-      body: optional(text()),
+      body: optional(text({ description: "UTF-8; {status} and {reason} are filled in." })),
       contentType: optional(text({ default: "text/html" })),
+      interceptBackend: optional(bool({
+        description: "Stands for the answers of backends too, not only for the gateway's own.",
+      })),
     }))),
     extProc: optional(closed({
       address: text(),
@@ -233,8 +242,7 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
       "spec.ingressClassName",
       "spec.loadBalancerClass",
       "spec.cache",
-      "spec.compression",
-      "spec.customErrorPages",
+      "spec.customErrorPages[].path",
       "spec.tracing",
     ),
   ],

@@ -1,6 +1,14 @@
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import { cidrProblem } from "../../common/cidr.ts";
-import { Gateway, Listener, Protocol, type Redirect } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  Compression,
+  ErrorPage,
+  Gateway,
+  Listener,
+  Protocol,
+  type Redirect,
+} from "../../proto/gen/novaedge/v1/config.ts";
+import { bytesOf } from "../../api/schema.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
@@ -95,6 +103,8 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     listeners,
     accessLog: { disabled: spec.accessLog?.enabled === false },
     policies: policiesOf(view, target),
+    compression: compressionOf(gateway),
+    errorPages: errorPagesOf(gateway, conditions),
   });
   return {
     outcome: conditions.outcome(gateway),
@@ -104,6 +114,29 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       body: Gateway.encode(message).finish(),
     }],
   };
+}
+
+function compressionOf({ body: { spec } }: GatewayObject): Compression | undefined {
+  const { compression } = spec;
+  if (compression?.enabled !== true) return undefined;
+  return Compression.create({
+    codings: compression.algorithms ?? ["gzip", "br"],
+    level: compression.level ?? 6,
+    minSize: bytesOf(compression.minSize ?? "1024"),
+    types: compression.types ?? [],
+    excludeTypes: compression.excludeTypes ?? [],
+  });
+}
+
+function errorPagesOf({ body: { spec } }: GatewayObject, conditions: Conditions): ErrorPage[] {
+  return (spec.customErrorPages ?? []).flatMap((page) => {
+    const { codes, body = "", contentType = "text/html", interceptBackend = false } = page;
+    if (!/^[\x20-\x7e]*$/.test(contentType)) {
+      conditions.fail("Accepted", "InvalidErrorPage", `contentType "${contentType}"`);
+      return [];
+    }
+    return [ErrorPage.create({ codes, contentType, body, intercept: interceptBackend })];
+  });
 }
 
 /** Where a plain listener sends its requests: by its own sslRedirect or the gateway's redirectScheme. */

@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
+import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
+import { chooseCoding } from "./compression.ts";
 import { copyHead } from "../message/copy_head.ts";
 import { editHead, editResponse, joinEdits } from "../message/field_edit.ts";
-import { grpcAnswer, refusalAnswer, withFields } from "../message/local_answer.ts";
+import { refusalAnswer } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import { Version } from "../message/request_head.ts";
@@ -20,6 +22,7 @@ import { Deadlines } from "./deadlines.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { forwardHead } from "./forward_head.ts";
+import { localForm } from "./local_form.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
 import { mirror, type MirroredRequest, mirrors } from "./mirror.ts";
 import { record } from "./record.ts";
@@ -59,7 +62,7 @@ const enum Phase {
  * reused for one request after the other, so nothing is allocated per request but bytes, and idle
  * connections hold none.
  */
-export class Exchange implements UpstreamUser, Deadlined {
+export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   deadline = Infinity;
   tickerSlot = -1;
   upstreamMethod = "";
@@ -85,6 +88,7 @@ export class Exchange implements UpstreamUser, Deadlined {
   /** The backend that counts the request, and whether it counts it as a retry too. */
   #counted: BackendRuntime | null = null;
   #retrying = false;
+  readonly #answerPath = new AnswerPath(this);
   /** Somebody gets copies of the request. */
   #mirrors = false;
   #http2 = false;
@@ -104,7 +108,10 @@ export class Exchange implements UpstreamUser, Deadlined {
   }
   startedAt = 0;
   bytesIn = 0;
-  bytesOut = 0;
+  /** Bytes sent to the client: an answer of our own with its head, a backend's without. */
+  get bytesOut(): number {
+    return this.#answerPath.bytes;
+  }
   #status = 0;
 
   constructor(engine: Engine) {
@@ -172,6 +179,11 @@ export class Exchange implements UpstreamUser, Deadlined {
       return;
     }
     this.#counted = routing.backend;
+    const { compression } = routing.decision.listener!.settings;
+    if (compression !== null && !this.#grpc) {
+      const coding = chooseCoding(routing.header("accept-encoding"), compression.codings);
+      this.#answerPath.compressWith(compression, coding);
+    }
     this.#maxBody = routing.maxBody;
     if (head.upgrade !== "" && this.#allowsUpgrade(head.upgrade)) this.upgrade = head.upgrade;
     else if (head.upgrade !== "" && this.#http2) {
@@ -264,14 +276,14 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.client = this.#downstream.peer.label;
     this.requestId = "";
     this.bytesIn = 0;
-    this.bytesOut = bytesOut;
+    this.#answerPath.bytes = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
     this.#release();
   }
 
   /** The client takes bytes again. */
   downstreamDrained(): void {
-    this.#upstream?.resume();
+    if (!this.#answerPath.drained()) this.#upstream?.resume();
   }
 
   onStream(stream: UpstreamStream): void {
@@ -323,6 +335,7 @@ export class Exchange implements UpstreamUser, Deadlined {
       this.#sendTo(endpoint, again!);
       return;
     }
+    if (this.#intercepted(head.status)) return;
     this.routing.tie();
     const { answerEdits } = this.routing;
     const own = this.routing.ref!.edits.response;
@@ -332,34 +345,57 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#phase = Phase.Answering;
     this.#status = head.status;
     this.#replay.give();
-    if (body !== null) this.bytesOut += body.length;
     if (ended) this.#upstream = null;
     const generation = this.#generation;
-    const flowing = this.#downstream.sendHead(head, body, ended, more);
+    const flowing = this.#answerPath.head(head, body, ended, more);
     if (generation !== this.#generation) return;
-    if (ended) this.#finish(this.#status, "ok");
+    if (ended && !this.#answerPath.pending) this.#finish(this.#status, "ok");
     else if (!flowing) this.#upstream?.pause();
   }
 
+  /** Whether a page stands for the backend's answer. */
+  #intercepted(status: number): boolean {
+    const page = this.routing.decision.listener!.settings.errorPages?.get(status);
+    if (page === undefined || !page.intercept || this.#grpc) return false;
+    this.fail(status, "ok");
+    return true;
+  }
+
+  onAnswerEnd(): void {
+    this.#finish(this.#status, "ok");
+  }
+
+  onAnswerDrain(): void {
+    this.#upstream?.resume();
+  }
+
+  onAnswerError(): void {
+    this.#leaveUpstream();
+    const generation = this.#generation;
+    this.#downstream.cut();
+    if (generation === this.#generation) this.#finish(this.#status, "compression_failed");
+  }
+
   onResponseBody(body: Buffer | null, ended: boolean, more: boolean): void {
-    if (body !== null) this.bytesOut += body.length;
     const tunnel = this.#phase === Phase.Tunnel;
     if (ended && !tunnel) this.#upstream = null;
     const generation = this.#generation;
-    const flowing = this.#downstream.sendBody(body, ended, more);
+    const flowing = this.#answerPath.body(body, ended, more);
     if (generation !== this.#generation) return;
     if (tunnel) {
       if (ended) this.#tunnelEnded();
       else if (!flowing) this.#upstream?.pause();
-    } else if (ended) this.#finish(this.#status, "ok");
+    } else if (ended && !this.#answerPath.pending) this.#finish(this.#status, "ok");
     else if (!flowing) this.#upstream?.pause();
   }
 
   onResponseTrailers(lines: Buffer): void {
     this.#upstream = null;
     const generation = this.#generation;
-    this.#downstream.sendTrailers(lines);
-    if (generation === this.#generation) this.#finish(this.#status, "ok");
+    this.#answerPath.trailers(lines);
+    if (generation === this.#generation && !this.#answerPath.pending) {
+      this.#finish(this.#status, "ok");
+    }
   }
 
   onUpgraded(head: ResponseHead, rest: Buffer | null): void {
@@ -370,7 +406,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#phase = Phase.Tunnel;
     this.#status = head.status;
     this.deadline = Infinity;
-    if (rest !== null) this.bytesOut += rest.length;
+    if (rest !== null) this.#answerPath.bytes += rest.length;
     const generation = this.#generation;
     const flowing = this.#downstream.sendUpgrade(head, rest);
     if (generation !== this.#generation) return;
@@ -490,7 +526,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.#requestEnded = ended;
     this.#hasBody = head.hasBody;
     this.bytesIn = body === null ? 0 : body.length;
-    this.bytesOut = 0;
+    this.#answerPath.begin(this.#downstream);
     this.#tunnelEnds = 0;
     this.#deadlines.begin();
     this.#replay.clear();
@@ -555,10 +591,10 @@ export class Exchange implements UpstreamUser, Deadlined {
 
   #answer(answer: LocalAnswer, status: number, reason: Reason): void {
     const generation = this.#generation;
-    const form = this.#grpc ? grpcAnswer(answer) : answer;
-    const bytes = this.#downstream.sendLocal(withFields(form, this.routing.answerEdits));
+    const form = localForm(answer, reason, this.routing, this.#grpc);
+    const bytes = this.#downstream.sendLocal(form);
     if (generation !== this.#generation) return;
-    this.bytesOut += bytes;
+    this.#answerPath.bytes += bytes;
     this.#finish(status, reason);
   }
 
@@ -616,6 +652,7 @@ export class Exchange implements UpstreamUser, Deadlined {
     this.deadline = Infinity;
     if (this.tickerSlot >= 0) this.#engine.ticker.remove(this);
     record(this.#engine, this.#port, this, status, reason);
+    this.#answerPath.end();
     const downstream = this.#downstream;
     // Nothing of this object is used from here on: it may serve another client before this returns.
     this.#release();

@@ -68,6 +68,7 @@ export const REASONS = [
   "upstream_protocol",
   "response_timeout",
   "upstream_stalled",
+  "compression_failed",
   "request_timeout",
   "backend_timeout",
   "tunnel_ended",

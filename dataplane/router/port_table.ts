@@ -1,4 +1,5 @@
 import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
+import type { Compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
 import { NO_POLICIES, type PolicyLevels } from "./policy_levels.ts";
@@ -14,6 +15,15 @@ export interface Redirect {
   readonly status: number;
   /** "https://host" or "https://host:port". */
   readonly origin: string;
+}
+
+/** What stands for an answer of some status. */
+export interface ErrorPage {
+  readonly contentType: string;
+  /** The body of an answer, a character a byte. */
+  body(status: number, reason: string): string;
+  /** Whether it stands for the answers of backends too. */
+  readonly intercept: boolean;
 }
 
 /** What a listener does with every request. */
@@ -32,6 +42,10 @@ export interface ListenerSettings {
   readonly allowedSources: { has(address: string): boolean } | null;
   /** Of the gateway and of the listener. */
   readonly policies: PolicyLevels;
+  /** Which answers are compressed, null for none. */
+  readonly compression: Compression | null;
+  /** Pages by status, null for none. */
+  readonly errorPages: ReadonlyMap<number, ErrorPage> | null;
 }
 
 /** A listener that adds nothing to its routes. */
@@ -43,6 +57,8 @@ export const PLAIN_LISTENER: ListenerSettings = {
   forwarded: false,
   allowedSources: null,
   policies: NO_POLICIES,
+  compression: null,
+  errorPages: null,
 };
 
 /** One listener's routes by hostname. */

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { CidrSet } from "../../common/cidr.ts";
 import {
   type ClientAuth,
@@ -6,9 +7,10 @@ import {
   Protocol,
   type Redirect as RedirectMessage,
 } from "../../proto/gen/novaedge/v1/config.ts";
+import { CODINGS, type Compression, compression } from "../router/compression.ts";
 import { HostMap, hostName } from "../router/host.ts";
 import { policyLevels } from "../router/policy_levels.ts";
-import { ListenerTable, type Redirect } from "../router/port_table.ts";
+import { type ErrorPage, ListenerTable, type Redirect } from "../router/port_table.ts";
 
 /** A listener with its routes. */
 export interface ListenerState {
@@ -74,8 +76,35 @@ export function listenerState(
         ? null
         : new CidrSet(listener.allowedSources),
       policies: policyLevels(gateway.policies, listener.policies),
+      compression: compressionOf(gateway),
+      errorPages: errorPagesOf(gateway),
     }),
   };
+}
+
+function compressionOf({ compression: message }: Gateway): Compression | null {
+  if (message === undefined) return null;
+  const { codings, level, minSize, types, excludeTypes } = message;
+  const known = CODINGS.filter((coding) => codings.includes(coding));
+  known.sort((a, b) => codings.indexOf(a) - codings.indexOf(b));
+  return compression(known, level, minSize, types, excludeTypes);
+}
+
+function errorPagesOf({ errorPages }: Gateway): ReadonlyMap<number, ErrorPage> | null {
+  if (errorPages.length === 0) return null;
+  const pages = new Map<number, ErrorPage>();
+  for (const { codes, contentType, body, intercept } of errorPages) {
+    const text = Buffer.from(body, "utf8").toString("latin1");
+    const page: ErrorPage = {
+      contentType,
+      intercept,
+      body: (status, reason) =>
+        text.replaceAll("{status}", String(status)).replaceAll("{reason}", reason),
+    };
+    // Of several pages for one status the first counts.
+    for (const code of codes) if (!pages.has(code)) pages.set(code, page);
+  }
+  return pages;
 }
 
 /** Certificate authorities ask for this path by plain HTTP (RFC 8555 section 8.3). */

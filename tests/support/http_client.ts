@@ -112,6 +112,28 @@ export class HttpConnection {
     return (await this.#take(length))[0];
   }
 
+  /** The same, a character a byte. */
+  async takeLatin1(length: number): Promise<string> {
+    while (this.#bytes.length < length) if (!await this.#more()) break;
+    const bytes = this.#bytes.subarray(0, length);
+    this.#bytes = this.#bytes.subarray(bytes.length);
+    return bytes.toString("latin1");
+  }
+
+  /** Reads the head of an answer: its fields by lower-case name. */
+  async head(): Promise<ReadonlyMap<string, string>> {
+    let end: number;
+    while ((end = this.#bytes.indexOf("\r\n\r\n")) < 0) {
+      if (!await this.#more()) throw new Error("the connection ended within a head");
+    }
+    const [, ...lines] = this.#bytes.subarray(0, end).toString("latin1").split("\r\n");
+    this.#bytes = this.#bytes.subarray(end + 4);
+    return new Map(lines.map((line) => {
+      const colon = line.indexOf(":");
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }));
+  }
+
   close(): void {
     this.socket.destroy();
   }

@@ -143,6 +143,28 @@ export interface Gateway {
     | undefined;
   /** Names of the Policy resources of all listeners. */
   policies: string[];
+  /** Unset means that answers are passed on as they come. */
+  compression: Compression | undefined;
+  errorPages: ErrorPage[];
+}
+
+export interface Compression {
+  /** "gzip", "br" and "zstd", the preferred first. */
+  codings: string[];
+  level: number;
+  minSize: number;
+  /** Media types with *; the usual ones when empty. */
+  types: string[];
+  excludeTypes: string[];
+}
+
+/** ErrorPage is the body of the gateway's own answers with some statuses. */
+export interface ErrorPage {
+  codes: number[];
+  contentType: string;
+  body: string;
+  /** Stands for the answers of backends too. */
+  intercept: boolean;
 }
 
 export interface AccessLog {
@@ -886,7 +908,15 @@ export const ConfigSnapshot: MessageFns<ConfigSnapshot> = {
 };
 
 function createBaseGateway(): Gateway {
-  return { namespace: "", name: "", listeners: [], accessLog: undefined, policies: [] };
+  return {
+    namespace: "",
+    name: "",
+    listeners: [],
+    accessLog: undefined,
+    policies: [],
+    compression: undefined,
+    errorPages: [],
+  };
 }
 
 export const Gateway: MessageFns<Gateway> = {
@@ -905,6 +935,12 @@ export const Gateway: MessageFns<Gateway> = {
     }
     for (const v of message.policies) {
       writer.uint32(42).string(v!);
+    }
+    if (message.compression !== undefined) {
+      Compression.encode(message.compression, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.errorPages) {
+      ErrorPage.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -962,6 +998,22 @@ export const Gateway: MessageFns<Gateway> = {
             message.policies.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.compression = Compression.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.errorPages.push(ErrorPage.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -986,6 +1038,218 @@ export const Gateway: MessageFns<Gateway> = {
       ? AccessLog.fromPartial(object.accessLog)
       : undefined;
     message.policies = object.policies?.map((e) => e) || [];
+    message.compression = (object.compression !== undefined && object.compression !== null)
+      ? Compression.fromPartial(object.compression)
+      : undefined;
+    message.errorPages = object.errorPages?.map((e) => ErrorPage.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCompression(): Compression {
+  return { codings: [], level: 0, minSize: 0, types: [], excludeTypes: [] };
+}
+
+export const Compression: MessageFns<Compression> = {
+  encode(message: Compression, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.codings) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.level !== 0) {
+      writer.uint32(16).uint32(message.level);
+    }
+    if (message.minSize !== 0) {
+      writer.uint32(24).uint64(message.minSize);
+    }
+    for (const v of message.types) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.excludeTypes) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Compression {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompression();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.codings.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.level = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.minSize = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.types.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.excludeTypes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Compression>, I>>(base?: I): Compression {
+    return Compression.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Compression>, I>>(object: I): Compression {
+    const message = createBaseCompression();
+    message.codings = object.codings?.map((e) => e) || [];
+    message.level = object.level ?? 0;
+    message.minSize = object.minSize ?? 0;
+    message.types = object.types?.map((e) => e) || [];
+    message.excludeTypes = object.excludeTypes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseErrorPage(): ErrorPage {
+  return { codes: [], contentType: "", body: "", intercept: false };
+}
+
+export const ErrorPage: MessageFns<ErrorPage> = {
+  encode(message: ErrorPage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.codes.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.codes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.contentType !== "") {
+      writer.uint32(18).string(message.contentType);
+    }
+    if (message.body !== "") {
+      writer.uint32(26).string(message.body);
+    }
+    if (message.intercept !== false) {
+      writer.uint32(32).bool(message.intercept);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErrorPage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErrorPage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.codes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.codes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.contentType = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.body = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.intercept = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ErrorPage>, I>>(base?: I): ErrorPage {
+    return ErrorPage.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ErrorPage>, I>>(object: I): ErrorPage {
+    const message = createBaseErrorPage();
+    message.codes = object.codes?.map((e) => e) || [];
+    message.contentType = object.contentType ?? "";
+    message.body = object.body ?? "";
+    message.intercept = object.intercept ?? false;
     return message;
   },
 };
