@@ -26,6 +26,8 @@ export interface Explanation {
   readonly route: string | null;
   readonly rule: number | null;
   readonly reason: string;
+  /** Names of the policies of listener, route and rule; a backend may have more. */
+  readonly policies: readonly string[];
   readonly backends: readonly { backend: string; weight: number; problem: string }[];
   /** What backends see, or where the client is sent; "" when neither differs from the request. */
   readonly becomes: string;
@@ -50,6 +52,7 @@ export function explain(
     listener: null,
     route: null,
     rule: null,
+    policies: [],
     backends: [],
     becomes: "",
     candidates: [],
@@ -97,6 +100,7 @@ export function explain(
     route: chosen.rule.route,
     rule: chosen.rule.index,
     ...consequence(chosen, host, path, request),
+    policies: [...decision.listener.settings.policies, ...chosen.rule.policies].flat(),
     backends: chosen.rule.refs.map((ref) => ({
       backend: ref.backend,
       weight: ref.weight,

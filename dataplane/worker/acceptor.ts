@@ -16,7 +16,7 @@ import type {
 import { ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
 import type { LoadedCertificate } from "./certificate.ts";
-import type { ListenerState } from "./listener_state.ts";
+import type { ListenerState } from "../router/listener_state.ts";
 import type { Port } from "./port.ts";
 
 /** One connection of a client, whichever protocol it speaks. */

@@ -2,7 +2,7 @@ import type { PortRuntime } from "../exchange/engine.ts";
 import type { BoundListener } from "../net/transport.ts";
 import { HostMap } from "../router/host.ts";
 import { type HostDecision, PortTable } from "../router/port_table.ts";
-import type { ListenerState } from "./listener_state.ts";
+import { type ListenerState, portTable } from "../router/listener_state.ts";
 
 /** One bound address and what it serves now. */
 export class Port implements PortRuntime {
@@ -38,16 +38,13 @@ export class Port implements PortRuntime {
   point(listeners: readonly ListenerState[]): void {
     this.listeners = listeners.toSorted((a, b) => a.key < b.key ? -1 : 1);
     this.scheme = listeners[0].https ? "https" : "http";
-    const table = new PortTable();
     const sni = new HostMap<ListenerState>();
     for (const listener of this.listeners) {
       for (const hostname of listener.hostnames) {
-        if (sni.get(hostname) !== undefined) continue;
-        table.setListener(hostname, listener.table);
-        sni.set(hostname, listener);
+        if (sni.get(hostname) === undefined) sni.set(hostname, listener);
       }
     }
-    this.table = table;
+    this.table = portTable(this.listeners);
     this.sni = sni;
   }
 

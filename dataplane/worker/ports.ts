@@ -1,7 +1,7 @@
 import type { Engine } from "../exchange/engine.ts";
 import type { Transport } from "../net/transport.ts";
 import { Acceptor } from "./acceptor.ts";
-import type { ListenerState } from "./listener_state.ts";
+import type { ListenerState } from "../router/listener_state.ts";
 import type { ListenerReport } from "./messages.ts";
 import { Port } from "./port.ts";
 import type { Tables } from "./tables.ts";

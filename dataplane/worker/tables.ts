@@ -14,7 +14,7 @@ import { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { BackendContext } from "../upstream/pool_context.ts";
 import { backendTransport } from "./backend_transport.ts";
 import { CertificateError, loadCertificate, type LoadedCertificate } from "./certificate.ts";
-import { type ListenerState, listenerState } from "./listener_state.ts";
+import { type ListenerState, listenerState } from "../router/listener_state.ts";
 import type { BackendSlots, ResourceChange } from "./messages.ts";
 
 /** A resource that this dataplane cannot use. */

@@ -7,10 +7,10 @@ import {
   Protocol,
   type Redirect as RedirectMessage,
 } from "../../proto/gen/novaedge/v1/config.ts";
-import { CODINGS, type Compression, compression } from "../router/compression.ts";
-import { HostMap, hostName } from "../router/host.ts";
-import { policyLevels } from "../router/policy_levels.ts";
-import { type ErrorPage, ListenerTable, type Redirect } from "../router/port_table.ts";
+import { CODINGS, type Compression, compression } from "./compression.ts";
+import { HostMap, hostName } from "./host.ts";
+import { policyLevels } from "./policy_levels.ts";
+import { type ErrorPage, ListenerTable, PortTable, type Redirect } from "./port_table.ts";
 
 /** A listener with its routes. */
 export interface ListenerState {
@@ -30,6 +30,19 @@ export interface ListenerState {
   readonly maxConnectionsPerClient: number;
   readonly accessLog: boolean;
   readonly table: ListenerTable;
+}
+
+/** The table of listeners that share a port; of two with one hostname the first counts. */
+export function portTable(listeners: readonly ListenerState[]): PortTable {
+  const table = new PortTable();
+  const taken = new Set<string>();
+  for (const listener of listeners) {
+    for (const hostname of listener.hostnames) {
+      if (!taken.has(hostname)) table.setListener(hostname, listener.table);
+      taken.add(hostname);
+    }
+  }
+  return table;
 }
 
 /**

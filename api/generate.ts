@@ -1,0 +1,27 @@
+/** Writes deploy/crds and docs/reference from the schemas; with --check it fails on a difference instead. */
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { crdOf } from "./crd.ts";
+import { KINDS } from "./kinds.ts";
+import { referencePage } from "./reference.ts";
+
+const root = join(import.meta.dirname!, "..");
+const crds = join(root, "deploy", "crds");
+const reference = join(root, "docs", "reference");
+const check = Deno.args.includes("--check");
+
+async function put(path: string, text: string): Promise<void> {
+  if (!check) await Deno.writeTextFile(path, text);
+  else if (await Deno.readTextFile(path).catch(() => "") !== text) {
+    throw new Error(`${path} is not what the schemas give; run deno task generate`);
+  }
+}
+
+for (const folder of [crds, reference]) await Deno.mkdir(folder, { recursive: true });
+for (const definition of Object.values(KINDS)) {
+  const { group, kind, plural } = definition;
+  if (group !== "novaedge.io") continue;
+  const crd = stringify(crdOf(definition), { lineWidth: 0, aliasDuplicateObjects: false });
+  await put(join(crds, `${group}_${plural}.yaml`), crd);
+  await put(join(reference, `${kind}.md`), referencePage(definition));
+}
