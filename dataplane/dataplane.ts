@@ -9,6 +9,7 @@ import { ConfigStore } from "./control/config_store.ts";
 import { ControlServer } from "./control/control_server.ts";
 import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
+import { TraceExporter } from "./observe/trace_exporter.ts";
 import { renderMetrics } from "./observe/prometheus.ts";
 import { Supervisor } from "./worker/supervisor.ts";
 
@@ -35,6 +36,11 @@ export const DATAPLANE_FLAGS = {
     type: "string",
     default: "",
     help: "zone of this node; backends with locality SameZone prefer its endpoints",
+  },
+  "otlp-endpoint": {
+    type: "string",
+    default: "",
+    help: "collector of traces (OTLP over HTTP), as http://127.0.0.1:4318; none without it",
   },
   "rate-limit-keys": {
     type: "integer",
@@ -71,6 +77,11 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   await clearSocket(socket);
   const human = Deno.stdout.isTerminal();
   const writer = new LogWriter(Deno.stdout);
+  const endpoint = flags["otlp-endpoint"];
+  if (endpoint !== "" && !/^https?:\/\/[^/]/.test(endpoint)) {
+    throw new NovaEdgeError("FLAG", `--otlp-endpoint: "${endpoint}" is not an http or https URL`);
+  }
+  const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
     workers: flags.workers || navigator.hardwareConcurrency,
@@ -83,12 +94,14 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     onAccessLog: (batch, lines, done) =>
       writer.add(human ? humanAccessLog(batch) : batch, lines, done),
     onListeners: () => listenersChanged(),
+    onSpans: exporter === null ? null : (spans) => exporter.add(spans),
   });
   const metrics = () =>
     renderMetrics(supervisor.regions(), supervisor.slots, {
       workers: supervisor.workers,
       workerDeaths: supervisor.deaths,
       logLinesDropped: writer.dropped,
+      spans: { exported: exporter?.exported ?? 0, dropped: exporter?.dropped ?? 0 },
       resources: config.store.size,
       endpoints: supervisor.endpointRegistry.counts(),
       certificateEnds: config.certificates.entries(),
@@ -132,6 +145,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   config.end();
   await supervisor.stop(flags["drain-timeout"] * 1000, flags["drain-delay"] * 1000);
   await writer.flush();
+  await exporter?.stop();
   server.stop();
   await admin?.shutdown();
   await Deno.remove(socket).catch(() => {});

@@ -105,6 +105,10 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     policies: policiesOf(view, target),
     compression: compressionOf(gateway),
     errorPages: errorPagesOf(gateway, conditions),
+    tracing: spec.tracing === undefined ? undefined : {
+      disabled: spec.tracing.enabled === false,
+      percent: spec.tracing.samplingRate ?? 1,
+    },
   });
   return {
     outcome: conditions.outcome(gateway),

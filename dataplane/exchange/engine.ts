@@ -1,6 +1,7 @@
 import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
 import type { ExchangePool } from "./exchange_pool.ts";
+import type { Spans } from "../observe/trace.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
@@ -23,6 +24,8 @@ export interface Engine {
   readonly requestIdPrefix: string;
   /** Joins what several calls of one turn write. */
   readonly turnEnd: TurnEnd;
+  /** Takes the spans of requests, null without a collector. */
+  readonly spans: Spans | null;
   /** Bytes kept for slow peers, and whether new work must be refused. */
   readonly overload: Overload;
   /** Requests that were answered. */

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
 import { chooseCoding } from "./compression.ts";
 import { copyHead } from "../message/copy_head.ts";
-import { editHead, editResponse, joinEdits } from "../message/field_edit.ts";
+import { ascii } from "../message/bytes.ts";
+import { editHead, editResponse, joinEdits, makeEdit } from "../message/field_edit.ts";
 import { refusalAnswer } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -10,6 +11,7 @@ import { Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
+import { type Trace, traceOf, traceparent } from "../observe/trace.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
@@ -37,6 +39,7 @@ import { acceptsWebSocket, webSocketKey } from "./websocket.ts";
 /** Status logged for a client that left before its answer; never sent. */
 const CLIENT_GONE = 499;
 const WEBSOCKET = "websocket";
+const TRACEPARENT = new Set(["traceparent"]);
 /** Nobody passes a policy that fails. */
 const POLICY_FAILED = refusal(500, "policy_failed");
 /** Trailers of a call whose time is over: DEADLINE_EXCEEDED. */
@@ -107,6 +110,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return this.#tries.count;
   }
   startedAt = 0;
+  /** Its place in a trace, null for none. */
+  trace: Trace | null = null;
   bytesIn = 0;
   /** Bytes sent to the client: an answer of our own with its head, a backend's without. */
   get bytesOut(): number {
@@ -275,6 +280,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.routing.beginRefused();
     this.client = this.#downstream.peer.label;
     this.requestId = "";
+    this.trace = null;
     this.bytesIn = 0;
     this.#answerPath.bytes = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
@@ -522,6 +528,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#grpc = head.grpc && this.#http2;
     this.upgrade = "";
     this.webSocketKey = "";
+    this.trace = null;
     this.#unsized = head.framing.unsized;
     this.#requestEnded = ended;
     this.#hasBody = head.hasBody;
@@ -552,8 +559,18 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.upstreamMethod = this.upgrade === "" ? this.routing.method : "GET";
     if (this.upgrade === WEBSOCKET && this.#http2) this.webSocketKey = webSocketKey();
     this.#head = forwardHead(head, this.#downstream.peer, this);
+    const { tracing } = this.routing.decision.listener!.settings;
+    if (this.#engine.spans !== null && tracing !== null) this.#trace(tracing);
     const edit = joinEdits(this.routing.requestEdit, this.routing.ref!.edits.request);
     if (edit !== null) this.#head = editHead(this.#head, edit);
+  }
+
+  /** Gives the request its place in a trace, of which the backend hears. */
+  #trace(percent: number): void {
+    const { routing } = this;
+    const trace = traceOf(routing.header("traceparent"), percent, this.#engine.random);
+    this.trace = trace;
+    routing.changeRequest(makeEdit(TRACEPARENT, ascii(`traceparent: ${traceparent(trace)}\r\n`)));
   }
 
   /** @param body first bytes of the body, null when `#replay` has them */

@@ -12,6 +12,8 @@ export interface AccessRecord {
   readonly requestId: string;
   /** Tries at a backend; written where there was more than one. */
   readonly attempts: number;
+  /** Written where the request is part of a trace. */
+  readonly traceId: string;
   readonly status: number;
   readonly reason: string;
   readonly bytesIn: number;
@@ -40,6 +42,7 @@ const BYTES_OUT = ascii(',"bytes_out":');
 const DURATION = ascii(',"duration_ms":');
 const ROUTE = ascii(',"route":');
 const REQUEST_ID = ascii(',"request_id":');
+const TRACE_ID = ascii(',"trace_id":');
 const ATTEMPTS = ascii(',"attempts":');
 const END = ascii("}\n");
 
@@ -140,7 +143,7 @@ export class AccessLog {
   add(record: AccessRecord, now: number): void {
     const units = record.host.length + record.path.length + record.method.length +
       record.listener.length + record.route.length + record.upstream.length +
-      record.client.length + record.requestId.length;
+      record.client.length + record.requestId.length + record.traceId.length;
     const most = FIXED + units * ESCAPED;
     if (this.#bytes !== null && this.#bytes.length - this.#at < most) this.flush();
     const bytes = this.#bytes ??= this.#memory.take();
@@ -198,6 +201,10 @@ export class AccessLog {
     if (record.attempts > 1) {
       at = putBytes(ATTEMPTS, out, at);
       at = putNumber(record.attempts, 1, out, at);
+    }
+    if (record.traceId !== "") {
+      at = putBytes(TRACE_ID, out, at);
+      at = putText(record.traceId, out, at);
     }
     return putBytes(END, out, at);
   }

@@ -13,6 +13,7 @@ const RECORD: AccessRecord = {
   upstream: "10.0.0.1:80",
   client: "192.0.2.1:4711",
   requestId: "id",
+  traceId: "",
   attempts: 1,
   status: 200,
   reason: "ok",

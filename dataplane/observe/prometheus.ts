@@ -6,6 +6,7 @@ export interface ProcessFigures {
   readonly workers: number;
   readonly workerDeaths: number;
   readonly logLinesDropped: number;
+  readonly spans: { readonly exported: number; readonly dropped: number };
   readonly resources: number;
   readonly endpoints: {
     readonly endpoints: number;
@@ -250,6 +251,18 @@ export function renderMetrics(
       "counter",
       "Log lines a slow sink cost.",
       figures.logLinesDropped + sum(GLOBAL.logDropped),
+    ],
+    [
+      "novaedge_spans_exported_total",
+      "counter",
+      "Spans that the collector took.",
+      figures.spans.exported,
+    ],
+    [
+      "novaedge_spans_dropped_total",
+      "counter",
+      "Spans that the collector did not take.",
+      figures.spans.dropped,
     ],
     ["novaedge_dataplane_resources", "gauge", "Configured resources.", figures.resources],
   ];

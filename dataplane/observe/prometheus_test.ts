@@ -17,6 +17,7 @@ const FIGURES = {
   workers: 2,
   workerDeaths: 1,
   logLinesDropped: 3,
+  spans: { exported: 0, dropped: 0 },
   resources: 4,
   certificateEnds: [],
   endpoints: { endpoints: 0, unhealthy: 0, ejected: 0, breakersOpen: 0 },

@@ -91,6 +91,7 @@ export function listenerState(
       policies: policyLevels(gateway.policies, listener.policies),
       compression: compressionOf(gateway),
       errorPages: errorPagesOf(gateway),
+      tracing: gateway.tracing?.disabled === true ? null : gateway.tracing?.percent ?? 1,
     }),
   };
 }

@@ -46,6 +46,8 @@ export interface ListenerSettings {
   readonly compression: Compression | null;
   /** Pages by status, null for none. */
   readonly errorPages: ReadonlyMap<number, ErrorPage> | null;
+  /** Percentage of new traces that are sampled, where there is a collector; null for no traces. */
+  readonly tracing: number | null;
 }
 
 /** A listener that adds nothing to its routes. */
@@ -59,6 +61,7 @@ export const PLAIN_LISTENER: ListenerSettings = {
   policies: NO_POLICIES,
   compression: null,
   errorPages: null,
+  tracing: null,
 };
 
 /** One listener's routes by hostname. */

@@ -1,4 +1,5 @@
 /** What crosses between the dataplane's main thread and its traffic workers. */
+import type { Span } from "../observe/trace.ts";
 import type { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 
 /** One changed resource; `body` null removes it. */
@@ -24,6 +25,8 @@ export interface WorkerSetup {
   readonly workers: number;
   /** The node's zone, "" when it is not known. */
   readonly zone: string;
+  /** Whether somebody takes spans. */
+  readonly tracing: boolean;
   /** `clockOrigin()` of the main thread. */
   readonly clockOrigin: number;
   readonly faultInjection: boolean;
@@ -102,6 +105,7 @@ export type FromWorker =
     readonly port: number;
   }
   | { readonly type: "followKeys" | "refreshKeys" | "dropKeys"; readonly wanted: KeysWanted }
+  | { readonly type: "spans"; readonly spans: readonly Span[] }
   | {
     readonly type: "password";
     readonly id: number;

@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
 import { countersOf, countersSize, LISTENER_SLOTS, resetGauges } from "../observe/counters.ts";
+import type { Span } from "../observe/trace.ts";
 import type {
   EndpointReport,
   FromWorker,
@@ -62,6 +63,8 @@ export interface SupervisorOptions {
   /** Gets log lines in memory that goes back to its worker by `done`. */
   readonly onAccessLog: (batch: Uint8Array, lines: number, done: () => void) => void;
   readonly onListeners: () => void;
+  /** Takes spans, null when nobody does. */
+  readonly onSpans: ((spans: readonly Span[]) => void) | null;
 }
 
 /** Starts the traffic workers, replaces those that die, and talks to all of them at once. */
@@ -243,6 +246,7 @@ export class Supervisor {
       inflight: this.#inflight,
       workers: this.#options.workers,
       zone: this.#options.zone,
+      tracing: this.#options.onSpans !== null,
       clockOrigin: clockOrigin(),
       faultInjection: this.#options.faultInjection,
       heapBytes: (this.#options.heapMb ?? DEFAULT_HEAP_MB) * 1024 * 1024,
@@ -335,6 +339,9 @@ export class Supervisor {
         });
         break;
       }
+      case "spans":
+        this.#options.onSpans?.(message.spans);
+        break;
       case "release":
         this.#claims.release(slot.index, message.address, message.port);
         break;

@@ -8,6 +8,7 @@ import { resolveName } from "../net/node/resolve_name.ts";
 import { turn } from "../loop/turn.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import { Spans } from "../observe/trace.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
 import { explain } from "../router/explain.ts";
@@ -79,6 +80,7 @@ const tables = new Tables(
   policies,
 );
 const random = crypto.getRandomValues(new Uint8Array(8));
+const spans = setup.tracing ? new Spans((batch) => send({ type: "spans", spans: batch })) : null;
 const engine: Engine = {
   ticker,
   clock,
@@ -86,6 +88,7 @@ const engine: Engine = {
   accessLog,
   backends,
   policies,
+  spans,
   timeOrigin: performance.timeOrigin,
   requestIdPrefix: Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join(""),
   turnEnd,
@@ -131,6 +134,7 @@ setInterval(() => {
   ticker.tick(performance.now());
   ports.tick(ticker.now);
   accessLog.flush();
+  spans?.flush();
   if (++ticks % SLOW_TICKS !== 0) return;
   observeMemory();
   counters[GLOBAL.logDropped] = accessLog.dropped;

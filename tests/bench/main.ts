@@ -22,6 +22,7 @@ import { type Layout, LAYOUTS, runPropagation } from "./propagation.ts";
 import { reportPropagation } from "./propagation_report.ts";
 import { type CaseResult, runCase } from "./requests.ts";
 import { reportCase, reportNotes } from "./requests_report.ts";
+import { reportRouter, runRouter } from "./router.ts";
 import { endAllScenes } from "./scene.ts";
 import { missingTools } from "./tools.ts";
 
@@ -29,8 +30,8 @@ const FLAGS = {
   "only": {
     type: "string",
     default: "all",
-    choices: ["requests", "policies", "propagation", "memory", "idle", "all"],
-    help: "which bench: requests, policies, propagation, memory, idle or all",
+    choices: ["requests", "policies", "router", "propagation", "memory", "idle", "all"],
+    help: "which bench: requests, policies, router, propagation, memory, idle or all",
   },
   "cases": {
     type: "string",
@@ -201,6 +202,13 @@ async function benchPolicies(
   return reportPolicies(result);
 }
 
+function benchRouter(figures: Figures): Promise<boolean> {
+  const result = runRouter();
+  figures.router = result;
+  reportRouter(result);
+  return Promise.resolve(true);
+}
+
 function processor(): string {
   try {
     const text = Deno.readTextFileSync("/proc/cpuinfo");
@@ -235,6 +243,7 @@ async function main(): Promise<number> {
     await attempt("requests", () => benchRequests(plan, pinning, figures)),
     !wanted("policies") ||
     await attempt("policies", () => benchPolicies(plan, pinning, figures)),
+    !wanted("router") || await attempt("router", () => benchRouter(figures)),
     !wanted("propagation") ||
     await attempt("propagation", () => benchPropagation(plan, figures)),
     !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),

@@ -116,6 +116,7 @@ export class Harness {
       accessLog,
       backends: this.backends,
       policies: this.policies,
+      spans: null,
       timeOrigin: Date.UTC(2030, 0, 1),
       requestIdPrefix: "id",
       turnEnd: this.turnEnd,

@@ -146,6 +146,14 @@ export interface Gateway {
   /** Unset means that answers are passed on as they come. */
   compression: Compression | undefined;
   errorPages: ErrorPage[];
+  /** Unset means the dataplane's own rate. */
+  tracing: Tracing | undefined;
+}
+
+export interface Tracing {
+  disabled: boolean;
+  /** Share of new traces that are sampled, 0 to 100. */
+  percent: number;
 }
 
 export interface Compression {
@@ -916,6 +924,7 @@ function createBaseGateway(): Gateway {
     policies: [],
     compression: undefined,
     errorPages: [],
+    tracing: undefined,
   };
 }
 
@@ -941,6 +950,9 @@ export const Gateway: MessageFns<Gateway> = {
     }
     for (const v of message.errorPages) {
       ErrorPage.encode(v!, writer.uint32(58).fork()).join();
+    }
+    if (message.tracing !== undefined) {
+      Tracing.encode(message.tracing, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1014,6 +1026,14 @@ export const Gateway: MessageFns<Gateway> = {
             message.errorPages.push(ErrorPage.decode(reader, reader.uint32()));
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tracing = Tracing.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1042,6 +1062,76 @@ export const Gateway: MessageFns<Gateway> = {
       ? Compression.fromPartial(object.compression)
       : undefined;
     message.errorPages = object.errorPages?.map((e) => ErrorPage.fromPartial(e)) || [];
+    message.tracing = (object.tracing !== undefined && object.tracing !== null)
+      ? Tracing.fromPartial(object.tracing)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTracing(): Tracing {
+  return { disabled: false, percent: 0 };
+}
+
+export const Tracing: MessageFns<Tracing> = {
+  encode(message: Tracing, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.disabled !== false) {
+      writer.uint32(8).bool(message.disabled);
+    }
+    if (message.percent !== 0) {
+      writer.uint32(17).double(message.percent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Tracing {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTracing();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.percent = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Tracing>, I>>(base?: I): Tracing {
+    return Tracing.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Tracing>, I>>(object: I): Tracing {
+    const message = createBaseTracing();
+    message.disabled = object.disabled ?? false;
+    message.percent = object.percent ?? 0;
     return message;
   },
 };

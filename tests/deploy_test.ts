@@ -1,0 +1,64 @@
+/** What deploy/ says of metrics is true of the metrics that there are. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { countersOf, countersSize, LISTENER_SLOTS } from "../dataplane/observe/counters.ts";
+import { renderMetrics } from "../dataplane/observe/prometheus.ts";
+import { REASONS } from "../dataplane/observe/reasons.ts";
+
+const DEPLOY = join(import.meta.dirname!, "../deploy");
+const FIGURES = {
+  workers: 1,
+  workerDeaths: 0,
+  logLinesDropped: 0,
+  spans: { exported: 0, dropped: 0 },
+  resources: 0,
+  certificateEnds: [],
+  endpoints: { endpoints: 0, unhealthy: 0, ejected: 0, breakersOpen: 0 },
+};
+
+/** Names of all families that the dataplane shows. */
+function families(): Set<string> {
+  const region = countersOf(new SharedArrayBuffer(countersSize(1)), 0).fill(1);
+  const text = renderMetrics([region], new Map([["l", 0]]), FIGURES);
+  return new Set(Array.from(text.matchAll(/^# TYPE (\w+)/gm), ([, name]) => name));
+}
+
+function unknown(text: string): string[] {
+  const known = families();
+  return Array.from(text.matchAll(/\bnovaedge_\w+/g), ([name]) => name)
+    .filter((name) => !known.has(name) && !known.has(name.replace(/_(bucket|sum|count)$/, "")));
+}
+
+Deno.test("the dashboard asks for metrics that there are", async () => {
+  const text = await Deno.readTextFile(join(DEPLOY, "grafana/novaedge.json"));
+  const { panels } = JSON.parse(text);
+  assert.ok(panels.length > 10);
+  for (const { targets } of panels) {
+    for (const { expr } of targets) assert.deepEqual(unknown(expr), [], expr);
+  }
+});
+
+Deno.test("the alerts ask for metrics and reasons that there are", async () => {
+  const text = await Deno.readTextFile(join(DEPLOY, "prometheus/alerts.yaml"));
+  const { groups: [{ rules }] } = parse(text);
+  assert.ok(rules.length > 5);
+  for (const { alert, expr, annotations } of rules) {
+    assert.ok(annotations.summary.length > 10, alert);
+    assert.deepEqual(unknown(expr), [], alert);
+    for (const [, list] of expr.matchAll(/reason=~?"([\w|]+)"/g)) {
+      for (const reason of list.split("|")) assert.ok(REASONS.includes(reason), reason);
+    }
+  }
+});
+
+Deno.test("fewer than 1,000 series by default, however many routes there are", () => {
+  const region = countersOf(new SharedArrayBuffer(countersSize(1)), 0);
+  // One listener of each of four ports, every class and a dozen reasons seen: as much as a large site has.
+  const slots = new Map(Array.from({ length: 4 }, (_, i) => [`gateway/listener-${i}`, i]));
+  region.fill(0);
+  const text = renderMetrics([region], slots, FIGURES);
+  const fixed = text.split("\n").filter((line) => line !== "" && !line.startsWith("#")).length;
+  assert.ok(fixed + 4 * REASONS.length < 1_000, `${fixed} series and the reasons`);
+  assert.ok(slots.size < LISTENER_SLOTS);
+});
