@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { createLogger } from "../../common/log.ts";
+import { KeySets } from "./key_sets.ts";
+import type { KeysWanted } from "./messages.ts";
+
+const WANTED: KeysWanted = { url: "https://issuer/keys", refresh: 60_000, timeout: 1_000 };
+const SET = (kid: string) => JSON.stringify({ keys: [{ kty: "oct", kid }] });
+
+/** Key sets whose issuer answers what the test says. */
+function scene() {
+  const sent: [number, string | null][] = [];
+  let answer: () => Response | Promise<Response> = () => new Response(SET("a"));
+  let fetches = 0;
+  let now = 0;
+  const waiting: (() => void)[] = [];
+  const sets = new KeySets({
+    log: createLogger("test", "error"),
+    send: (worker, _wanted, json) => {
+      sent.push([worker, json]);
+      for (const resolve of waiting.splice(0)) resolve();
+    },
+    fetch: () => {
+      fetches++;
+      return Promise.resolve(answer());
+    },
+    now: () => now,
+  });
+  return {
+    sets,
+    sent,
+    answers: (next: typeof answer) => answer = next,
+    fetches: () => fetches,
+    pass: (milliseconds: number) => now += milliseconds,
+    /** Resolves with the next message to a worker. */
+    next: () => new Promise<void>((resolve) => waiting.push(resolve)),
+  };
+}
+
+Deno.test("keys are fetched once for all workers, and who comes later gets what is there", async () => {
+  const { sets, sent, fetches, next } = scene();
+  const told = next();
+  sets.follow(0, WANTED);
+  sets.follow(1, WANTED);
+  await told;
+  assert.deepEqual(sent, [[0, SET("a")], [1, SET("a")]]);
+  sets.follow(2, WANTED);
+  assert.deepEqual(sent.at(-1), [2, SET("a")]);
+  assert.equal(fetches(), 1);
+  for (const worker of [0, 1, 2]) sets.drop(worker, WANTED);
+});
+
+Deno.test("unknown keys cause one fetch within 30 s, and everybody who asks gets an answer", async () => {
+  const { sets, sent, answers, fetches, pass, next } = scene();
+  let told = next();
+  sets.follow(0, WANTED);
+  await told;
+  answers(() => new Response(SET("b")));
+  told = next();
+  sets.refresh(0, WANTED);
+  // The second asks while the first's fetch is on its way.
+  sets.refresh(0, WANTED);
+  await told;
+  assert.deepEqual(sent.at(-1), [0, SET("b")]);
+  assert.equal(fetches(), 2);
+  answers(() => new Response(SET("c")));
+  sets.refresh(0, WANTED);
+  assert.deepEqual(sent.at(-1), [0, SET("b")]);
+  assert.equal(fetches(), 2);
+  pass(30_000);
+  told = next();
+  sets.refresh(0, WANTED);
+  await told;
+  assert.deepEqual(sent.at(-1), [0, SET("c")]);
+  sets.dropAll(0);
+  sets.refresh(0, WANTED);
+  assert.deepEqual(sent.at(-1), [0, null]);
+});
+
+Deno.test("an issuer that is away, or answers nonsense, leaves the keys as they were", async () => {
+  const bad: (() => Response | Promise<Response>)[] = [
+    () => new Response("no", { status: 500 }),
+    () => new Response("not json"),
+    () => new Response("{}"),
+    () => new Response("x".repeat(1_048_577)),
+    () => Promise.reject(new TypeError("refused")),
+  ];
+  for (const broken of bad) {
+    const { sets, sent, answers, next } = scene();
+    answers(broken);
+    let told = next();
+    sets.follow(0, WANTED);
+    await told;
+    assert.deepEqual(sent, [[0, null]]);
+    answers(() => new Response(SET("a")));
+    told = next();
+    sets.refresh(0, WANTED);
+    await told;
+    assert.deepEqual(sent.at(-1), [0, SET("a")]);
+    assert.equal(sets.failures, 1);
+    sets.dropAll(0);
+  }
+});
