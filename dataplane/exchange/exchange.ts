@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { Attempt, resultOf } from "./attempt.ts";
 import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
 import { chooseCoding } from "./compression.ts";
 import { copyHead } from "../message/copy_head.ts";
@@ -13,9 +14,6 @@ import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Trace, traceOf, traceparent } from "../observe/trace.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
-import { GLOBAL } from "../observe/counters.ts";
-import type { BackendRuntime } from "../upstream/backend_runtime.ts";
-import type { RequestResult } from "../upstream/outlier.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
@@ -41,6 +39,7 @@ const CLIENT_GONE = 499;
 const WEBSOCKET = "websocket";
 const TRACEPARENT = new Set(["traceparent"]);
 /** Nobody passes a policy that fails. */
+const REQUESTS_OVERFLOW = refusal(503, "requests_overflow");
 const POLICY_FAILED = refusal(500, "policy_failed");
 /** Trailers of a call whose time is over: DEADLINE_EXCEEDED. */
 const GRPC_DEADLINE = Buffer.from("grpc-status: 4\r\ngrpc-message: request_timeout\r\n");
@@ -85,12 +84,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   #requestEnded = false;
   #hasBody = false;
   readonly #tries: Tries;
-  /** The endpoint that has the request, and `clock.now()` of when it got it. */
-  #endpoint: EndpointRuntime | null = null;
-  #tryBegan = 0;
-  /** The backend that counts the request, and whether it counts it as a retry too. */
-  #counted: BackendRuntime | null = null;
-  #retrying = false;
+  readonly #attempt: Attempt;
   readonly #answerPath = new AnswerPath(this);
   /** Somebody gets copies of the request. */
   #mirrors = false;
@@ -124,6 +118,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.routing = new Routing(engine);
     this.#replay = new Replay(engine.overload);
     this.#tries = new Tries(engine);
+    this.#attempt = new Attempt(engine);
   }
 
   /** Says whose request comes next. */
@@ -183,7 +178,10 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       this.#refuse(refusal);
       return;
     }
-    this.#counted = routing.backend;
+    if (!this.#attempt.begin(routing.backend!)) {
+      this.#refuse(REQUESTS_OVERFLOW);
+      return;
+    }
     const { compression } = routing.decision.listener!.settings;
     if (compression !== null && !this.#grpc) {
       const coding = chooseCoding(routing.header("accept-encoding"), compression.codings);
@@ -332,9 +330,9 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       this.fail(502, "upstream_protocol");
       return;
     }
-    this.#observe(resultOf(head.status));
+    this.#attempt.ended(resultOf(head.status));
     const again = this.#tries.afterStatus(head.status, this.#tried());
-    const endpoint = again === null ? null : this.#another(again);
+    const endpoint = again === null ? null : this.#attempt.another(again, this.routing);
     if (endpoint !== null) {
       if (ended) this.#upstream = null;
       else this.#leaveUpstream();
@@ -434,11 +432,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       const generation = this.#generation;
       this.#downstream.cut();
       if (generation !== this.#generation) return;
-      if (this.#phase === Phase.Answering) this.#observe("gateway");
+      if (this.#phase === Phase.Answering) this.#attempt.ended("gateway");
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
     }
-    if (failure !== "pending_timeout") this.#observe("gateway");
+    if (failure !== "pending_timeout") this.#attempt.ended("gateway");
     const again = this.#tries.afterFailure(failure, stream, answered, this.#tried());
     if (again !== null && this.#tryAgain(again)) return;
     this.fail(FAILURE_STATUS[failure], failure);
@@ -449,31 +447,16 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return { method: this.routing.method, hasBody: this.#hasBody, complete };
   }
 
-  /** Where the request may be sent once more; null for nowhere. */
-  #another({ elsewhere, fresh }: NextTry): EndpointRuntime | null {
-    const { routing } = this;
-    const backend = routing.backend!;
-    // What nobody processed is not a retry; it is the same request.
-    if (!fresh && !this.#retrying) {
-      if (!backend.beginRetry()) {
-        this.#engine.counters[GLOBAL.retriesRefused]++;
-        return null;
-      }
-      this.#retrying = true;
-    }
-    return backend.pick(elsewhere ? routing.endpoint : null, routing.hashKey);
-  }
-
   /** Sends the request once more; false when there is nobody to send it to. */
   #tryAgain(again: NextTry): boolean {
-    const endpoint = this.#another(again);
+    const endpoint = this.#attempt.another(again, this.routing);
     if (endpoint !== null) this.#sendTo(endpoint, again);
     return endpoint !== null;
   }
 
   /** Sends the request once more, now or after a pause. */
   #sendTo(endpoint: EndpointRuntime, { wait, fresh }: NextTry): void {
-    this.#leaveEndpoint();
+    this.#attempt.leave();
     this.routing.endpoint = endpoint;
     this.#deadlines.stopWaiting();
     if (wait === 0) {
@@ -505,7 +488,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       if (generation !== this.#generation) return;
       this.#finish(this.#status, reason);
     } else {
-      if (this.#phase === Phase.Sent) this.#observe("gateway");
+      if (this.#phase === Phase.Sent) this.#attempt.ended("gateway");
       this.fail(504, this.#deadlines.reason);
     }
   }
@@ -513,7 +496,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   /** The backend had its time; another may have more. */
   #tryTimedOut(): void {
     const again = this.#tries.afterTimeout(this.#tried());
-    this.#observe("gateway");
+    this.#attempt.ended("gateway");
     this.#leaveUpstream();
     if (again === null || !this.#tryAgain(again)) this.fail(504, "backend_timeout");
   }
@@ -581,17 +564,16 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       body,
       this.routing.backend!.multiplexes || this.#tries.keepsBody || this.#mirrors,
     );
-    this.#endpoint = this.routing.endpoint;
-    this.#endpoint!.load.begin();
-    this.#tryBegan = this.#engine.clock.now();
-    const acquired = this.#endpoint!.pool.acquire(this, fresh);
+    const endpoint = this.routing.endpoint!;
+    this.#attempt.start(endpoint);
+    const acquired = endpoint.pool.acquire(this, fresh);
     if (acquired === "given") return;
     if (acquired === "full") {
       this.fail(503, "pending_overflow");
       return;
     }
     this.#replay.keep();
-    const opening = acquired === "queued" ? 0 : this.#endpoint!.pool.connectTimeout;
+    const opening = acquired === "queued" ? 0 : endpoint.pool.connectTimeout;
     this.#deadlines.wait(this.#engine.ticker.now, opening);
     this.#arm();
   }
@@ -639,29 +621,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#upstream = null;
   }
 
-  /** Tells how the try ended, and how long it took, to those who want to know. */
-  #observe(result: RequestResult): void {
-    const endpoint = this.#endpoint;
-    const { backend } = this.routing;
-    if (endpoint === null || backend === null) return;
-    const { clock, ticker } = this.#engine;
-    if (backend.measures) {
-      endpoint.load.observe(ticker.now, clock.now() - this.#tryBegan, result !== "ok");
-    }
-    if (backend.judges) backend.report(endpoint, result);
-  }
-
-  #leaveEndpoint(): void {
-    this.#endpoint?.load.leave();
-    this.#endpoint = null;
-  }
-
   #finish(status: number, reason: Reason): void {
-    this.#leaveEndpoint();
-    if (this.#retrying) this.#counted?.endRetry();
-    this.#counted?.end();
-    this.#counted = null;
-    this.#retrying = false;
+    this.#attempt.end();
     this.#generation++;
     this.#phase = Phase.Idle;
     this.#head = null;
@@ -682,10 +643,4 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.routing.peer = null;
     this.#engine.exchanges.give(this);
   }
-}
-
-/** How an answer counts for the endpoint that gave it. */
-function resultOf(status: number): RequestResult {
-  if (status < 500) return "ok";
-  return status >= 502 && status <= 504 ? "gateway" : "error";
 }

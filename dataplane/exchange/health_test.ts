@@ -143,3 +143,24 @@ Deno.test("what is known of endpoints stays through changes of their backend", (
     assert.notEqual(ask(test, OK)[1], bad);
   }
 });
+
+Deno.test("bug: a request that was counted is given back although the limit has gone meanwhile", () => {
+  const test = edge({ maxRequests: 1 }, 1);
+  const client = test.client();
+  client.receive(GET);
+  const backend = test.backends.get("b")!;
+  const change = (maxRequests: number) =>
+    backend.update({
+      ...{ connectTimeoutMs: 0, idleTimeoutMs: 0, maxConnectionsPerEndpoint: 0, lbPolicy: 0 },
+      ...{ maxIdlePerEndpoint: 0, maxPendingRequests: 0, closedReason: "", policies: [] },
+      maxRequests,
+      endpoints: [endpointAt("10.0.0.1")],
+    } as unknown as Backend, [0, 1]);
+  change(0);
+  test.upstream(0).receive(OK);
+  assert.match(client.take(), /^HTTP\/1.1 200/);
+  change(1);
+  const next = test.client();
+  next.receive(GET);
+  assert.equal(next.take(), "");
+});

@@ -34,7 +34,6 @@ const REFUSALS = {
   backendMissing: refusal(500, "backend_missing"),
   backendClosed: refusal(500, "backend_closed"),
   breakerOpen: refusal(503, "breaker_open"),
-  requestsOverflow: refusal(503, "requests_overflow"),
   overload: refusal(503, "overload"),
   tooLarge: refusal(413, "body_too_large"),
 } as const;
@@ -273,8 +272,7 @@ export class Routing implements PolicyRequest {
     if (!backend.admits()) return REFUSALS.breakerOpen;
     this.hashKey = backend.keyOf(this);
     this.endpoint = this.#ownEndpoint(backend) ?? backend.pick(null, this.hashKey);
-    if (this.endpoint === null) return UNAVAILABLE[backend.unavailable];
-    return backend.begin() ? null : REFUSALS.requestsOverflow;
+    return this.endpoint === null ? UNAVAILABLE[backend.unavailable] : null;
   }
 
   /** The endpoint that the client's cookie names, where one does. */

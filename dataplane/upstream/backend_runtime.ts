@@ -23,6 +23,11 @@ const SLOW_STEPS = 20;
 /** Picks after which nobody is found whose breaker takes the request. */
 const ADMISSIONS = 4;
 
+/** The slot in which something was counted, or one of the two below. */
+export type Counted = number;
+export const UNCOUNTED = -1;
+export const TOO_MANY = -2;
+
 /** A tier with its balancer. */
 interface TierRuntime {
   readonly chosen: ChosenBalancer<EndpointRuntime>;
@@ -52,7 +57,7 @@ export class BackendRuntime {
   #breaker: Breaker | null = null;
   #outlier: Outlier | null = null;
   #slowStart: SlowStart | null = null;
-  #maxRequests = 0;
+  #maxRequests = Infinity;
   #maxRetries = Infinity;
   /** Whether who may be used can change without an update. */
   #watches = false;
@@ -190,24 +195,27 @@ export class BackendRuntime {
     return this.#reason;
   }
 
-  /** Counts a request; false when it is one too many. */
-  begin(): boolean {
-    return this.#maxRequests === 0 ||
-      this.#context.inflight.begin(this.#slot, INFLIGHT.requests, this.#maxRequests);
+  /** Counts a request, where there is a limit. */
+  begin(): Counted {
+    return this.#count(INFLIGHT.requests, this.#maxRequests);
   }
 
-  end(): void {
-    if (this.#maxRequests > 0) this.#context.inflight.end(this.#slot, INFLIGHT.requests);
+  /** Counts a request that is sent again, where there is a limit. */
+  beginRetry(): Counted {
+    return this.#count(INFLIGHT.retries, this.#maxRetries);
   }
 
-  /** Counts a request that is sent again; false when it is one too many. */
-  beginRetry(): boolean {
-    return this.#maxRetries === Infinity ||
-      this.#context.inflight.begin(this.#slot, INFLIGHT.retries, this.#maxRetries);
+  /**
+   * One that was counted is over, whether there still is a limit or not.
+   * @param slot where it was counted
+   */
+  uncount(slot: number, word: number): void {
+    this.#context.inflight.end(slot, word);
   }
 
-  endRetry(): void {
-    if (this.#maxRetries !== Infinity) this.#context.inflight.end(this.#slot, INFLIGHT.retries);
+  #count(word: number, most: number): Counted {
+    if (most === Infinity) return UNCOUNTED;
+    return this.#context.inflight.begin(this.#slot, word, most) ? this.#slot : TOO_MANY;
   }
 
   /** Whether the breaker of the whole backend takes a request. */
@@ -251,7 +259,7 @@ export class BackendRuntime {
       : new Breaker(table, { ...breaker, consecutive: 0 });
     this.#outlier = outlierDetection === undefined ? null : new Outlier(table, outlierDetection);
     this.#slowStart = slowStart ?? null;
-    this.#maxRequests = this.#slot === NO_SLOT ? 0 : backend.maxRequests;
+    this.#maxRequests = this.#slot === NO_SLOT ? Infinity : backend.maxRequests || Infinity;
     this.#maxRetries = this.#slot === NO_SLOT ? Infinity : backend.maxRetries ?? Infinity;
     const known = this.#breaker;
     this.#settings = {
