@@ -136,7 +136,9 @@ const rule = closed({
   )),
   limits: optional(closed({
     requestTimeout: optional(duration()),
-    idleTimeout: optional(duration()),
+    idleTimeout: optional(duration({
+      description: "Time that a backend may go without a byte; 60s, of upgrades 300s.",
+    })),
     maxRequestBodySize: optional(size()),
   })),
   maxRequestBodySize: optional(integer(0, MAX)),
@@ -167,7 +169,10 @@ const rule = closed({
     delayPercent: optional(integer(0, 100)),
     abortStatusCode: optional(integer(200, 599)),
     abortPercent: optional(integer(0, 100)),
-    headerActivation: optional(text()),
+    headerActivation: optional(text({
+      minLength: 1,
+      description: "Field that requests must have to be concerned; all when it is not set.",
+    })),
   })),
 });
 
@@ -244,9 +249,7 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
     ...unserved(
       null,
       "spec.accessLog",
-      "spec.rules[].limits.idleTimeout",
       "spec.rules[].buffering",
-      "spec.rules[].faultInjection",
     ),
   ],
   strict: true,

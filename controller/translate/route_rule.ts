@@ -1,9 +1,11 @@
 import type { GatewayFilter } from "../../api/gateway_api.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { bytesOf, milliseconds } from "../../api/schema.ts";
+import { fieldProblem } from "../../common/field_problem.ts";
 import { cidrProblem } from "../../common/cidr.ts";
 import {
   type BackendRef,
+  FaultInjection,
   PathMatchType,
   type RetryPolicy,
   type RouteMatch,
@@ -78,6 +80,8 @@ export function translateRule(rule: RuleSpec, place: string, context: RuleContex
     upgrades: rule.upgrades ?? [],
     retry: context.retry ?? retryOf(rule, place, conditions),
     policies: [...context.policies],
+    idleTimeoutMs: milliseconds(rule.limits?.idleTimeout ?? "0"),
+    fault: faultOf(rule, place, conditions),
     // What cannot be made would be refused with the whole route.
     filters: problem === "" ? filters : undefined,
   });
@@ -88,6 +92,29 @@ function retryOf({ retry }: RuleSpec, place: string, conditions: Conditions) {
   const { policy, problem } = routeRetry(retry);
   if (problem !== "") conditions.fail("Accepted", "InvalidRetry", `${place}.retry: ${problem}`);
   return policy;
+}
+
+function faultOf(
+  { faultInjection }: RuleSpec,
+  place: string,
+  conditions: Conditions,
+): FaultInjection | undefined {
+  if (faultInjection === undefined) return undefined;
+  const { delayDuration, delayPercent, abortStatusCode, abortPercent, headerActivation } =
+    faultInjection;
+  const problem = headerActivation === undefined ? null : fieldProblem(headerActivation);
+  if (problem !== null) {
+    conditions.fail("Accepted", "InvalidFault", `${place}.faultInjection: ${problem}`);
+    return undefined;
+  }
+  return FaultInjection.create({
+    delayMs: milliseconds(delayDuration ?? "0"),
+    // A delay or a status alone is meant for every request.
+    delayPercent: delayDuration === undefined ? 0 : delayPercent ?? 100,
+    abortStatus: abortStatusCode ?? 503,
+    abortPercent: abortPercent ?? (abortStatusCode === undefined ? 0 : 100),
+    header: headerActivation?.toLowerCase() ?? "",
+  });
 }
 
 /** The smallest of limits of which 0 means none. */

@@ -22,6 +22,8 @@ import { Deadlines } from "./deadlines.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Engine, PortRuntime } from "./engine.ts";
 import { forwardHead } from "./forward_head.ts";
+import { inject } from "./fault.ts";
+import type { Verdict } from "../policy/policy.ts";
 import { localForm } from "./local_form.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
 import { mirror, type MirroredRequest, mirrors } from "./mirror.ts";
@@ -69,6 +71,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   tickerSlot = -1;
   upstreamMethod = "";
   upgrade = "";
+  idleTimeout = 0;
   readonly routing: Routing;
   readonly #engine: Engine;
   #port!: PortRuntime;
@@ -143,11 +146,22 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       return;
     }
     this.#setTimeout(head);
-    const chain = this.routing.chain();
-    const verdict = chain === null ? null : chain.check(this.routing);
+    const verdict = this.#verdict();
     if (verdict instanceof Promise) this.#await(verdict, head, body);
     else if (verdict !== null) this.#refuse(verdict);
     else this.#admitted(head, body);
+  }
+
+  /** What policies and injected faults say. */
+  #verdict(): Verdict {
+    const { routing } = this;
+    const chain = routing.chain();
+    const verdict = chain === null ? null : chain.check(routing);
+    const { fault } = routing.rule!;
+    if (fault === null) return verdict;
+    const faulty = () => inject(fault, routing, this.#engine);
+    if (verdict instanceof Promise) return verdict.then((refused) => refused ?? faulty());
+    return verdict ?? faulty();
   }
 
   /** Somebody else decides; meanwhile nothing of the request may be lost. */
@@ -197,6 +211,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#tries.follow(routing.rule!.retry ?? routing.backend!.retry);
     this.#write(head);
     const rule = routing.rule!;
+    this.idleTimeout = rule.idleTimeout;
     this.#mirrors = mirrors(rule) && this.upgrade === "";
     const copied = this.#requestEnded ? this.#copied(body) : null;
     this.#acquire(body, false);

@@ -43,6 +43,7 @@ class Copy implements UpstreamUser, Deadlined {
   tickerSlot = -1;
   readonly upstreamMethod: string;
   readonly upgrade = "";
+  readonly idleTimeout = 0;
   readonly #engine: Engine;
   readonly #endpoint: EndpointRuntime;
   readonly #request: MirroredRequest;

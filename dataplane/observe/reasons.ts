@@ -22,6 +22,7 @@ export const REASONS = [
   "overload",
   "redirect",
   "direct_response",
+  "fault_injected",
   "connect_unsupported",
   "trace_refused",
   "misdirected",

@@ -1,4 +1,5 @@
 import {
+  type FaultInjection,
   PathMatchType,
   type Route,
   type ValueMatch,
@@ -7,6 +8,7 @@ import {
 import type {
   CompiledRoute,
   CompiledRule,
+  Fault,
   PathKind,
   RouteEntry,
   ValuePredicate,
@@ -59,6 +61,8 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       maxBody: rule.maxRequestBodyBytes,
       retry: retryPolicy(rule.retry),
       policies: policyLevels(route.policies, rule.policies),
+      idleTimeout: rule.idleTimeoutMs,
+      fault: faultOf(rule.fault),
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;
@@ -88,6 +92,12 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
   });
   const hostnames = route.hostnames.length > 0 ? route.hostnames : ANY_HOST;
   return { name, listeners: route.listeners, hostnames, entries };
+}
+
+function faultOf(message: FaultInjection | undefined): Fault | null {
+  if (message === undefined) return null;
+  const { delayMs, delayPercent, abortStatus, abortPercent, header } = message;
+  return { delay: delayMs, delayPercent, abortStatus, abortPercent, header };
 }
 
 function predicate(match: ValueMatch, place: string, lowerName: boolean): ValuePredicate {

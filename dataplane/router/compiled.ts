@@ -40,6 +40,21 @@ export interface CompiledRule {
   readonly retry: RetryPolicy | null;
   /** Of the route and of the rule. */
   readonly policies: PolicyLevels;
+  /** Milliseconds that a backend may go without a byte, 0 for the standard. */
+  readonly idleTimeout: number;
+  /** What is done to requests on purpose, null for nothing. */
+  readonly fault: Fault | null;
+}
+
+/** Faults that are injected into a share of requests. */
+export interface Fault {
+  /** Milliseconds. */
+  readonly delay: number;
+  readonly delayPercent: number;
+  readonly abortStatus: number;
+  readonly abortPercent: number;
+  /** Field, in lower case, that requests must have to be concerned; "" for all. */
+  readonly header: string;
 }
 
 export type PathKind = "exact" | "prefix" | "regex";

@@ -14,6 +14,7 @@ import type { UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
 /** A user that sends one request as soon as it has a stream. */
 class User implements UpstreamUser {
+  readonly idleTimeout = 0;
   readonly upstreamMethod = "GET";
   readonly upgrade = "";
   stream: UpstreamStream | null = null;

@@ -116,10 +116,10 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #sent(flowing: boolean): boolean {
     if (this.#state === State.Waiting) {
       this.deadline = this.#requestEnded || this.#user?.upgrade !== ""
-        ? this.#ticker.now + LIMIT.responseHead
+        ? this.#ticker.now + this.#idle(LIMIT.responseHead)
         : flowing
         ? Infinity
-        : this.#ticker.now + LIMIT.bodyProgress;
+        : this.#ticker.now + this.#idle(LIMIT.bodyProgress);
     }
     return flowing;
   }
@@ -136,7 +136,9 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   resume(): void {
     this.#connection.resume();
-    if (this.#state !== State.Tunnel) this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+    if (this.#state !== State.Tunnel) {
+      this.deadline = this.#ticker.now + this.#idle(LIMIT.bodyProgress);
+    }
   }
 
   /** Closes without telling the user; the pool's way to end idle connections. */
@@ -158,7 +160,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
       this.#touchTunnel();
       this.#user.onResponseBody(view, false, false);
     } else if (this.#state === State.Body) {
-      this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+      this.deadline = this.#ticker.now + this.#idle(LIMIT.bodyProgress);
       this.#readBody(view, 0);
     }
   }
@@ -243,13 +245,13 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   }
 
   #touchTunnel(): void {
-    this.deadline = this.#ticker.now + LIMIT.streamIdle;
+    this.deadline = this.#ticker.now + this.#idle(LIMIT.streamIdle);
   }
 
   #begin(bytes: Buffer, bodyStart: number): void {
     this.#reusable = head.reusable;
     this.#state = State.Body;
-    this.deadline = this.#ticker.now + LIMIT.bodyProgress;
+    this.deadline = this.#ticker.now + this.#idle(LIMIT.bodyProgress);
     const user = this.#user!;
     const body = this.#body;
     switch (head.body) {
@@ -325,6 +327,11 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     this.#leave();
     this.#connection.close();
     user?.onUpstreamFailure(failure, this.#answered);
+  }
+
+  /** Milliseconds without a byte: as the user's rule says, else the standard. */
+  #idle(standard: number): number {
+    return this.#user === null || this.#user.idleTimeout === 0 ? standard : this.#user.idleTimeout;
   }
 
   #leave(): void {

@@ -62,7 +62,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
 
   resume(): void {
     if (!this.receivingPaused) return;
-    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     this.resumeReceiving();
   }
 
@@ -86,7 +86,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     }
     this.answered = true;
     this.expected = head.framing.contentLength;
-    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     // Content where there can be none would be taken for the next answer further on.
     const complete = ended || hasNoContent(this.method, head.status);
     this.remoteEnded = ended;
@@ -115,7 +115,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
 
   protected onContent(view: Buffer | null, ended: boolean): void {
     const user = this.#user;
-    this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+    this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     if (ended) this.#over();
     user?.onResponseBody(view, ended, false);
   }
@@ -152,7 +152,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
 
   onProgress(): void {
     if (!this.answered && this.deadline !== Infinity && !this.endQueued) {
-      this.deadline = this.#connection.ticker.now + LIMIT.bodyProgress;
+      this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     }
   }
 
@@ -173,10 +173,10 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     const { now } = this.#connection.ticker;
     if (this.closed || this.answered) return flowing;
     this.deadline = ended
-      ? now + LIMIT.responseHead
+      ? now + this.#idle(LIMIT.responseHead)
       : flowing
       ? Infinity
-      : now + LIMIT.bodyProgress;
+      : now + this.#idle(LIMIT.bodyProgress);
     return flowing;
   }
 
@@ -191,5 +191,10 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     const user = this.#user;
     this.#user = null;
     user?.onUpstreamFailure(failure, this.#anyBytes);
+  }
+
+  /** Milliseconds without a byte: as the user's rule says, else the standard. */
+  #idle(standard: number): number {
+    return this.#user === null || this.#user.idleTimeout === 0 ? standard : this.#user.idleTimeout;
   }
 }

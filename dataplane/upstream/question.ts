@@ -46,6 +46,7 @@ class Question implements UpstreamUser, Deadlined {
   tickerSlot = -1;
   readonly upstreamMethod: string;
   readonly upgrade = "";
+  readonly idleTimeout = 0;
   readonly #pool: EndpointPool;
   readonly #asked: Asked;
   readonly #ticker: Ticker;

@@ -21,6 +21,8 @@ export interface UpstreamUser {
   readonly upstreamMethod: string;
   /** Token that the request asks to upgrade to, "" for none. */
   readonly upgrade: string;
+  /** Milliseconds that the backend may go without a byte, 0 for the standard. */
+  readonly idleTimeout: number;
   /** The client and what it connected to, for a PROXY header. */
   proxySource(): ProxyEndpoint;
   proxyDestination(): ProxyEndpoint;

@@ -8,6 +8,7 @@ import { logMemory } from "./log_memory.ts";
 import { countersOf, countersSize, GLOBAL } from "../../dataplane/observe/counters.ts";
 import type {
   CompiledRule,
+  Fault,
   PathKind,
   RouteEntry,
   WeightedRef,
@@ -60,6 +61,8 @@ export interface RouteOptions {
   readonly maxBody?: number;
   readonly retry?: RetryPolicy;
   readonly policies?: PolicyLevels;
+  readonly idleTimeout?: number;
+  readonly fault?: Fault;
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -191,6 +194,8 @@ export class Harness {
       maxBody: options.maxBody ?? 0,
       retry: options.retry ?? null,
       policies: options.policies ?? NO_POLICIES,
+      idleTimeout: options.idleTimeout ?? 0,
+      fault: options.fault ?? null,
     };
     const entry: RouteEntry = {
       rule,

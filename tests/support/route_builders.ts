@@ -52,6 +52,8 @@ export function entry(parts: EntryParts): RouteEntry {
       maxBody: 0,
       retry: null,
       policies: NO_POLICIES,
+      idleTimeout: 0,
+      fault: null,
     },
     early: parts.early ?? false,
     matchIndex: parts.match ?? 0,

@@ -288,6 +288,19 @@ export interface RouteRule {
     | undefined;
   /** Names of the Policy resources. */
   policies: string[];
+  /** Time that a backend may go without a byte, 0 for the dataplane's own. */
+  idleTimeoutMs: number;
+  fault: FaultInjection | undefined;
+}
+
+/** FaultInjection delays and refuses a share of requests on purpose. */
+export interface FaultInjection {
+  delayMs: number;
+  delayPercent: number;
+  abortStatus: number;
+  abortPercent: number;
+  /** Field that requests must have to be concerned; empty means all. */
+  header: string;
 }
 
 /** StatusRange is first <= status <= last. */
@@ -2212,6 +2225,8 @@ function createBaseRouteRule(): RouteRule {
     maxRequestBodyBytes: 0,
     retry: undefined,
     policies: [],
+    idleTimeoutMs: 0,
+    fault: undefined,
   };
 }
 
@@ -2246,6 +2261,12 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     for (const v of message.policies) {
       writer.uint32(82).string(v!);
+    }
+    if (message.idleTimeoutMs !== 0) {
+      writer.uint32(88).uint32(message.idleTimeoutMs);
+    }
+    if (message.fault !== undefined) {
+      FaultInjection.encode(message.fault, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -2343,6 +2364,22 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.policies.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.idleTimeoutMs = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.fault = FaultInjection.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2374,6 +2411,113 @@ export const RouteRule: MessageFns<RouteRule> = {
       ? RetryPolicy.fromPartial(object.retry)
       : undefined;
     message.policies = object.policies?.map((e) => e) || [];
+    message.idleTimeoutMs = object.idleTimeoutMs ?? 0;
+    message.fault = (object.fault !== undefined && object.fault !== null)
+      ? FaultInjection.fromPartial(object.fault)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFaultInjection(): FaultInjection {
+  return { delayMs: 0, delayPercent: 0, abortStatus: 0, abortPercent: 0, header: "" };
+}
+
+export const FaultInjection: MessageFns<FaultInjection> = {
+  encode(message: FaultInjection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delayMs !== 0) {
+      writer.uint32(8).uint32(message.delayMs);
+    }
+    if (message.delayPercent !== 0) {
+      writer.uint32(16).uint32(message.delayPercent);
+    }
+    if (message.abortStatus !== 0) {
+      writer.uint32(24).uint32(message.abortStatus);
+    }
+    if (message.abortPercent !== 0) {
+      writer.uint32(32).uint32(message.abortPercent);
+    }
+    if (message.header !== "") {
+      writer.uint32(42).string(message.header);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FaultInjection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFaultInjection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.delayMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.delayPercent = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.abortStatus = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.abortPercent = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.header = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FaultInjection>, I>>(base?: I): FaultInjection {
+    return FaultInjection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FaultInjection>, I>>(object: I): FaultInjection {
+    const message = createBaseFaultInjection();
+    message.delayMs = object.delayMs ?? 0;
+    message.delayPercent = object.delayPercent ?? 0;
+    message.abortStatus = object.abortStatus ?? 0;
+    message.abortPercent = object.abortPercent ?? 0;
+    message.header = object.header ?? "";
     return message;
   },
 };
