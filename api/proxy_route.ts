@@ -155,9 +155,12 @@ const rule = closed({
     backoffBase: optional(duration()),
   })),
   buffering: optional(closed({
-    request: optional(bool()),
-    response: optional(bool()),
-    maxSize: optional(size()),
+    request: optional(bool({ description: "Backends get requests when all of them has come." })),
+    response: optional(bool({ description: "Answers are taken as fast as backends give them." })),
+    maxSize: optional(size({
+      default: "1Mi",
+      description: "Of one message in memory; a larger request is 413.",
+    })),
   })),
   bodyTransform: optional(closed({
     request: optional(list(operation())),
@@ -249,7 +252,6 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
     ...unserved(
       null,
       "spec.accessLog",
-      "spec.rules[].buffering",
     ),
   ],
   strict: true,

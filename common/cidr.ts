@@ -44,23 +44,75 @@ const MAPPED_BITS = 96;
 /** Addresses remembered with their answer; more start over. */
 const MEMO = 4096;
 
+/** Networks of one family by their bits: a walk of as many steps as the longest has bits. */
+class Trie {
+  /** Two children a node; 0 for none, for the root is nobody's child. */
+  #children = new Int32Array(64);
+  /** 1 where a network ends. */
+  #ends = new Uint8Array(32);
+  #nodes = 1;
+
+  add(bytes: readonly number[], bits: number): void {
+    let node = 0;
+    for (let i = 0; i < bits; i++) {
+      // A network within one that is there says nothing new.
+      if (this.#ends[node] === 1) return;
+      const slot = node * 2 + bitOf(bytes, i);
+      if (this.#children[slot] === 0) {
+        const made = this.#node();
+        this.#children[slot] = made;
+      }
+      node = this.#children[slot];
+    }
+    this.#ends[node] = 1;
+  }
+
+  has(bytes: readonly number[]): boolean {
+    let node = 0;
+    for (let i = 0; i < bytes.length * 8; i++) {
+      if (this.#ends[node] === 1) return true;
+      node = this.#children[node * 2 + bitOf(bytes, i)];
+      if (node === 0) return false;
+    }
+    return this.#ends[node] === 1;
+  }
+
+  #node(): number {
+    if (this.#nodes === this.#ends.length) {
+      const children = new Int32Array(this.#children.length * 2);
+      children.set(this.#children);
+      this.#children = children;
+      const ends = new Uint8Array(this.#ends.length * 2);
+      ends.set(this.#ends);
+      this.#ends = ends;
+    }
+    return this.#nodes++;
+  }
+}
+
+function bitOf(bytes: readonly number[], index: number): number {
+  return (bytes[index >> 3] >> (7 - (index & 7))) & 1;
+}
+
 /** A set of networks. IPv4 addresses in IPv6 form count as IPv4. */
 export class CidrSet {
-  readonly #networks: readonly [Address, number][];
+  readonly #v4 = new Trie();
+  readonly #v6 = new Trie();
   readonly #memo = new Map<string, boolean>();
+  readonly empty: boolean;
 
   /** @throws {CidrError} for a text that is no network */
   constructor(texts: readonly string[]) {
-    this.#networks = texts.map(parseCidr);
-  }
-
-  get empty(): boolean {
-    return this.#networks.length === 0;
+    this.empty = texts.length === 0;
+    for (const text of texts) {
+      const [address, bits] = parseCidr(text);
+      this.#of(address).add(address.toByteArray(), bits);
+    }
   }
 
   /** Whether a network covers the address; what is no address is in none. */
   has(address: string): boolean {
-    if (this.#networks.length === 0) return false;
+    if (this.empty) return false;
     const known = this.#memo.get(address);
     if (known !== undefined) return known;
     const found = this.#find(address);
@@ -72,8 +124,10 @@ export class CidrSet {
   #find(text: string): boolean {
     if (!ipaddr.isValid(text)) return false;
     const address = ipaddr.process(text);
-    return this.#networks.some(([network, bits]) =>
-      network.kind() === address.kind() && address.match(network, bits)
-    );
+    return this.#of(address).has(address.toByteArray());
+  }
+
+  #of(address: Address): Trie {
+    return address.kind() === "ipv4" ? this.#v4 : this.#v6;
   }
 }

@@ -97,3 +97,33 @@ Deno.test("more addresses than are remembered change no answer", () => {
     assert.equal(set.has(`10.${i % 3}.${i >> 8 & 255}.${i & 255}`), i % 3 === 0);
   }
 });
+
+Deno.test("a set answers as each of its networks would", () => {
+  const octet = fc.constantFrom(0, 1, 10, 128, 255);
+  const v4 = fc.tuple(octet, octet, octet, octet).map((parts) => parts.join("."));
+  const v6 = fc.array(fc.constantFrom("0", "1", "fd00", "ffff"), { minLength: 8, maxLength: 8 })
+    .map((parts) => parts.join(":"));
+  const network = fc.oneof(
+    fc.tuple(v4, fc.nat(32)).map(([address, bits]) => `${address}/${bits}`),
+    fc.tuple(v6, fc.nat(128)).map(([address, bits]) => `${address}/${bits}`),
+  );
+  fc.assert(fc.property(
+    fc.array(network, { maxLength: 40 }),
+    fc.array(fc.oneof(v4, v6), { minLength: 1, maxLength: 20 }),
+    (networks, addresses) => {
+      const set = new CidrSet(networks);
+      for (const address of addresses) {
+        const expected = networks.some((one) => new CidrSet([one]).has(address));
+        assert.equal(set.has(address), expected, `${address} in ${networks}`);
+      }
+    },
+  ));
+});
+
+Deno.test("ten thousand networks are one walk", () => {
+  const networks = Array.from({ length: 10_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`);
+  const set = new CidrSet(networks);
+  assert.equal(set.has("10.39.15.7"), true);
+  assert.equal(set.has("10.39.16.7"), false);
+  assert.equal(set.has("::ffff:10.0.1.1"), true);
+});

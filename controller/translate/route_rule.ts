@@ -82,6 +82,11 @@ export function translateRule(rule: RuleSpec, place: string, context: RuleContex
     policies: [...context.policies],
     idleTimeoutMs: milliseconds(rule.limits?.idleTimeout ?? "0"),
     fault: faultOf(rule, place, conditions),
+    buffering: rule.buffering === undefined ? undefined : {
+      request: rule.buffering.request === true,
+      response: rule.buffering.response === true,
+      maxBytes: bytesOf(rule.buffering.maxSize ?? "1Mi"),
+    },
     // What cannot be made would be refused with the whole route.
     filters: problem === "" ? filters : undefined,
   });

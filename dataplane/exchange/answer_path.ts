@@ -25,6 +25,9 @@ export class AnswerPath implements CompressorOwner {
   #compressor: Compressor | null = null;
   /** Trailers that wait for the end of what is compressed. */
   #trailers: Buffer | null = null;
+  /** Bytes that may be taken although the client does not take them, and those that were. */
+  #mostAhead = 0;
+  #ahead = 0;
   /** Body bytes sent. */
   bytes = 0;
 
@@ -41,7 +44,14 @@ export class AnswerPath implements CompressorOwner {
     this.#downstream = downstream;
     this.#compression = null;
     this.#coding = null;
+    this.#mostAhead = 0;
+    this.#ahead = 0;
     this.bytes = 0;
+  }
+
+  /** Takes as many bytes from the backend before a slow client slows it down. */
+  takeAhead(bytes: number): void {
+    this.#mostAhead = bytes;
   }
 
   /** @param coding what the client takes, null for none */
@@ -61,13 +71,13 @@ export class AnswerPath implements CompressorOwner {
       return this.#compressor !== compressor || this.#feed(compressor, body, ended);
     }
     if (body !== null) this.bytes += body.length;
-    return this.#downstream.sendHead(head, body, ended, more);
+    return this.#goesOn(this.#downstream.sendHead(head, body, ended, more), body);
   }
 
   body(body: Buffer | null, ended: boolean, more: boolean): boolean {
     if (this.#compressor !== null) return this.#feed(this.#compressor, body, ended);
     if (body !== null) this.bytes += body.length;
-    return this.#downstream.sendBody(body, ended, more);
+    return this.#goesOn(this.#downstream.sendBody(body, ended, more), body);
   }
 
   trailers(lines: Buffer): void {
@@ -81,6 +91,7 @@ export class AnswerPath implements CompressorOwner {
 
   /** The client takes bytes again; false when the backend is to be told. */
   drained(): boolean {
+    this.#ahead = 0;
     if (this.#compressor === null) return false;
     this.#compressor.resume();
     return true;
@@ -113,6 +124,13 @@ export class AnswerPath implements CompressorOwner {
 
   onCompressorError(): void {
     this.#owner.onAnswerError();
+  }
+
+  /** Whether the backend may go on: the client takes bytes, or there is room for more. */
+  #goesOn(flowing: boolean, body: Buffer | null): boolean {
+    if (flowing || this.#mostAhead === 0) return flowing;
+    if (body !== null) this.#ahead += body.length;
+    return this.#ahead < this.#mostAhead;
   }
 
   #feed(compressor: Compressor, body: Buffer | null, ended: boolean): boolean {

@@ -22,6 +22,8 @@ function rule(weights: readonly number[]): CompiledRule {
     policies: [],
     idleTimeout: 0,
     fault: null,
+    requestBuffer: 0,
+    answerBuffer: 0,
   };
 }
 

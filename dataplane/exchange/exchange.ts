@@ -50,6 +50,8 @@ const enum Phase {
   Idle,
   /** Its policies ask somebody else. */
   Authorizing,
+  /** Its body is collected before a backend hears of it. */
+  Buffering,
   /** Waiting for a connection to the backend. */
   Acquiring,
   /** Waiting before another try. */
@@ -214,6 +216,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.idleTimeout = rule.idleTimeout;
     this.#mirrors = mirrors(rule) && this.upgrade === "";
     const copied = this.#requestEnded ? this.#copied(body) : null;
+    this.#answerPath.takeAhead(rule.answerBuffer);
+    if (rule.requestBuffer > 0 && !this.#requestEnded && this.upgrade === "") {
+      this.#collect(body);
+      return;
+    }
     this.#acquire(body, false);
     // Behind the request itself, which the copy must not delay and which may be over by now.
     if (copied !== null) mirror(this.#engine, rule, copied);
@@ -238,6 +245,10 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   requestBody(body: Buffer | null, ended: boolean): void {
     this.#requestEnded = ended;
     if (body !== null) this.bytesIn += body.length;
+    if (this.#phase === Phase.Buffering) {
+      this.#collected(body, ended);
+      return;
+    }
     if (this.#upstream === null) return;
     const tunnel = this.#phase === Phase.Tunnel;
     if (!tunnel) {
@@ -257,6 +268,27 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     else if (!flowing && !ended) this.#downstream.pauseRequest();
   }
 
+  /** Keeps the body until all of it has come. */
+  #collect(body: Buffer | null): void {
+    this.#phase = Phase.Buffering;
+    this.#replay.begin(body, true);
+    this.#replay.keep();
+    this.#arm();
+    this.#downstream.resumeRequest();
+  }
+
+  #collected(body: Buffer | null, ended: boolean): void {
+    const rule = this.routing.rule!;
+    if (this.#maxBody > 0 && this.bytesIn > this.#maxBody) this.#bodyTooLarge();
+    else if (this.bytesIn > rule.requestBuffer) this.fail(413, "body_too_large");
+    else if (!this.#replay.collect(body)) this.fail(503, "overload");
+    else if (ended) {
+      const copied = this.#copied(null);
+      this.#acquire(null, false);
+      if (copied !== null) mirror(this.#engine, rule, copied);
+    }
+  }
+
   /** The request ends, with trailer lines. */
   requestTrailers(lines: Buffer): void {
     if (this.#phase === Phase.Tunnel) {
@@ -267,6 +299,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#requestEnded = true;
     if (this.#upstream === null) {
       this.#trailers = lines;
+      if (this.#phase === Phase.Buffering) this.#acquire(null, false);
       return;
     }
     this.#replay.give();

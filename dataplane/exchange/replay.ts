@@ -33,6 +33,14 @@ export class Replay {
     this.#view = null;
   }
 
+  /** Keeps bytes that are not to be sent yet; false when there is no memory for them. */
+  collect(bytes: Buffer | null): boolean {
+    if (bytes === null || bytes.length === 0) return true;
+    if (!this.#overload.admits(bytes.length)) return false;
+    this.#add(bytes);
+    return true;
+  }
+
   /** What is to be sent now, null for nothing. */
   take(): Buffer | null {
     const view = this.#view;

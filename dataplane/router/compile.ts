@@ -63,6 +63,8 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       policies: policyLevels(route.policies, rule.policies),
       idleTimeout: rule.idleTimeoutMs,
       fault: faultOf(rule.fault),
+      requestBuffer: rule.buffering?.request === true ? rule.buffering.maxBytes : 0,
+      answerBuffer: rule.buffering?.response === true ? rule.buffering.maxBytes : 0,
     };
     rule.matches.forEach((match, matchIndex) => {
       const place = `rules[${index}].matches[${matchIndex}]`;

@@ -44,6 +44,9 @@ export interface CompiledRule {
   readonly idleTimeout: number;
   /** What is done to requests on purpose, null for nothing. */
   readonly fault: Fault | null;
+  /** Bytes of a request that are kept until all of it has come, and of an answer; 0 for none. */
+  readonly requestBuffer: number;
+  readonly answerBuffer: number;
 }
 
 /** Faults that are injected into a share of requests. */

@@ -63,6 +63,8 @@ export interface RouteOptions {
   readonly policies?: PolicyLevels;
   readonly idleTimeout?: number;
   readonly fault?: Fault;
+  readonly requestBuffer?: number;
+  readonly answerBuffer?: number;
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -196,6 +198,8 @@ export class Harness {
       policies: options.policies ?? NO_POLICIES,
       idleTimeout: options.idleTimeout ?? 0,
       fault: options.fault ?? null,
+      requestBuffer: options.requestBuffer ?? 0,
+      answerBuffer: options.answerBuffer ?? 0,
     };
     const entry: RouteEntry = {
       rule,

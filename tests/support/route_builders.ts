@@ -54,6 +54,8 @@ export function entry(parts: EntryParts): RouteEntry {
       policies: NO_POLICIES,
       idleTimeout: 0,
       fault: null,
+      requestBuffer: 0,
+      answerBuffer: 0,
     },
     early: parts.early ?? false,
     matchIndex: parts.match ?? 0,

@@ -291,6 +291,17 @@ export interface RouteRule {
   /** Time that a backend may go without a byte, 0 for the dataplane's own. */
   idleTimeoutMs: number;
   fault: FaultInjection | undefined;
+  buffering: Buffering | undefined;
+}
+
+/** Buffering keeps messages of slow clients and for slow clients in memory. */
+export interface Buffering {
+  /** The backend gets the request when all of it has come. */
+  request: boolean;
+  /** The backend's answer is taken as fast as it comes. */
+  response: boolean;
+  /** Bytes of one message. */
+  maxBytes: number;
 }
 
 /** FaultInjection delays and refuses a share of requests on purpose. */
@@ -2227,6 +2238,7 @@ function createBaseRouteRule(): RouteRule {
     policies: [],
     idleTimeoutMs: 0,
     fault: undefined,
+    buffering: undefined,
   };
 }
 
@@ -2267,6 +2279,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.fault !== undefined) {
       FaultInjection.encode(message.fault, writer.uint32(98).fork()).join();
+    }
+    if (message.buffering !== undefined) {
+      Buffering.encode(message.buffering, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -2380,6 +2395,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.fault = FaultInjection.decode(reader, reader.uint32());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.buffering = Buffering.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2415,6 +2438,88 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.fault = (object.fault !== undefined && object.fault !== null)
       ? FaultInjection.fromPartial(object.fault)
       : undefined;
+    message.buffering = (object.buffering !== undefined && object.buffering !== null)
+      ? Buffering.fromPartial(object.buffering)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBuffering(): Buffering {
+  return { request: false, response: false, maxBytes: 0 };
+}
+
+export const Buffering: MessageFns<Buffering> = {
+  encode(message: Buffering, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.request !== false) {
+      writer.uint32(8).bool(message.request);
+    }
+    if (message.response !== false) {
+      writer.uint32(16).bool(message.response);
+    }
+    if (message.maxBytes !== 0) {
+      writer.uint32(24).uint64(message.maxBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Buffering {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBuffering();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.request = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.response = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxBytes = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Buffering>, I>>(base?: I): Buffering {
+    return Buffering.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Buffering>, I>>(object: I): Buffering {
+    const message = createBaseBuffering();
+    message.request = object.request ?? false;
+    message.response = object.response ?? false;
+    message.maxBytes = object.maxBytes ?? 0;
     return message;
   },
 };
