@@ -1,51 +1,15 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { STATUS_TEXT } from "../../dataplane/message/status_text.ts";
 import { echo } from "../../standalone/demo/echo.ts";
 import { Edge } from "../support/edge.ts";
-import { HttpConnection } from "../support/http_client.ts";
-import { freePort } from "../support/programs.ts";
-import { type Example, printsAsShown, readGuide } from "./guide.ts";
+import { printsAsShown, readGuide } from "./guide.ts";
+import { Ports, tryExample } from "./playground.ts";
 
 const GUIDES = join(import.meta.dirname!, "../../docs/guides");
 /** Backends that the guides start; other ports of theirs answer nobody. */
 const BACKENDS = ["9001", "9002"];
 
 const BAD_WHEN_TRUE = new Set(["UnsupportedField", "Conflicted", "PartiallyInvalid"]);
-
-/** Gives every port of a guide one that is free on this machine. */
-class Ports {
-  readonly #real = new Map<string, number>();
-
-  of(shown: string): number {
-    let port = this.#real.get(shown);
-    if (port === undefined) this.#real.set(shown, port = freePort());
-    return port;
-  }
-
-  inYaml(text: string): string {
-    return text.replace(
-      /(\bport: |\/\/127\.0\.0\.1:)(\d+)/g,
-      (_all, before, shown) => `${before}${this.of(shown)}`,
-    );
-  }
-}
-
-async function run(example: Example, ports: Ports): Promise<string[]> {
-  const { url, method, headers, body, withHead } = example;
-  const connection = await HttpConnection.open(ports.of(url.port));
-  const fields = Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
-  const answer = await connection.request(method, url.pathname + url.search, fields, body);
-  connection.socket.destroy();
-  assert.ok(answer.complete);
-  const head = [
-    `HTTP/1.1 ${answer.status} ${STATUS_TEXT[answer.status]}`,
-    ...[...answer.headers].map(([name, value]) => `${name}: ${value}`),
-    "",
-  ];
-  const lines = answer.body.trimEnd().split("\n");
-  return withHead ? [...head, ...lines] : lines;
-}
 
 for (const { name } of [...Deno.readDirSync(GUIDES)].sort((a, b) => a.name < b.name ? -1 : 1)) {
   Deno.test(`docs/guides/${name}: its resources are accepted, its commands print what it shows`, async (t) => {
@@ -71,13 +35,7 @@ for (const { name } of [...Deno.readDirSync(GUIDES)].sort((a, b) => a.name < b.n
       }
     }
     for (const example of guide.examples) {
-      await t.step(example.command, async () => {
-        const lines = await run(example, ports);
-        assert.ok(
-          printsAsShown(lines, example.expected),
-          `printed:\n${lines.join("\n")}\nshown:\n${example.expected.join("\n")}`,
-        );
-      });
+      await t.step(example.command, () => tryExample(example, ports));
     }
     await Promise.all(backends.map((backend) => backend.shutdown()));
   });

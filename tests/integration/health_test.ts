@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import http2 from "node:http2";
 import net from "node:net";
 import { type sendUnaryData, Server, type ServerUnaryCall } from "@grpc/grpc-js";
 import { bindServer } from "../../common/grpc.ts";
+import { Authority, type Pair, secret } from "../support/authority.ts";
 import { textBackend } from "../support/backends.ts";
 import { documents, Edge, gateway, route } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
@@ -61,6 +63,23 @@ class GrpcHealth implements AsyncDisposable {
     this.#server.forceShutdown();
     return Promise.resolve();
   }
+}
+
+/** grpc.health.v1 by TLS: SERVING. */
+async function secureGrpcHealth(pair: Pair) {
+  const server = http2.createSecureServer({ cert: pair.certificate, key: pair.key });
+  server.on("stream", (stream: http2.ServerHttp2Stream) => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, {
+      waitForTrailers: true,
+    });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(Buffer.from([0, 0, 0, 0, 2, 8, 1]));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    [Symbol.dispose]: () => void server.close(),
+  };
 }
 
 Deno.test("active checks by HTTP, TCP and gRPC take endpoints out and back", async (t) => {
@@ -143,6 +162,61 @@ Deno.test("active checks by HTTP, TCP and gRPC take endpoints out and back", asy
     assert.equal(state.health, "unhealthy");
   });
   await Promise.all([a.shutdown(), b.shutdown()]);
+});
+
+Deno.test("checks of backends by TLS prove whom they ask, as requests do", async (t) => {
+  const trusted = await Authority.create("trusted");
+  const foreign = await Authority.create("foreign");
+  const pair = await trusted.issue({ name: "inner", dns: ["inner.test"] });
+  const server = Deno.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    cert: pair.certificate,
+    key: pair.key,
+    onListen() {},
+  }, () => new Response("by TLS"));
+  using health = await secureGrpcHealth(pair);
+  await using plain = textBackend("in the clear");
+  const tls = (ca: string) =>
+    `  tls: { enabled: true, serverName: inner.test, caCertSecretRef: ${ca} }\n`;
+  const { port: tlsPort } = server.addr;
+  const http = (ca: string) =>
+    `  protocol: HTTPS\n${tls(ca)}  healthCheck: { httpPath: /, expectedBody: TLS, ${OFTEN} }`;
+  const tcp = (ca: string) => `  protocol: HTTPS\n${tls(ca)}  healthCheck: { ${OFTEN} }`;
+  const grpc = (ca: string) =>
+    `  protocol: gRPCS\n${tls(ca)}  healthCheck: { type: gRPC, ${OFTEN} }`;
+  await using edge = await Edge.start({
+    "edge.yaml": documents(
+      gateway("edge", freePort()),
+      secret("trusted", null, trusted.certificate),
+      secret("foreign", null, foreign.certificate),
+      backendWith("http", [tlsPort], http("trusted")),
+      backendWith("http-foreign", [tlsPort], http("foreign")),
+      backendWith("http-plain", [plain.port], http("trusted")),
+      backendWith("tcp", [tlsPort], tcp("trusted")),
+      backendWith("tcp-foreign", [tlsPort], tcp("foreign")),
+      backendWith("grpc", [health.port], grpc("trusted")),
+      backendWith("grpc-foreign", [health.port], grpc("foreign")),
+    ),
+  });
+  const expected = [
+    ["http", "passes"],
+    ["http-foreign", "fails"],
+    ["http-plain", "fails"],
+    ["tcp", "passes"],
+    ["tcp-foreign", "fails"],
+    ["grpc", "passes"],
+    ["grpc-foreign", "fails"],
+  ];
+  for (const [name, state] of expected) {
+    await t.step(`${name} ${state}`, async () => {
+      const line = await edge.dataplane.line((line) =>
+        line.includes("health check") && line.includes(`/${name}"`)
+      );
+      assert.match(line, new RegExp(`health check ${state}`));
+    });
+  }
+  await server.shutdown();
 });
 
 Deno.test("an affinity cookie is honoured by every worker, another process, and after restarts", async () => {
@@ -239,9 +313,8 @@ spec:
   while (await ask("limited.test") !== 429);
   const connects = await edge.metric("novaedge_upstream_connects_total");
   for (let i = 0; i < 1_000; i++) {
-    await edge.write("other.yaml", backendWith(`other-${i % 7}`, [i % 60_000 + 1], ""));
+    await edge.change("other.yaml", backendWith(`other-${i % 7}`, [i % 60_000 + 1], ""));
   }
-  await edge.change("last.yaml", backendWith("last", [1], ""));
   for (let i = 0; i < 10; i++) {
     assert.equal(await ask("pair.test"), 200);
     assert.equal(await ask("broken.test"), 503);
