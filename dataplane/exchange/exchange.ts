@@ -373,6 +373,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   }
 
   onResponse(head: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): void {
+    // Of a complete answer the connection is the pool's again, and may serve somebody else already.
+    if (ended) this.#upstream = null;
     if (this.upgrade !== "" && this.#http2 && head.status < 300) {
       // To a client of extended CONNECT a success would mean that the tunnel is open.
       this.fail(502, "upstream_protocol");
@@ -382,8 +384,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const again = this.#tries.afterStatus(head.status, this.#tried());
     const endpoint = again === null ? null : this.#attempt.another(again, this.routing);
     if (endpoint !== null) {
-      if (ended) this.#upstream = null;
-      else this.#leaveUpstream();
+      this.#leaveUpstream();
       this.#sendTo(endpoint, again!);
       return;
     }
@@ -397,7 +398,6 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#phase = Phase.Answering;
     this.#status = head.status;
     this.#replay.give();
-    if (ended) this.#upstream = null;
     const generation = this.#generation;
     const flowing = this.#answerPath.head(head, body, ended, more);
     if (generation !== this.#generation) return;
@@ -423,9 +423,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
 
   onAnswerError(): void {
     this.#leaveUpstream();
-    const generation = this.#generation;
-    this.#downstream.cut();
-    if (generation === this.#generation) this.#finish(this.#status, "compression_failed");
+    if (this.#cut()) this.#finish(this.#status, "compression_failed");
   }
 
   onResponseBody(body: Buffer | null, ended: boolean, more: boolean): void {
@@ -477,9 +475,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const stream = this.#upstream;
     this.#upstream = null;
     if (this.#phase === Phase.Answering || this.#phase === Phase.Tunnel) {
-      const generation = this.#generation;
-      this.#downstream.cut();
-      if (generation !== this.#generation) return;
+      if (!this.#cut()) return;
       if (this.#phase === Phase.Answering) this.#attempt.ended("gateway");
       this.#finish(this.#status, this.#phase === Phase.Tunnel ? "tunnel_ended" : failure);
       return;
@@ -652,8 +648,14 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       return;
     }
     this.#leaveUpstream();
+    if (this.#cut()) this.#finish(this.#status, "body_too_large");
+  }
+
+  /** Ends the answer before its end; false when that ended the request too (the client's connection with it). */
+  #cut(): boolean {
+    const generation = this.#generation;
     this.#downstream.cut();
-    this.#finish(this.#status, "body_too_large");
+    return generation === this.#generation;
   }
 
   /** One direction of a tunnel has ended; with the second it is over. */

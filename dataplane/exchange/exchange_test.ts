@@ -1,8 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LIMIT } from "../config/defaults.ts";
-import { Setting } from "../http2/frame.ts";
-import { frameBackend, http2Edge } from "../../tests/support/http2_frames.ts";
+import { ErrorCode, Setting } from "../http2/frame.ts";
+import { PLAIN_LISTENER } from "../router/port_table.ts";
+import {
+  assertClean,
+  frameBackend,
+  frameClient,
+  http2Edge,
+} from "../../tests/support/http2_frames.ts";
 import { complete, GET, Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 
 const POST = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
@@ -383,4 +389,44 @@ Deno.test("a request that ends while its content is sent is answered once, and n
   assert.equal(client.take().match(/HTTP\/1.1 502 /g)?.length, 1);
   assert.equal(client.paused, false);
   assert.equal(edge.log().length, 1);
+});
+
+Deno.test("bug: a page instead of a complete answer leaves the connection to whom it serves by then", () => {
+  const page = { contentType: "text/plain", body: () => "page", intercept: true };
+  const edge = new Harness({ ...PLAIN_LISTENER, errorPages: new Map([[404, page]]) });
+  edge.backend("b", { maxConnectionsPerEndpoint: 1 });
+  edge.route("/");
+  const [a, b] = [edge.client(), edge.client()];
+  a.receive(GET.replace("/", "/a"));
+  b.receive(GET.replace("/", "/b"));
+  const upstream = edge.upstream(0);
+  assert.match(upstream.take(), /^GET \/a /);
+  upstream.receive(OK.replace("200 OK", "404 Not Found"));
+  assert.match(a.take(), /^HTTP\/1.1 404 .*page$/s);
+  assert.match(upstream.take(), /^GET \/b /);
+  upstream.receive(OK);
+  assert.equal(b.take(), OK);
+});
+
+Deno.test("bug: a request that is cut twice over, by its size and by too many resets, ends once", () => {
+  const edge = harness({ maxBody: 3 });
+  const client = frameClient(edge);
+  let requests = 0;
+  // The last reset is one too many and ends the connection, with the requests on it.
+  while (client.goAway < 0) {
+    const stream = 2 * requests + 1;
+    client.post(stream);
+    edge.upstream(requests++).receive("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123");
+    client.data(stream, "more", false);
+  }
+  client.endsWith(ErrorCode.EnhanceYourCalm);
+  assert.equal(edge.log().length, requests);
+  assertClean(edge, 1);
+  const [a, b] = [edge.client(), edge.client()];
+  a.receive(GET.replace("/", "/a"));
+  b.receive(GET.replace("/", "/b"));
+  const [first, second] = [edge.upstream(requests), edge.upstream(requests + 1)];
+  first.receive(OK.replace("ok", "aa"));
+  second.receive(OK.replace("ok", "bb"));
+  assert.deepEqual([a.take().slice(-2), b.take().slice(-2)], ["aa", "bb"]);
 });

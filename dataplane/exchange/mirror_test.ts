@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import type { FakeConnection } from "../../tests/support/fake_transport.ts";
+import { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
 import { endpointAt } from "../../tests/support/route_builders.ts";
@@ -122,4 +123,16 @@ Deno.test("a percentage of the requests is copied", () => {
   const never = edge(0);
   never.client().receive(GET);
   assert.equal(copies(never), 0);
+});
+
+Deno.test("bug: a mirror that is closed gets no copies, by TLS or without", () => {
+  const test = edge();
+  const endpoints = [endpointAt("10.9.9.9")];
+  test.backends.get("m")!.update(
+    { ...Backend.fromPartial({ endpoints }), closedReason: "its authorities are missing" },
+    [],
+  );
+  test.client().receive(GET);
+  assert.equal(copies(test), 0);
+  assert.equal(test.counters[GLOBAL.mirrorFailures], 1);
 });

@@ -113,7 +113,9 @@ export class BackendRuntime {
     this.#transport = transport;
     const old = new Map(this.#endpoints.map((endpoint) => [endpoint.label, endpoint]));
     this.#slot = slots[0] ?? NO_SLOT;
-    this.#endpoints = backend.endpoints.map((message, i) => {
+    // One that is closed has nobody to go to, whoever asks: how its endpoints are to be met is not known.
+    const messages = backend.closedReason === "" ? backend.endpoints : [];
+    this.#endpoints = messages.map((message, i) => {
       const { address, port } = message;
       const label = endpointLabel(message);
       const slot = slots[i + 1] ?? NO_SLOT;
