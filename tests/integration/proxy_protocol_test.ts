@@ -86,6 +86,28 @@ Deno.test("PROXY headers: from trusted peers they say who the client is, from ot
   });
 });
 
+Deno.test("bug: what follows a PROXY header comes in order, however much there is", async () => {
+  await using sums = httpBackend(async (request) => {
+    const digest = await crypto.subtle.digest("SHA-256", await request.arrayBuffer());
+    return new Response(Buffer.from(digest).toString("hex"));
+  });
+  const plain = freePort();
+  const gateway = proxiedGateway(plain, freePort(), freePort()).replace(/\n.*name: secure.*/, "");
+  await using _edge = await Edge.start({
+    "all.yaml": documents(gateway, route("all", "sums"), backend("sums", sums.port)),
+  });
+  const sent = Array.from({ length: 20 }, (_, i) => {
+    const body = Buffer.from(Uint32Array.from({ length: 40_000 }, (_, j) => i * j).buffer);
+    const head = `POST / HTTP/1.1\r\nhost: a\r\ncontent-length: ${body.length}\r\n\r\n`;
+    const bytes = Buffer.concat([proxyHeader(1, CLIENT, EDGE), Buffer.from(head), body]);
+    return { body, answer: exchange(plain, bytes) };
+  });
+  for (const { body, answer } of sent) {
+    const digest = Buffer.from(await crypto.subtle.digest("SHA-256", body)).toString("hex");
+    assert.equal((await answer).split("\r\n\r\n")[1], digest);
+  }
+});
+
 Deno.test("backends get a PROXY header that speaks for one client, on a connection of its own", async () => {
   const seen: string[] = [];
   const server = net.createServer((socket) => {

@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import net from "node:net";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import type {
@@ -86,14 +87,17 @@ function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
     connection.events = options.accept(connection);
   };
   const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, turnEnd);
-  const proceed = (socket: net.Socket, address: string, port: number) => {
+  const proceed = (socket: net.Socket, address: string, port: number, first: Buffer | null) => {
     if (handshakes !== null) {
+      if (first !== null) socket.unshift(first);
       handshakes.accept(socket, address, port, accept);
       return;
     }
     const connection = new NodeConnection(turnEnd).from(address, port);
     connection.attach(socket, null);
     accept(connection);
+    // Not by way of the socket: what it reads from now on would overtake what is given back to it.
+    if (first !== null) connection.socketData(first);
   };
   return net.createServer(settings, (socket) => {
     const address = plainAddress(socket.remoteAddress ?? "");
@@ -104,12 +108,12 @@ function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
       return;
     }
     const proxied = options.proxyHeader();
-    if (proxied === null || !proxied.trusts(address)) proceed(socket, address, port);
+    if (proxied === null || !proxied.trusts(address)) proceed(socket, address, port, null);
     else {
-      readProxyHeader(socket, proxied, (source) => {
-        if (source === null) proceed(socket, address, port);
-        else proceed(socket, plainAddress(source.address), source.port);
-        if (handshakes === null) socket.resume();
+      readProxyHeader(socket, proxied, (source, rest) => {
+        const first = rest.length === 0 ? null : rest;
+        if (source === null) proceed(socket, address, port, first);
+        else proceed(socket, plainAddress(source.address), source.port, first);
       });
     }
   });

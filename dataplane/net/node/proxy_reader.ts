@@ -3,11 +3,14 @@ import type { Socket } from "node:net";
 import { parseProxyHeader, type ProxyEndpoint } from "../proxy_protocol.ts";
 import type { ProxyHeaderOptions } from "../transport.ts";
 
-/** Reads the PROXY header that a trusted peer must send first; then the socket is as it was. */
+/**
+ * Reads the PROXY header that a trusted peer must send first, and pauses the socket.
+ * @param done gets whom the peer speaks for, null for itself, and the bytes that came behind the header
+ */
 export function readProxyHeader(
   socket: Socket,
   options: ProxyHeaderOptions,
-  done: (source: ProxyEndpoint | null) => void,
+  done: (source: ProxyEndpoint | null, rest: Buffer) => void,
 ): void {
   let bytes: Buffer = Buffer.alloc(0);
   const refuse = (reason: string) => {
@@ -26,8 +29,9 @@ export function readProxyHeader(
     }
     stop();
     socket.pause();
-    if (bytes.length > header.length) socket.unshift(bytes.subarray(header.length));
-    done(header.source);
+    const behind = socket.read() as Buffer | null;
+    const rest = bytes.subarray(header.length);
+    done(header.source, behind === null ? rest : Buffer.concat([rest, behind]));
   };
   const onGone = () => refuse("closed");
   const stop = () => {

@@ -62,7 +62,9 @@ export function readView(socket: Socket, length: number): Buffer {
 /** A read came as a "data" event: small ones may share memory again. */
 export function readAlone(socket: Socket, length: number): void {
   const reading = socket as Reading;
-  if (length < SMALL && fields !== null && reading[fields.callback] !== undefined) take(reading);
+  // Bytes that still wait in the socket come first: a read into shared memory would overtake them.
+  if (length >= SMALL || socket.readableLength > 0 || fields === null) return;
+  if (reading[fields.callback] !== undefined) take(reading);
 }
 
 /** Bytes that stay: those of a read in shared memory are copied. */
