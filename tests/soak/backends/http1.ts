@@ -105,7 +105,9 @@ class Connection {
       }
       const flowing = this.#socket.write(this.#piece(id, at, length, framing));
       at += length;
-      if (!flowing) await drained(this.#socket);
+      // Not behind the last piece: the edge has the whole answer then, and the next request may be on its way
+      // before what this one ends with.
+      if (!flowing && at < to) await drained(this.#socket);
     }
   }
 
