@@ -26,6 +26,20 @@ export interface Balancer<T extends Candidate> {
   pick(excluded: T | null, key: number, now: number): T | null;
 }
 
+/** Whether a table made for some candidates holds for others, place by place. */
+export function alike(some: readonly Candidate[], others: readonly Candidate[]): boolean {
+  return some.length === others.length &&
+    some.every(({ label, weight }, i) => {
+      const other = others[i];
+      return label === other.label && weight === other.weight;
+    });
+}
+
+/** The candidates that may be picked at all, in an order that is the same in every worker. */
+export function inOrder<T extends Candidate>(candidates: readonly T[]): T[] {
+  return usable(candidates).sort((a, b) => a.label < b.label ? -1 : 1);
+}
+
 /** Candidates that may be picked at all. */
 export function usable<T extends Candidate>(candidates: readonly T[]): T[] {
   return candidates.filter(({ weight }) => weight > 0);

@@ -44,6 +44,14 @@ function counts(labels: readonly string[], all: readonly TestCandidate[]): numbe
 }
 
 for (const [name, make] of Object.entries(ALL)) {
+  Deno.test(`${name}: one that takes another's place under its name is picked instead`, () => {
+    const balancer = make(seeded(1));
+    balancer.update(candidates([1, 2, 3]));
+    const later = candidates([1, 2, 3]);
+    balancer.update(later);
+    for (const key of KEYS.slice(0, 50)) assert.ok(later.includes(balancer.pick(null, key, 0)!));
+  });
+
   Deno.test(`${name}: picks candidates of some weight alone, another than the excluded where there is one`, () => {
     const weights = fc.array(fc.nat(3), { maxLength: 6 });
     fc.assert(

@@ -38,6 +38,14 @@ export class EndpointLoad implements Load {
     this.#at = now;
   }
 
+  /**
+   * Somebody stopped waiting for an answer: it would have taken longer still.
+   * @param milliseconds of waiting
+   */
+  waited(now: number, milliseconds: number): void {
+    if (milliseconds > this.#decayed(now)) this.observe(now, milliseconds, false);
+  }
+
   cost(now: number): number {
     const average = this.#decayed(now);
     if (average === 0 && this.active > 0) return UNKNOWN * this.active;

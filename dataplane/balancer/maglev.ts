@@ -1,9 +1,9 @@
-import { type Balancer, type Candidate, usable } from "./balancer.ts";
+import { alike, type Balancer, type Candidate, inOrder } from "./balancer.ts";
 import { hash32 } from "./hash.ts";
 
 /** Places of the table, a prime: shares are even to a hundredth with up to some 650 candidates. */
 const SIZE = 65_537;
-/** More candidates than this have no place of their own in a 16-bit table. */
+/** A place that nobody has; candidates behind this many get none. */
 const EMPTY = 0xffff;
 
 /**
@@ -15,8 +15,9 @@ export class Maglev<T extends Candidate> implements Balancer<T> {
   #candidates: readonly T[] = [];
 
   update(candidates: readonly T[]): void {
-    this.#candidates = usable(candidates).sort((a, b) => a.label < b.label ? -1 : 1);
-    this.#table = this.#candidates.length === 0 ? new Uint16Array(0) : fill(this.#candidates);
+    const before = this.#candidates;
+    this.#candidates = inOrder(candidates).slice(0, EMPTY);
+    if (!alike(before, this.#candidates)) this.#table = fill(this.#candidates);
   }
 
   pick(excluded: T | null, key: number): T | null {
@@ -36,23 +37,40 @@ export class Maglev<T extends Candidate> implements Balancer<T> {
 
 /** Lets the candidates take places in turn, each by its own permutation, as often as their weights say. */
 function fill(candidates: readonly Candidate[]): Uint16Array {
+  if (candidates.length === 0) return new Uint16Array(0);
   const table = new Uint16Array(SIZE).fill(EMPTY);
-  const heaviest = Math.max(...candidates.map(({ weight }) => weight));
-  const states = candidates.map(({ label, weight }) => ({
+  const states = candidates.map(({ label }) => ({
     place: hash32(label) % SIZE,
     skip: hash32(label, 1) % (SIZE - 1) + 1,
-    share: weight / heaviest,
-    due: 0,
   }));
-  for (let taken = 0;;) {
-    for (let i = 0; i < states.length; i++) {
-      const state = states[i];
-      state.due += state.share;
-      if (state.due < 1) continue;
-      state.due -= 1;
-      while (table[state.place] !== EMPTY) state.place = (state.place + state.skip) % SIZE;
-      table[state.place] = i;
-      if (++taken === SIZE) return table;
-    }
+  let taken = 0;
+  for (const turn of turns(candidates)) {
+    if (taken++ === SIZE) break;
+    const position = turn % (EMPTY + 1);
+    const state = states[position];
+    while (table[state.place] !== EMPTY) state.place = (state.place + state.skip) % SIZE;
+    table[state.place] = position;
   }
+  return table;
+}
+
+/**
+ * Who takes a place after whom, at least as often as there are places: the heaviest in every round, one
+ * of half its weight in every second. Each turn is a round, and below it a candidate's position.
+ */
+function turns(candidates: readonly Candidate[]): Float64Array {
+  const heaviest = Math.max(...candidates.map(({ weight }) => weight));
+  const shares = candidates.map(({ weight }) => weight / heaviest);
+  const sum = shares.reduce((all, share) => all + share, 0);
+  // In so many rounds each has its turns, but for a part of one.
+  const rounds = Math.ceil((SIZE + candidates.length) / sum);
+  const counts = shares.map((share) => Math.floor(rounds * share));
+  const all = new Float64Array(counts.reduce((total, count) => total + count, 0));
+  let at = 0;
+  shares.forEach((share, position) => {
+    for (let i = 1; i <= counts[position]; i++) {
+      all[at++] = Math.ceil(i / share) * (EMPTY + 1) + position;
+    }
+  });
+  return all.sort();
 }
