@@ -109,7 +109,7 @@ function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
     // Where nothing was sent, or the backend says that it processed nothing.
     connectFailure: true,
     refusedStream: true,
-    methods: [],
+    anyMethod: true,
     backoffBaseMs: base,
     backoffMaxMs: base * BACKOFF_GROWTH,
     budget: BUDGET,

@@ -60,6 +60,13 @@ export class Attempt {
     if (backend.judges) backend.report(endpoint, result);
   }
 
+  /** The client left before an answer began. */
+  abandoned(): void {
+    if (this.#endpoint === null || this.#backend?.measures !== true) return;
+    const { clock, ticker } = this.#engine;
+    this.#endpoint.load.waited(ticker.now, clock.now() - this.#began);
+  }
+
   /** Where the request may be sent once more; null for nowhere. */
   another({ elsewhere, fresh }: NextTry, routing: Routing): EndpointRuntime | null {
     const backend = routing.backend!;

@@ -4,12 +4,16 @@ import type { Reason } from "../observe/reasons.ts";
 /** When a request is over, and its try, and its wait for a connection: ticker times. */
 export class Deadlines {
   #requestEnds = Infinity;
+  /** Of the backend's whole answer. */
+  #backendEnds = Infinity;
+  /** Until the answer begins. */
   #tryEnds = Infinity;
   /** End of waiting for a connection; Infinity while nobody waits. */
   #waitEnds = Infinity;
 
   begin(): void {
     this.#requestEnds = Infinity;
+    this.#backendEnds = Infinity;
     this.#tryEnds = Infinity;
     this.#waitEnds = Infinity;
   }
@@ -35,18 +39,29 @@ export class Deadlines {
   /** Nobody waits for a connection any more, and the try before is over. */
   stopWaiting(): void {
     this.#waitEnds = Infinity;
+    this.#backendEnds = Infinity;
     this.#tryEnds = Infinity;
   }
 
-  /** The request is on its way; 0 milliseconds are no limit. */
-  beginTry(now: number, milliseconds: number): void {
+  /**
+   * The request is on its way. Milliseconds, 0 without limit.
+   * @param whole for the complete answer
+   * @param start until the answer begins
+   */
+  beginTry(now: number, whole: number, start: number): void {
     this.#waitEnds = Infinity;
-    this.#tryEnds = milliseconds > 0 ? now + milliseconds : Infinity;
+    this.#backendEnds = whole > 0 ? now + whole : Infinity;
+    this.#tryEnds = start > 0 ? now + start : Infinity;
+  }
+
+  /** An answer that has begun is not asked for again, and may take its time. */
+  answerBegan(): void {
+    this.#tryEnds = Infinity;
   }
 
   /** The next of them. */
   get next(): number {
-    return Math.min(this.#requestEnds, this.#tryEnds, this.#waitEnds);
+    return Math.min(this.#requestEnds, this.#backendEnds, this.#tryEnds, this.#waitEnds);
   }
 
   /** Whether waiting for a connection is what ends first. */
@@ -55,7 +70,7 @@ export class Deadlines {
   }
 
   get tryEndsFirst(): boolean {
-    return this.#tryEnds < this.#requestEnds;
+    return Math.min(this.#tryEnds, this.#backendEnds) < this.#requestEnds;
   }
 
   /** Why the request ends when the next of them has come. */

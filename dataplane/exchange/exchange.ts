@@ -26,7 +26,7 @@ import { inject } from "./fault.ts";
 import type { Verdict } from "../policy/policy.ts";
 import { localForm } from "./local_form.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
-import { mirror, type MirroredRequest, mirrors } from "./mirror.ts";
+import { mirror, type MirroredRequest, mirrorKeys, mirrors } from "./mirror.ts";
 import { record } from "./record.ts";
 import { Replay } from "./replay.ts";
 import { nextRequestId } from "./request_id.ts";
@@ -93,6 +93,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   readonly #answerPath = new AnswerPath(this);
   /** Somebody gets copies of the request. */
   #mirrors = false;
+  #mirrorKeys: readonly number[] = [];
   #http2 = false;
   #grpc = false;
   readonly #deadlines = new Deadlines();
@@ -215,6 +216,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const rule = routing.rule!;
     this.idleTimeout = rule.idleTimeout;
     this.#mirrors = mirrors(rule) && this.upgrade === "";
+    // While the head can be read.
+    if (this.#mirrors) this.#mirrorKeys = mirrorKeys(this.#engine, rule, routing);
     const copied = this.#requestEnded ? this.#copied(body) : null;
     this.#answerPath.takeAhead(rule.answerBuffer);
     if (rule.requestBuffer > 0 && !this.#requestEnded && this.upgrade === "") {
@@ -235,7 +238,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       head: this.#head!,
       body: body === null ? this.#replay.whole() : Buffer.from(body),
       unsized: this.#unsized,
-      hashKey: this.routing.hashKey,
+      hashKeys: this.#mirrorKeys,
       source: peer,
       destination: peer.destination(),
     };
@@ -316,6 +319,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   abort(reason: Reason): void {
     if (this.#phase === Phase.Idle) return;
     const answered = this.#phase === Phase.Answering || this.#phase === Phase.Tunnel;
+    if (this.#phase === Phase.Sent) this.#attempt.abandoned();
     this.#leaveUpstream();
     this.#finish(answered ? this.#status : CLIENT_GONE, reason);
   }
@@ -342,7 +346,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#upstream = stream;
     this.#phase = Phase.Sent;
     const { ticker } = this.#engine;
-    this.#deadlines.beginTry(ticker.now, this.#tries.timeout(this.routing.rule!.backendTimeout));
+    this.#deadlines.beginTry(ticker.now, this.routing.rule!.backendTimeout, this.#tries.timeout);
     this.#arm();
     const flowing = stream.send(
       this.#head!,
@@ -396,6 +400,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (own !== null) answerEdits.unshift(own);
     if (answerEdits.length > 0) editResponse(head, answerEdits);
     this.#phase = Phase.Answering;
+    this.#deadlines.answerBegan();
+    this.deadline = this.#deadlines.next;
     this.#status = head.status;
     this.#replay.give();
     const generation = this.#generation;
@@ -610,7 +616,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     );
     const endpoint = this.routing.endpoint!;
     this.#attempt.start(endpoint);
+    const generation = this.#generation;
+    const tries = this.#tries.count;
     const acquired = endpoint.pool.acquire(this, fresh);
+    // A failure that is known at once has ended the request by now, or sent it elsewhere.
+    if (generation !== this.#generation || tries !== this.#tries.count) return;
     if (acquired === "given") return;
     if (acquired === "full") {
       this.fail(503, "pending_overflow");

@@ -3,7 +3,7 @@ import { LIMIT } from "../config/defaults.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { GLOBAL } from "../observe/counters.ts";
-import type { CompiledRule } from "../router/compiled.ts";
+import type { CompiledRule, RouteRequest } from "../router/compiled.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Engine } from "./engine.ts";
@@ -16,7 +16,8 @@ export interface MirroredRequest {
   readonly body: Buffer | null;
   /** The body has no Content-Length. */
   readonly unsized: boolean;
-  readonly hashKey: number;
+  /** What ties it to an endpoint of each mirror. */
+  readonly hashKeys: readonly number[];
   readonly source: ProxyEndpoint;
   readonly destination: ProxyEndpoint;
 }
@@ -26,15 +27,31 @@ export function mirrors({ filters }: CompiledRule): boolean {
   return filters !== null && filters.mirrors.length > 0;
 }
 
+/** What ties a request to an endpoint of each of its rule's mirrors. */
+export function mirrorKeys(
+  engine: Engine,
+  { filters }: CompiledRule,
+  request: RouteRequest,
+): readonly number[] {
+  return filters!.mirrors.map(({ backend }) => engine.backends.get(backend)?.keyOf(request) ?? 0);
+}
+
 /** Sends copies of a request where its rule asks for them. Nobody waits for them or reads their answers. */
 export function mirror(engine: Engine, { filters }: CompiledRule, request: MirroredRequest): void {
-  for (const { backend, percent } of filters!.mirrors) {
+  filters!.mirrors.forEach(({ backend, percent }, i) => {
     // Copies are the first to go when memory runs out.
-    if (engine.random() * 100 >= percent || engine.overload.shedding) continue;
-    const endpoint = engine.backends.get(backend)?.pick(null, request.hashKey) ?? null;
+    if (engine.random() * 100 >= percent || engine.overload.shedding) return;
+    const endpoint = engine.overload.admits(sizeOf(request))
+      ? engine.backends.get(backend)?.pick(null, request.hashKeys[i]) ?? null
+      : null;
     if (endpoint === null) engine.counters[GLOBAL.mirrorFailures]++;
     else new Copy(engine, endpoint, request).send();
-  }
+  });
+}
+
+/** Bytes that a copy keeps. */
+function sizeOf({ head, body }: MirroredRequest): number {
+  return head.length + (body === null ? 0 : body.length);
 }
 
 /** One copy on its way. */
@@ -59,8 +76,9 @@ class Copy implements UpstreamUser, Deadlined {
   }
 
   send(): void {
-    const { counters, ticker } = this.#engine;
+    const { counters, overload, ticker } = this.#engine;
     counters[GLOBAL.mirrored]++;
+    overload.buffered += sizeOf(this.#request);
     ticker.add(this);
     this.#endpoint.load.begin();
     if (this.#endpoint.pool.acquire(this, false) === "full") this.#end(true);
@@ -119,6 +137,7 @@ class Copy implements UpstreamUser, Deadlined {
     this.#over = true;
     this.deadline = Infinity;
     this.#engine.ticker.remove(this);
+    this.#engine.overload.buffered -= sizeOf(this.#request);
     this.#endpoint.load.leave();
     if (failed) this.#engine.counters[GLOBAL.mirrorFailures]++;
     if (this.#stream !== null) this.#stream.abandon();

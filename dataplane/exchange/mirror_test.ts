@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import type { FakeConnection } from "../../tests/support/fake_transport.ts";
-import { Backend } from "../../proto/gen/novaedge/v1/config.ts";
+import { Backend, HashKeyType, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import { LIMIT } from "../config/defaults.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
 import { endpointAt } from "../../tests/support/route_builders.ts";
@@ -135,4 +136,47 @@ Deno.test("bug: a mirror that is closed gets no copies, by TLS or without", () =
   test.client().receive(GET);
   assert.equal(copies(test), 0);
   assert.equal(test.counters[GLOBAL.mirrorFailures], 1);
+});
+
+Deno.test("bug: copies are spread by what their own backend hashes", () => {
+  const test = new Harness();
+  test.backend("b");
+  const hosts = ["10.9.0.1", "10.9.0.2", "10.9.0.3"];
+  test.backend("m", {
+    lbPolicy: LbPolicy.LB_POLICY_MAGLEV,
+    hashKey: { type: HashKeyType.HASH_KEY_TYPE_HEADER, name: "x-user" },
+    endpoints: hosts.map((host) => endpointAt(host)),
+  });
+  const mirrors = [{ backend: "m", percent: 100 }];
+  test.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
+  const placesOf = new Map<string, Set<string>>();
+  for (let i = 0; i < 40; i++) {
+    const user = `user-${i % 20}`;
+    const before = test.connects;
+    test.client().receive(`GET / HTTP/1.1\r\nHost: h\r\nX-User: ${user}\r\n\r\n`);
+    const opened = test.transport.opened.slice(before).map(({ options }) => options.host);
+    const places = placesOf.get(user) ?? new Set<string>();
+    for (const host of opened.filter((host) => hosts.includes(host))) places.add(host);
+    placesOf.set(user, places);
+  }
+  for (const [user, places] of placesOf) assert.equal(places.size, 1, user);
+  assert.equal(new Set([...placesOf.values()].flatMap((places) => [...places])).size, 3);
+});
+
+Deno.test("bug: what copies keep is counted, and none is made without room for it", () => {
+  const test = edge();
+  const client = test.client();
+  client.receive(POST);
+  const backend = test.upstream(0);
+  backend.receive(OK);
+  const kept = test.overload.buffered;
+  assert.ok(kept > 5, "the copy still waits for its connection");
+  mirrorOf(test).receive(OK);
+  assert.equal(test.overload.buffered, 0);
+  assert.equal(copies(test), 1);
+  const full = edge();
+  full.overload.buffered = LIMIT.bufferedBytes - 10;
+  full.client().receive(GET);
+  assert.equal(copies(full), 0);
+  assert.equal(full.counters[GLOBAL.mirrorFailures], 1);
 });

@@ -35,7 +35,7 @@ export class RetryBudget {
     const half = Math.floor(now / (WINDOW / 2));
     if (half !== this.#half) {
       // After a pause neither half is of this window.
-      if (half > this.#half + 1) this.#forget(this.#half & 1);
+      if (half > this.#half + 1) this.#forget((half + 1) & 1);
       this.#forget(half & 1);
       this.#half = half;
     }

@@ -23,6 +23,15 @@ Deno.test("what was spent comes back with time", () => {
   assert.ok(budget.take(1_000_000), "a long pause forgets all");
 });
 
+Deno.test("bug: a pause of ten seconds forgets both halves", () => {
+  const budget = new RetryBudget(0.2);
+  for (let i = 0; i < 1000; i++) budget.request(46_000);
+  budget.request(51_000);
+  let taken = 0;
+  while (budget.take(61_000)) taken++;
+  assert.equal(taken, 10);
+});
+
 Deno.test("retries stay within the budget over any window", () => {
   const steps = fc.array(fc.tuple(fc.nat(3_000), fc.boolean()), { maxLength: 200 });
   fc.assert(fc.property(steps, (list) => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import { GLOBAL } from "../observe/counters.ts";
+import { LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import type { RetryPolicy } from "../router/retry_policy.ts";
 import { endpointAt } from "../../tests/support/route_builders.ts";
 
@@ -182,4 +183,85 @@ Deno.test("retries end with the budget, and what is left out is counted", () => 
   }
   assert.equal(test.counters[GLOBAL.retries], 10);
   assert.equal(test.counters[GLOBAL.retryBudgetSpent], 10);
+});
+
+Deno.test("bug: an answer that has begun in time takes as long as it wants", () => {
+  const test = edge({ tryTimeout: 2_000 });
+  const client = test.client();
+  client.receive(GET);
+  const backend = test.upstream(0);
+  backend.receive("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none");
+  test.pass(30_000);
+  backend.receive("two");
+  assert.match(client.take(), /^HTTP\/1\.1 200 OK\r\n.*onetwo$/s);
+  assert.equal(test.log()[0].reason, "ok");
+});
+
+Deno.test("the time of a backend is for its whole answer", () => {
+  const test = new Harness();
+  test.backend("b");
+  test.route("/", { backendTimeout: 2_000 });
+  const client = test.client();
+  client.receive(GET);
+  test.upstream(0).receive("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none");
+  test.pass(3_000);
+  assert.ok(client.wasReset || client.closed || client.ended);
+  assert.equal(test.log()[0].reason, "backend_timeout");
+});
+
+Deno.test("bug: without a method that may be sent again, none is but what nobody has seen", () => {
+  const test = edge({ methods: new Set() });
+  for (const request of [POST, GET]) {
+    const client = test.client();
+    client.receive(request);
+    const backend = test.transport.opened.at(-1)!;
+    backend.options.onConnect();
+    backend.connection.receive(BUSY);
+    assert.match(client.take(), /^HTTP\/1\.1 503 Busy/);
+  }
+  assert.equal(test.counters[GLOBAL.retries], 0);
+});
+
+Deno.test("bug: names that are known not to resolve leave the next try's time alone", async () => {
+  const test = new Harness();
+  const hosts = ["one.example", "two.example", "10.0.0.3"];
+  test.backend("b", { endpoints: hosts.map((host) => endpointAt(host)) });
+  test.route("/", { retry: POLICY });
+  const first = test.client();
+  first.receive(GET);
+  // Both names are asked for, one after the other.
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setTimeout(resolve));
+  const backend = test.upstream(0);
+  backend.receive(OK);
+  assert.match(first.take(), /^HTTP\/1\.1 200 /);
+  backend.take();
+  const second = test.client();
+  second.receive(GET);
+  assert.match(backend.take(), /^GET /, "sent in the same call, on the connection that is there");
+  test.pass(20_000);
+  assert.equal(second.take(), "");
+  backend.receive(OK);
+  assert.match(second.take(), /^HTTP\/1\.1 200 /);
+});
+
+Deno.test("bug: peak EWMA learns that an endpoint lets requests time out", () => {
+  const test = new Harness();
+  const lbPolicy = LbPolicy.LB_POLICY_EWMA;
+  test.backend("b", { lbPolicy, endpoints: [endpointAt("10.0.0.1"), endpointAt("10.0.0.2")] });
+  test.route("/", { backendTimeout: 1_000 });
+  let silent = 0;
+  for (let i = 0; i < 30; i++) {
+    const client = test.client();
+    client.receive(GET);
+    for (const [j, { options, connection }] of test.transport.opened.entries()) {
+      if (connection.closed) continue;
+      const asked = connection.take() + (options.onConnect(), connection.take());
+      if (!asked.includes("GET")) continue;
+      if (options.host === "10.0.0.1") silent++;
+      else test.transport.opened[j].connection.receive(OK);
+    }
+    test.pass(1_000);
+    client.take();
+  }
+  assert.ok(silent > 0 && silent <= 5, `${silent} of 30 went to the one that never answers`);
 });

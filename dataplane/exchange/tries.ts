@@ -64,10 +64,9 @@ export class Tries {
     if (policy !== null) budgetOf(policy).request(this.#engine.ticker.now);
   }
 
-  /** Milliseconds for one try, 0 without limit. */
-  timeout(backendTimeout: number): number {
-    const own = this.#policy === null ? 0 : this.#policy.tryTimeout;
-    return own === 0 || (backendTimeout > 0 && backendTimeout < own) ? backendTimeout : own;
+  /** Milliseconds until a try's answer must begin, 0 without limit. */
+  get timeout(): number {
+    return this.#policy === null ? 0 : this.#policy.tryTimeout;
   }
 
   /** @param stream on which the request was sent, null when it was not */

@@ -2,7 +2,7 @@ import type { Buffer } from "node:buffer";
 import { ascii, copy, put } from "../message/bytes.ts";
 import { copyFields, fieldsLength } from "../message/copy_fields.ts";
 import { FieldId, HOP_BY_HOP } from "../message/field_id.ts";
-import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
+import { bodyOf, lengthLine, type LocalAnswer } from "../message/local_answer.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import { commit, reserve, reservedAt } from "../message/slab.ts";
 import { STATUS_TEXT } from "../message/status_text.ts";
@@ -68,7 +68,7 @@ export function writeLocal(
   let lines = "";
   for (const [name, value] of fields) lines += `${name}: ${value}\r\n`;
   const text = `HTTP/1.1 ${status} ${STATUS_TEXT[status] ?? ""}\r\ndate: ${date}\r\n${lines}` +
-    `content-length: ${body.length}\r\n${CONNECTION[after]}\r\n${headOnly ? "" : body}`;
+    `${lengthLine(answer)}${CONNECTION[after]}\r\n${headOnly ? "" : body}`;
   const out = reserve(text.length);
   return commit(out, put(text, out, reservedAt()));
 }

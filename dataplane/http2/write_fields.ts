@@ -3,7 +3,7 @@ import { LF, SP } from "../message/bytes.ts";
 import { fieldsLength } from "../message/copy_fields.ts";
 import { FieldId, HOP_BY_HOP } from "../message/field_id.ts";
 import { HeaderBlock } from "../message/header_block.ts";
-import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
+import { lengthLine, type LocalAnswer } from "../message/local_answer.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { HpackEncoder } from "./hpack_encoder.ts";
 
@@ -117,7 +117,7 @@ export function localLines(answer: LocalAnswer, date: string, grpc: boolean): Bu
   const { fields } = answer;
   let lines = `date: ${date}\r\n`;
   for (const [name, value] of fields) lines += `${name}: ${value}\r\n`;
-  if (!grpc) lines += `content-length: ${bodyOf(answer).length}\r\n`;
+  if (!grpc) lines += lengthLine(answer);
   return Buffer.from(`${lines}\r\n`, "latin1");
 }
 

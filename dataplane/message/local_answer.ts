@@ -74,6 +74,12 @@ export function grpcAnswer({ status, reason }: LocalAnswer): LocalAnswer {
   };
 }
 
+/** The line that tells the length of the body; none with a status that has no body (RFC 9110 section 8.6). */
+export function lengthLine(answer: LocalAnswer): string {
+  const { status } = answer;
+  return status === 204 || status === 304 ? "" : `content-length: ${bodyOf(answer).length}\r\n`;
+}
+
 /** Text of the body, Latin-1. */
 export function bodyOf({ status, reason, body }: LocalAnswer): string {
   if (body !== undefined) return body;

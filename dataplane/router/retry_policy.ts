@@ -24,7 +24,7 @@ export interface RetryPolicy {
 /** Compiles a policy; null for none. */
 export function retryPolicy(message: RetryPolicyMessage | undefined): RetryPolicy | null {
   if (message === undefined) return null;
-  const { codes, methods } = message;
+  const { codes } = message;
   return {
     attempts: message.attempts,
     retriesStatus: (status) => codes.some(({ first, last }) => status >= first && status <= last),
@@ -32,7 +32,7 @@ export function retryPolicy(message: RetryPolicyMessage | undefined): RetryPolic
     reset: message.reset,
     refused: message.refusedStream,
     timeout: message.timeout,
-    methods: methods.length === 0 ? null : new Set(methods),
+    methods: message.anyMethod ? null : new Set(message.methods),
     tryTimeout: message.perTryTimeoutMs,
     backoffBase: message.backoffBaseMs,
     backoffMax: message.backoffMaxMs,

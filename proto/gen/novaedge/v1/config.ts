@@ -329,13 +329,15 @@ export interface RetryPolicy {
   reset: boolean;
   refusedStream: boolean;
   timeout: boolean;
-  /** Methods that may reach a backend twice; empty means all. */
+  /** Methods that may reach a backend twice. */
   methods: string[];
   perTryTimeoutMs: number;
   backoffBaseMs: number;
   backoffMaxMs: number;
   /** Retries as a share of requests, 0 to 1. */
   budget: number;
+  /** Every method may reach a backend twice, whatever `methods` says. */
+  anyMethod: boolean;
 }
 
 /** RuleFilters change what a rule's requests and answers say, or answer instead of a backend. */
@@ -2707,6 +2709,7 @@ function createBaseRetryPolicy(): RetryPolicy {
     backoffBaseMs: 0,
     backoffMaxMs: 0,
     budget: 0,
+    anyMethod: false,
   };
 }
 
@@ -2744,6 +2747,9 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     }
     if (message.budget !== 0) {
       writer.uint32(89).double(message.budget);
+    }
+    if (message.anyMethod !== false) {
+      writer.uint32(96).bool(message.anyMethod);
     }
     return writer;
   },
@@ -2849,6 +2855,14 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
             message.budget = reader.double();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.anyMethod = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2877,6 +2891,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     message.backoffBaseMs = object.backoffBaseMs ?? 0;
     message.backoffMaxMs = object.backoffMaxMs ?? 0;
     message.budget = object.budget ?? 0;
+    message.anyMethod = object.anyMethod ?? false;
     return message;
   },
 };
