@@ -1,6 +1,6 @@
-/** A route that cannot be compiled; the message names the place and the reason. */
-export class RouteCompileError extends Error {
-  readonly code = "ROUTE_COMPILE";
+/** A pattern that cannot be used; the message names the place and the reason. */
+export class PatternError extends Error {
+  readonly code = "PATTERN";
 }
 
 /**
@@ -8,7 +8,7 @@ export class RouteCompileError extends Error {
  * mode (flag `l`) decides whether a pattern qualifies; what qualifies runs on the ordinary, faster
  * matcher, which falls back to the linear one when it backtracks too much
  * (--enable-experimental-regexp-engine-on-excessive-backtracks).
- * @throws {RouteCompileError} naming the place
+ * @throws {PatternError} naming the place
  */
 export function linear(source: string, place: string): RegExp {
   return qualified(source, `^(?:${source})$`, place);
@@ -16,10 +16,20 @@ export function linear(source: string, place: string): RegExp {
 
 /**
  * The same for a pattern that is found anywhere.
- * @throws {RouteCompileError} naming the place
+ * @throws {PatternError} naming the place
  */
 export function linearSearch(source: string, place: string): RegExp {
   return qualified(source, source, place);
+}
+
+/** Why a pattern cannot be used, with its place; "" when it can. */
+export function linearProblem(source: string, place: string): string {
+  try {
+    linear(source, place);
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function qualified(source: string, pattern: string, place: string): RegExp {
@@ -27,12 +37,12 @@ function qualified(source: string, pattern: string, place: string): RegExp {
     new RegExp(source);
     new RegExp(pattern);
   } catch (error) {
-    throw new RouteCompileError(`${place}: ${(error as Error).message}`, { cause: error });
+    throw new PatternError(`${place}: ${(error as Error).message}`, { cause: error });
   }
   try {
     new RegExp(pattern, "l");
   } catch (error) {
-    throw new RouteCompileError(`${place}: /${source}/ cannot be matched in linear time`, {
+    throw new PatternError(`${place}: /${source}/ cannot be matched in linear time`, {
       cause: error,
     });
   }

@@ -14,6 +14,27 @@ export class FieldChanges {
   problem = "";
 
   remove(names: readonly string[]): this {
+    this.#refuseHost(names, "removed");
+    return this.#remove(names);
+  }
+
+  add(fields: readonly NamedValue[]): this {
+    this.#refuseHost(fields.map(({ name }) => name), "added");
+    return this.#add(fields);
+  }
+
+  set(fields: readonly NamedValue[]): this {
+    return this.#remove(fields.map(({ name }) => name)).#add(fields);
+  }
+
+  /** A request has one Host, neither more nor less (RFC 9112 section 3.2). */
+  #refuseHost(names: readonly string[], done: string): void {
+    if (names.some((name) => name.toLowerCase() === "host")) {
+      this.problem ||= `Host can be set but not ${done}`;
+    }
+  }
+
+  #remove(names: readonly string[]): this {
     for (const name of names) {
       this.problem ||= fieldProblem(name) ?? "";
       const lower = name.toLowerCase();
@@ -23,16 +44,12 @@ export class FieldChanges {
     return this;
   }
 
-  add(fields: readonly NamedValue[]): this {
+  #add(fields: readonly NamedValue[]): this {
     for (const { name, value } of fields) {
       this.problem ||= fieldProblem(name, value) ?? "";
       this.#added.push(Field.create({ name: name.toLowerCase(), value }));
     }
     return this;
-  }
-
-  set(fields: readonly NamedValue[]): this {
-    return this.remove(fields.map(({ name }) => name)).add(fields);
   }
 
   /** The change as a whole, undefined when nothing changes. */

@@ -8,6 +8,7 @@ import {
   RuleFilters,
   UrlRewrite,
 } from "../../proto/gen/novaedge/v1/config.ts";
+import { linearProblem } from "../../common/linear.ts";
 import { FieldChanges } from "./field_changes.ts";
 
 type Filter = NonNullable<ProxyRouteRule["filters"]>[number];
@@ -193,7 +194,9 @@ function modifierProblem(path: Modifier | undefined): string {
   if (!/^[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*$/.test(value)) {
     return `"${value}" cannot stand in a path (no space, ?, # or \\)`;
   }
-  if (type === "ReplaceRegularExpression") return pattern === undefined ? "pattern is missing" : "";
+  if (type === "ReplaceRegularExpression") {
+    return pattern === undefined ? "pattern is missing" : linearProblem(pattern, "pattern");
+  }
   return value === "" || value.startsWith("/") ? "" : "a path must begin with /";
 }
 

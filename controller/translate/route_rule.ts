@@ -3,6 +3,7 @@ import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { bytesOf, milliseconds } from "../../api/schema.ts";
 import { fieldProblem } from "../../common/field_problem.ts";
 import { cidrProblem } from "../../common/cidr.ts";
+import { linearProblem } from "../../common/linear.ts";
 import {
   type BackendRef,
   FaultInjection,
@@ -137,8 +138,9 @@ const PATH_TYPES: Readonly<Record<string, PathMatchType>> = {
 /** A rule without matches matches every path, as Gateway API has it. */
 function matchesOf(rule: RuleSpec, place: string, conditions: Conditions): RouteMatch[] {
   const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
-  return matches.map(
-    (match: RuleMatch, position): RouteMatch => {
+  return matches.flatMap(
+    (match: RuleMatch, position): RouteMatch[] => {
+      if (!compiles(match.path ?? {})) return [];
       const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
       if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
         conditions.fail(
@@ -147,13 +149,13 @@ function matchesOf(rule: RuleSpec, place: string, conditions: Conditions): Route
           `${place}.matches[${position}].path.value must begin with /`,
         );
       }
-      return {
+      return [{
         path: { type: PATH_TYPES[path.type], value: path.value },
         method: match.method ?? "",
-        headers: (match.headers ?? []).map(valueMatch),
-        queryParams: (match.queryParams ?? []).map(valueMatch),
+        headers: (match.headers ?? []).filter(compiles).map(valueMatch),
+        queryParams: (match.queryParams ?? []).filter(compiles).map(valueMatch),
         clientCidrs: networkProblem(match) === null ? match.clientCIDRs ?? [] : [],
-      };
+      }];
     },
   );
 }
@@ -162,11 +164,42 @@ function networkProblem({ clientCIDRs = [] }: RuleMatch): string | null {
   return cidrProblem(clientCIDRs);
 }
 
-/** Networks that cannot be read close their rule: nobody knows whom it was to serve. */
+/** A condition that has a pattern, if it is of that type. */
+interface Patterned {
+  readonly type?: string;
+  readonly value?: string;
+}
+
+/** Why a condition's pattern cannot be used; "" when it can, or has none. */
+function patternProblem(condition: Patterned | undefined, place = ""): string {
+  return condition?.type === "RegularExpression" ? linearProblem(condition.value ?? "", place) : "";
+}
+
+function compiles(condition: Patterned): boolean {
+  return patternProblem(condition) === "";
+}
+
+/**
+ * Conditions that cannot be read close their rule: nobody knows whom it was to serve. Where the path is
+ * one of them, its match is left out besides.
+ */
 function matchProblem({ matches }: RuleSpec, place: string): string {
   for (const [position, match] of (matches ?? []).entries()) {
+    const where = `${place}.matches[${position}]`;
     const problem = networkProblem(match);
-    if (problem !== null) return `${place}.matches[${position}].clientCIDRs: ${problem}`;
+    if (problem !== null) return `${where}.clientCIDRs: ${problem}`;
+    const { path, headers = [], queryParams = [] } = match;
+    const unusable = patternProblem(path, `${where}.path`) ||
+      unusableOf(headers, `${where}.headers`) || unusableOf(queryParams, `${where}.queryParams`);
+    if (unusable !== "") return unusable;
+  }
+  return "";
+}
+
+function unusableOf(conditions: readonly Patterned[], place: string): string {
+  for (const [i, condition] of conditions.entries()) {
+    const problem = patternProblem(condition, `${place}[${i}]`);
+    if (problem !== "") return problem;
   }
   return "";
 }

@@ -16,9 +16,14 @@ import type {
 import { CidrSet } from "../../common/cidr.ts";
 import { compileFilters, ruleEdits, shareEdits } from "./filters.ts";
 import { intern } from "./intern.ts";
-import { linear, RouteCompileError } from "./linear.ts";
+import { linear } from "../../common/linear.ts";
 import { policyLevels } from "./policy_levels.ts";
 import { retryPolicy } from "./retry_policy.ts";
+
+/** A route that cannot be compiled; the message names the place. */
+class RouteError extends Error {
+  readonly code = "ROUTE";
+}
 
 /** Shared by all entries without conditions. */
 const NONE: readonly ValuePredicate[] = [];
@@ -33,7 +38,8 @@ const KINDS: Readonly<Record<number, PathKind>> = {
 /**
  * Compiles a route message.
  * @param name the resource's
- * @throws {RouteCompileError} for a pattern that cannot run in linear time or a missing path
+ * @throws {PatternError} for a pattern that cannot run in linear time
+ * @throws {RouteError} for a missing path
  * @throws {CidrError | FieldEditError} naming what cannot be used
  */
 export function compileRoute(name: string, route: Route): CompiledRoute {
@@ -70,7 +76,7 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       const place = `rules[${index}].matches[${matchIndex}]`;
       const pathKind = KINDS[match.path?.type ?? 0];
       if (match.path === undefined || pathKind === undefined) {
-        throw new RouteCompileError(`${place}.path: missing`);
+        throw new RouteError(`${place}.path: missing`);
       }
       entries.push({
         rule: compiled,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PathMatchType, Route, ValueMatchType } from "../../proto/gen/novaedge/v1/config.ts";
 import { compileRoute } from "./compile.ts";
-import { linear, RouteCompileError } from "./linear.ts";
+import { linear, PatternError } from "../../common/linear.ts";
 
 const LINEAR = ["/a/[0-9]+", "(a+)+", "(a|aa)*b", "(?:x|y)?z", ".*", "a*?", "\\bfoo", "^/a$", ""];
 const REFUSED = [
@@ -31,7 +31,7 @@ for (const source of LINEAR) {
 for (const source of REFUSED) {
   Deno.test(`pattern ${JSON.stringify(source)} is refused, with its place`, () => {
     assert.throws(() => linear(source, "rules[0].path"), (error: Error) => {
-      assert.ok(error instanceof RouteCompileError);
+      assert.ok(error instanceof PatternError);
       assert.match(error.message, /^rules\[0\]\.path: /);
       return true;
     });
@@ -41,7 +41,7 @@ for (const source of REFUSED) {
 Deno.test("bug: a pattern cannot close our group and so escape the anchors", () => {
   // ^(?:/public)|(.*)$ would match every path.
   for (const source of ["/public)|(.*", "a)|(?:b", "a)b(?:c"]) {
-    assert.throws(() => linear(source, "p"), RouteCompileError, source);
+    assert.throws(() => linear(source, "p"), PatternError, source);
   }
 });
 

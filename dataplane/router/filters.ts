@@ -9,7 +9,7 @@ import {
 import { type FieldEdit, fieldEdit, joinEdits } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import { intern } from "./intern.ts";
-import { linearSearch } from "./linear.ts";
+import { linearSearch } from "../../common/linear.ts";
 import type { PathModifier } from "./path_modifier.ts";
 import type { RequestRedirect } from "./redirect.ts";
 
@@ -33,7 +33,7 @@ export interface MirrorTarget {
 
 /**
  * Compiles the filters of a rule; null for none.
- * @throws {RouteCompileError} naming the place of a pattern that cannot be used
+ * @throws {PatternError} naming the place of a pattern that cannot be used
  */
 export function compileFilters(
   message: RuleFiltersMessage | undefined,

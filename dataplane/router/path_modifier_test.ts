@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { linearSearch } from "./linear.ts";
+import { linearSearch } from "../../common/linear.ts";
 import { modifyPath, type PathModifier } from "./path_modifier.ts";
 
 /** The table of HTTPPathModifier in Gateway API v1.7: path, matched prefix, replacement, result. */

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { V8_FLAGS } from "../../common/v8_flags.ts";
+import { PATTERN_FLAGS, V8_FLAGS } from "../../common/v8_flags.ts";
 import { freePorts } from "./ports.ts";
 import { denoCommand } from "./runtime.ts";
 import { type Child, type Scene, until } from "./scene.ts";
@@ -51,7 +51,7 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
       `--grpc-port=${grpc}`,
       "--metrics-port=0",
       "--health-port=0",
-    ]),
+    ], PATTERN_FLAGS),
     { core: options.besides },
   );
   const agent = scene.spawn(

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
+import { Authority, secret, weakPair } from "../support/authority.ts";
 import { textBackend } from "../support/backends.ts";
-import { backend, documents, Edge, gateway, route } from "../support/edge.ts";
-import { get } from "../support/http_client.ts";
+import { backend, documents, Edge, gateway, route, secureGateway } from "../support/edge.ts";
+import { get, HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/programs.ts";
 
 Deno.test("a bad document is reported and its last good version keeps serving, also after restarts", async () => {
@@ -120,60 +122,66 @@ Deno.test("a port that another gateway process shares by SO_REUSEPORT counts as 
   await second.dataplane.line(/"listener is down"/);
 });
 
+/** The certificate that a TLS port shows. */
+async function shown(port: number): Promise<string> {
+  const { socket } = await HttpConnection.open(port, { tls: {} });
+  const { fingerprint256 } = (socket as TLSSocket).getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+// Nothing is wrong with the certificate itself; TLS refuses so short a key.
 Deno.test("an object that only the dataplane refuses never holds others back", async () => {
   await using blue = textBackend("blue");
   await using green = textBackend("green");
-  const port = freePort();
-  const lookahead = `apiVersion: novaedge.io/v1alpha1
-kind: ProxyRoute
-metadata: { name: refused }
-spec:
-  rules:
-    - matches: [{ path: { type: RegularExpression, value: "/(?=a)b" } }]
-      backendRefs: [{ name: blue }]
-`;
+  const [port, tlsPort] = [freePort(), freePort()];
+  const authority = await Authority.create();
+  const good = await authority.issue({ name: "good", dns: ["a.example.com"] });
   await using edge = await Edge.start({
     "base.yaml": documents(
-      gateway("edge", port),
+      secureGateway("edge", port, tlsPort, "server"),
       backend("blue", blue.port),
       backend("green", green.port),
     ),
+    "secret.yaml": secret("server", good),
     "routes.yaml": route("shop", "blue"),
   });
-  await edge.change("refused.yaml", lookahead);
+  await edge.change("secret.yaml", secret("server", await weakPair()));
   await edge.change("routes.yaml", route("shop", "green"));
   assert.equal((await get(port)).body, "green");
   const { objects } = await edge.json("/config");
-  const outcome = objects.find((o: { name: string }) => o.name === "refused");
+  const outcome = objects.find((o: { kind: string }) => o.kind === "Secret");
   assert.equal(outcome.conditions[0].reason, "RefusedByDataplane");
-  assert.match(outcome.conditions[0].message, /cannot be matched in linear time/);
+  assert.match(outcome.conditions[0].message, /key too small/);
 });
 
 Deno.test("the version before a refused one serves on through restarts of controller and dataplane", async () => {
   await using blue = textBackend("blue");
-  const port = freePort();
-  const good = route("shop", "blue");
+  const [port, tlsPort] = [freePort(), freePort()];
+  const authority = await Authority.create();
+  const good = await authority.issue({ name: "good", dns: ["a.example.com"] });
   await using edge = await Edge.start({
-    "base.yaml": documents(gateway("edge", port), backend("blue", blue.port)),
-    "route.yaml": good,
+    "base.yaml": documents(
+      secureGateway("edge", port, tlsPort, "server"),
+      backend("blue", blue.port),
+      route("shop", "blue"),
+    ),
+    "secret.yaml": secret("server", good),
   });
-  const refused = good.replace("type: PathPrefix", "type: RegularExpression").replace(
-    'value: "/"',
-    'value: "(?=a)b"',
-  );
-  await edge.change("route.yaml", refused);
+  const before = await shown(tlsPort);
+  await edge.change("secret.yaml", secret("server", await weakPair()));
   await edge.controller.line(/a node refused a resource/);
-  assert.equal((await get(port)).body, "blue");
+  assert.equal(await shown(tlsPort), before);
   await edge.controller.end("SIGKILL");
   edge.startController();
   // It does not know of the refusal and sends the version again; the agent answers for its dataplane.
   await edge.controller.line(/a node refused a resource/);
-  assert.equal((await get(port)).body, "blue");
+  assert.equal(await shown(tlsPort), before);
   await edge.dataplane.end("SIGKILL");
   const mark = edge.agent.mark;
   edge.startDataplane();
   await edge.agent.line(/the dataplane runs the configuration held/, mark);
-  assert.equal((await get(port)).body, "blue");
+  assert.equal(await shown(tlsPort), before);
 });
 
 Deno.test("a resource folder that empties or vanishes is an error and removes nothing", async () => {

@@ -184,3 +184,55 @@ Deno.test("a backend that answers 503 is not the last word, and a key stays with
   assert.equal(new Set([...names.values()].flatMap((seen) => [...seen])).size, 2);
   connection.socket.destroy();
 });
+
+Deno.test("bug: a pattern that cannot be used closes its own rule and no other", async () => {
+  await using one = echo("one");
+  const port = freePort();
+  await using _edge = await Edge.start({
+    "all.yaml": documents(
+      gateway("edge", port),
+      backend("one", [one.port]),
+      route(
+        "web",
+        `  rules:
+    - matches: [{ path: { type: PathPrefix, value: /admin } }]
+      filters: [{ type: DirectResponse, directResponse: { statusCode: 403 } }]
+    - matches: [{ path: { type: PathPrefix, value: /x } }]
+      filters: [{ type: URLRewrite, rewrite: { path: { type: ReplaceRegularExpression, pattern: "(?=a)", value: b } } }]
+      backendRefs: [{ name: one }]
+    - matches: [{ path: { type: RegularExpression, value: "(" } }, { path: { type: Exact, value: /y } }]
+      backendRefs: [{ name: one }]
+`,
+      ),
+      route("rest", `  rules: [{ backendRefs: [{ name: one }] }]\n`),
+    ),
+  });
+  const connection = await HttpConnection.open(port);
+  const statuses: number[] = [];
+  for (const path of ["/admin", "/x/1", "/y", "/z"]) {
+    statuses.push((await connection.request("GET", path)).status);
+  }
+  assert.deepEqual(statuses, [403, 500, 500, 200]);
+  connection.socket.destroy();
+});
+
+Deno.test("bug: answers whose status has no body say nothing of its length", async () => {
+  const port = freePort();
+  const rule = (path: string, statusCode: number) =>
+    `    - matches: [{ path: { type: Exact, value: ${path} } }]
+      filters: [{ type: DirectResponse, directResponse: { statusCode: ${statusCode} } }]
+`;
+  await using _edge = await Edge.start({
+    "all.yaml": documents(
+      gateway("edge", port),
+      route("web", `  rules:\n${rule("/none", 204)}${rule("/same", 304)}${rule("/reset", 205)}`),
+    ),
+  });
+  const connection = await HttpConnection.open(port);
+  const lengths: (string | undefined)[] = [];
+  for (const path of ["/none", "/same", "/reset"]) {
+    lengths.push((await connection.request("GET", path)).headers.get("content-length"));
+  }
+  assert.deepEqual(lengths, [undefined, undefined, "0"]);
+  connection.socket.destroy();
+});

@@ -84,6 +84,23 @@ export class Authority {
   }
 }
 
+/** A certificate whose key is too short for TLS, signed by itself. */
+export async function weakPair(): Promise<Pair> {
+  const algorithm = {
+    name: "RSASSA-PKCS1-v1_5",
+    hash: "SHA-256",
+    modulusLength: 1024,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: "CN=weak",
+    signingAlgorithm: algorithm,
+    keys,
+  });
+  return { certificate: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
+}
+
 async function pemOf(key: CryptoKey): Promise<string> {
   const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
   const text = btoa(String.fromCharCode(...bytes)).replace(/.{64}/g, "$&\n").trimEnd();
