@@ -66,17 +66,17 @@ const endpointSlice = open({
   metadata: metadata(),
   addressType: choice(["IPv4", "IPv6", "FQDN"]),
   ports: optional(list(open({
-    name: optional(Type.Union([Type.String(), Type.Null()])),
-    port: optional(Type.Union([Type.Integer(), Type.Null()])),
+    name: optional(text()),
+    port: optional(port()),
     protocol: optional(text({ default: "TCP" })),
     appProtocol: optional(text()),
   }))),
   endpoints: optional(list(open({
     addresses: list(text(), { minItems: 1 }),
     conditions: optional(open({
-      ready: optional(Type.Union([bool(), Type.Null()])),
-      serving: optional(Type.Union([bool(), Type.Null()])),
-      terminating: optional(Type.Union([bool(), Type.Null()])),
+      ready: optional(bool()),
+      serving: optional(bool()),
+      terminating: optional(bool()),
     })),
     zone: optional(text()),
     weight: optional(integer(0, 1_000_000)),

@@ -85,13 +85,16 @@ export const metadata = () =>
 
 const UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds of a duration that the schema accepted. */
+/** Longest duration that messages can carry: some 49 days, which is as good as for ever. */
+const LONGEST = 2 ** 32 - 1;
+
+/** Milliseconds of a duration that the schema accepted, some 49 days at most. */
 export function milliseconds(duration: string): number {
   let total = 0;
   for (const [, number, unit] of duration.matchAll(/([0-9.]+)(ms|s|m|h)/g)) {
     total += Number(number) * UNIT[unit];
   }
-  return Math.round(total);
+  return Math.min(LONGEST, Math.round(total));
 }
 
 const SIZE_UNIT: Readonly<Record<string, number>> = {

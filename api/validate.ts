@@ -37,14 +37,54 @@ export function kindOf(document: unknown): { kind: KindName } | { problem: Probl
       },
     };
   }
+  const { apiVersion } = document as { apiVersion?: unknown };
+  const { group } = KINDS[kind];
+  // Kinds of other groups may have the same name.
+  if (typeof apiVersion === "string" && groupOf(apiVersion) !== group) {
+    const reason = `kind ${kind} of ${apiVersion} is not served by this version`;
+    return { problem: { path: "apiVersion", reason } };
+  }
   return { kind };
+}
+
+/** "" for the core group. */
+function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
 /** Checks an object against its kind's schema and fills in defaults; an empty list means it is valid. */
 export function validate(kind: KindName, object: unknown): Problem[] {
   const validator = validatorOf(kind);
+  dropNulls(kind, object);
   if (!validator(object)) return describe(validator.errors ?? []);
+  if (kind === "Gateway") return listenerProblems(object);
   return kind === "ProxyBackend" ? backendProblems(object) : [];
+}
+
+/**
+ * A field with null is one that is not there, as the API server has it; clients write such fields into
+ * metadata. In the specs of our own kinds null stays an error: nobody knows what it was to say.
+ */
+function dropNulls(kind: KindName, object: unknown): void {
+  dropNullsIn(KINDS[kind].strict ? (object as { metadata?: unknown }).metadata : object);
+}
+
+function dropNullsIn(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, field] of Object.entries(value)) {
+    if (field === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[key];
+    else dropNullsIn(field);
+  }
+}
+
+/** Names of listeners are their keys. */
+function listenerProblems(object: unknown): Problem[] {
+  const { listeners } = (object as { spec: { listeners: { name: string }[] } }).spec;
+  return listeners.flatMap(({ name }, i) =>
+    listeners.findIndex((other) => other.name === name) === i
+      ? []
+      : [{ path: `spec.listeners[${i}].name`, reason: `another listener is named ${name}` }]
+  );
 }
 
 /** What the schema cannot say. */

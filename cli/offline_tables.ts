@@ -2,7 +2,7 @@ import { Kind } from "../common/delta/resources.ts";
 import { FolderState, type SourceProblem } from "../controller/source/files/folder_state.ts";
 import { Translator } from "../controller/translate/translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
-import { explain, type Explanation } from "../dataplane/router/explain.ts";
+import { ambiguous, askedAddress, explain, type Explanation } from "../dataplane/router/explain.ts";
 import {
   type ListenerState,
   listenerState,
@@ -57,9 +57,13 @@ export class OfflineTables {
     const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
     const listeners = this.#listeners.filter((listener) => listener.port === port);
     if (listeners.length === 0) return { reason: `no listener on port ${port}` };
+    const addresses = [...new Set(listeners.map(({ address }) => address))];
+    const address = askedAddress(addresses, url.hostname);
+    if (address === null) return ambiguous(port, addresses);
+    const there = listeners.filter((listener) => listener.address === address);
     // The path as written, not as the URL parser would mend it.
     const rawPath = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(text)?.[1] || "/";
-    return explain(portTable(listeners), headers.get("host") ?? url.host, rawPath, {
+    return explain(portTable(there), headers.get("host") ?? url.host, rawPath, {
       method,
       query: url.search.slice(1),
       header: (name) => headers.get(name) ?? null,

@@ -95,16 +95,17 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   };
 }
 
-/** Policies of the backend, and of its Service where that is in the same namespace. */
+/** Policies of the backend, and of its Service. */
 function backendPolicies(
   { namespace, name, body }: SourceObject<"ProxyBackend">,
   view: View,
 ): string[] {
   const own = policiesOf(view, { kind: "ProxyBackend", namespace, name });
   const { serviceRef } = body.spec;
-  if (serviceRef === undefined || (serviceRef.namespace ?? namespace) !== namespace) return own;
+  if (serviceRef === undefined) return own;
+  const service = { namespace: serviceRef.namespace ?? namespace, name: serviceRef.name };
   // The wider one first.
-  return [...policiesOf(view, { kind: "Service", namespace, name: serviceRef.name }), ...own];
+  return [...policiesOf(view, { kind: "Service", ...service }), ...own];
 }
 
 const POLICIES: Readonly<Record<string, LbPolicy>> = {

@@ -1,10 +1,13 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Secret } from "../../api/core.ts";
+import { GATEWAY_API } from "../../api/gateway_api.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
+import { classServed } from "./gateway_class.ts";
+import { mayRefer } from "./grants.ts";
 import { secretValue } from "./secret_value.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -34,6 +37,14 @@ export function certificateProblem(secret: Secret): string | null {
   }
 }
 
+/** Names of servers that a certificate is for, in lower case; of a Secret that can serve. */
+export function serverNames(secret: Secret): string[] {
+  const { subjectAltName = "" } = new X509Certificate(secretValue(secret, "tls.crt")!);
+  return [...subjectAltName.matchAll(/DNS:([A-Za-z0-9*.-]+)/g)].map(([, name]) =>
+    name.toLowerCase()
+  );
+}
+
 /** Why a Secret cannot serve as a bundle of authorities, or null. */
 export function authoritiesProblem(secret: Secret): string | null {
   const bundle = secretValue(secret, "ca.crt");
@@ -45,12 +56,30 @@ export function authoritiesProblem(secret: Secret): string | null {
   }
 }
 
+/** Whether a Gateway is ours and may refer to the Secret. */
+function mayUse(
+  { namespace, body }: SourceObject<"Gateway">,
+  secret: SourceObject<"Secret">,
+  view: View,
+): boolean {
+  const from = { group: GATEWAY_API, kind: "Gateway", namespace };
+  return classServed(view, body.spec.gatewayClassName) &&
+    mayRefer(view, from, {
+      group: "",
+      kind: "Secret",
+      namespace: secret.namespace,
+      name: secret.name,
+    });
+}
+
 /** Translates a Secret: its certificate and authorities where something refers to it, else nothing. */
 export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derived {
   const conditions = new Conditions().expect("Accepted");
   const name = fullName(secret);
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
-    view.select("Gateway", "gateway-secret", name).length > 0 ||
+    view.select("Gateway", "gateway-secret", name).some((gateway) =>
+      mayUse(gateway, secret, view)
+    ) ||
     view.select("ProxyBackend", "backend-secret", name).length > 0 ||
     view.select("ProxyPolicy", "policy-secret", name).length > 0;
   if (!used) return { outcome: conditions.outcome(secret), resources: [] };

@@ -9,7 +9,8 @@ export function sliceEndpoints(
   slices: SourceObject<"EndpointSlice">[],
   servicePort: { name?: string; port: number },
 ): Endpoint[] {
-  const families = new Set(slices.map(({ body }) => body.addressType));
+  const filled = slices.filter(({ body }) => (body.endpoints ?? []).length > 0);
+  const families = new Set(filled.map(({ body }) => body.addressType));
   const family = families.has("IPv4") ? "IPv4" : families.has("IPv6") ? "IPv6" : "FQDN";
   const ready = new Map<string, Endpoint>();
   const leaving = new Map<string, Endpoint>();

@@ -13,18 +13,13 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
-import { claimsOf, conflictOf } from "./listener_claims.ts";
+import { claimsOf, conflictOf, LISTENER_PROTOCOLS } from "./listener_claims.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
 
 type GatewayObject = SourceObject<"ProxyGateway">;
-
-const PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  HTTP: Protocol.PROTOCOL_HTTP,
-  HTTPS: Protocol.PROTOCOL_HTTPS,
-};
 
 /** Translates a ProxyGateway: its listeners that can be served, and why the others cannot. */
 export function deriveGateway(gateway: GatewayObject, view: View): Derived {
@@ -45,7 +40,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       fail("Accepted", "Conflicted", "another listener of this gateway has the same name");
       return;
     }
-    const protocol = PROTOCOLS[listener.protocol];
+    const protocol = LISTENER_PROTOCOLS.get(listener.protocol);
     if (protocol === undefined) {
       fail("Accepted", "UnsupportedProtocol", `protocol ${listener.protocol} is not served yet`);
       return;

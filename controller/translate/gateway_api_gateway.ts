@@ -8,12 +8,18 @@ import {
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { ListenerOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { isIP } from "node:net";
-import { certificateProblem } from "./certificate.ts";
+import { certificateProblem, serverNames } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { classOurs, classServed } from "./gateway_class.ts";
 import { mayRefer } from "./grants.ts";
-import { addressOf, claimsOf, conflictOf, type ListenerConflict } from "./listener_claims.ts";
+import {
+  addressOf,
+  claimsOf,
+  conflictOf,
+  LISTENER_PROTOCOLS,
+  type ListenerConflict,
+} from "./listener_claims.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -22,11 +28,6 @@ type GatewayObject = SourceObject<"Gateway">;
 
 /** Kinds of routes that listeners take. */
 export const ROUTE_KINDS = ["HTTPRoute", "GRPCRoute"];
-
-const PROTOCOLS: Readonly<Record<string, Protocol>> = {
-  HTTP: Protocol.PROTOCOL_HTTP,
-  HTTPS: Protocol.PROTOCOL_HTTPS,
-};
 
 /** Translates a Gateway of our class. */
 export function deriveGatewayApiGateway(gateway: GatewayObject, view: View): Derived {
@@ -40,22 +41,22 @@ export function deriveGatewayApiGateway(gateway: GatewayObject, view: View): Der
   const claims = claimsOf(gateway);
   const target = { kind: "Gateway", namespace: gateway.namespace, name: gateway.name } as const;
   const listeners: Listener[] = [];
+  const invalid: string[] = [];
   const outcomes = spec.listeners.map((listener, index) => {
     const own = new Conditions().expect("Accepted").expect("ResolvedRefs");
     const conflict = conflictOf(claims[index], index, view);
     const kinds = supportedKinds(listener, own);
-    const protocol = PROTOCOLS[listener.protocol];
+    const protocol = LISTENER_PROTOCOLS.get(listener.protocol);
     const certificates = certificatesOf(gateway, listener, view, own);
     if (protocol === undefined) {
       own.fail("Accepted", "UnsupportedProtocol", `protocol ${listener.protocol} is not served`);
     }
     if (conflict !== null) own.fail("Accepted", conflict.reason, conflict.message);
     const accepted = own.holds("Accepted");
-    if (!accepted && problem === null) {
-      conditions.note("Accepted", "ListenersNotValid", `listener ${listener.name}`);
-    }
+    if (!accepted) invalid.push(listener.name);
     const https = protocol === Protocol.PROTOCOL_HTTPS;
-    if (accepted && problem === null && (!https || certificates.length > 0)) {
+    const served = accepted && problem === null && (!https || certificates.length > 0);
+    if (served && protocol !== undefined) {
       listeners.push(Listener.create({
         name: listener.name,
         port: listener.port,
@@ -73,6 +74,11 @@ export function deriveGatewayApiGateway(gateway: GatewayObject, view: View): Der
       conditions: [...own.list(), conflictCondition(conflict)],
     });
   });
+  if (problem === null && invalid.length > 0) {
+    // A Gateway of which something can be served is accepted all the same.
+    const say = invalid.length < spec.listeners.length ? conditions.note : conditions.fail;
+    say.call(conditions, "Accepted", "ListenersNotValid", `listener ${invalid.join(", ")}`);
+  }
   const message = Gateway.create({
     namespace: gateway.namespace,
     name: gateway.name,
@@ -168,7 +174,12 @@ function certificatesOf(
       if (problem !== null) fail("InvalidCertificateRef", problem);
       else {
         const certificate = objectKey({ kind: "Secret", namespace, name });
-        found.push({ serverName: "", certificate });
+        // The first is for names that none of them has.
+        const names = certificateRefs.length > 1 ? serverNames(secret!.body) : [];
+        for (const serverName of found.length === 0 ? ["", ...names] : names) {
+          const taken = found.some((other) => other.serverName === serverName);
+          if (!taken) found.push({ serverName, certificate });
+        }
       }
     }
   }

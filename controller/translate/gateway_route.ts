@@ -10,7 +10,8 @@ import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { type RefSpec, translateRule } from "./route_rule.ts";
 import { serviceBackend } from "./service.ts";
-import { objectKey, type SourceObject } from "./source_object.ts";
+import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
+import { appProtocolOf } from "./upstream.ts";
 import type { View } from "./view.ts";
 
 /** Translates an HTTPRoute or GRPCRoute that belongs to a Gateway of ours. */
@@ -19,7 +20,7 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
   const outcome = new Conditions().outcome(route);
   if (parents.length === 0) return { outcome, resources: [] };
   const key = objectKey(route);
-  const { spec, metadata } = route.body;
+  const { spec } = route.body;
   const target = { kind: route.kind, namespace: route.namespace, name: route.name };
   const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
   const resources: DerivedResource[] = [];
@@ -57,8 +58,9 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
     policies: policiesOf(view, target),
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
     rules,
-    regexBeforePrefix: true,
-    created: metadata.creationTimestamp ?? "",
+    // Methods of gRPC rank as their patterns do among themselves: see methodPath.
+    regexBeforePrefix: route.kind === "HTTPRoute",
+    created: createdAt(route),
   });
   if (listeners.length > 0) {
     resources.push({ kind: Kind.KIND_ROUTE, name: key, body: Route.encode(message).finish() });
@@ -70,7 +72,9 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
     if (resolved.status) own.expect("ResolvedRefs");
     else own.fail("ResolvedRefs", resolved.reason, resolved.message);
     if (unsupported !== undefined) {
-      own.note("PartiallyInvalid", "UnsupportedValue", unsupported.message);
+      if (rules.every(({ closedReason }) => closedReason !== "")) {
+        own.fail("Accepted", "UnsupportedValue", unsupported.message);
+      } else own.note("PartiallyInvalid", "UnsupportedValue", unsupported.message);
     }
     if (ignored.length > 0) own.note("UnsupportedField", "NotServedYet", ignored.join(", "));
     if (route.heldBecause !== "") own.fail("Accepted", "Invalid", route.heldBecause);
@@ -128,6 +132,9 @@ function backendRef(
   if (service === null) return refused("BackendNotFound", "not found");
   const port = service.body.spec.ports?.find((candidate) => candidate.port === ref.port);
   if (port === undefined) return refused("BackendNotFound", `it has no port ${ref.port ?? ""}`);
+  if (appProtocolOf(port.appProtocol ?? "") === null) {
+    return refused("UnsupportedProtocol", `appProtocol "${port.appProtocol}" is not served`);
+  }
   const backend = serviceBackend(service, port.port, route.kind === "GRPCRoute");
   return BackendRef.create({ backend, weight, ...edits });
 }

@@ -1,7 +1,8 @@
 import type { GatewayFilter, GrpcRoute, HttpRouteRule } from "../../api/gateway_api.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
-import { milliseconds } from "../../api/schema.ts";
 import { Cors, RetryPolicy } from "../../proto/gen/novaedge/v1/config.ts";
+import { backoff } from "./retry.ts";
+import { corsProblem } from "./policy_rules.ts";
 import type { RuleSpec } from "./route_rule.ts";
 
 type Filters = NonNullable<ProxyRouteRule["filters"]>;
@@ -18,10 +19,6 @@ export interface GatewayRule {
   /** Fields that have no effect. */
   readonly ignored: readonly string[];
 }
-
-const BACKOFF_BASE = 25;
-const BACKOFF_GROWTH = 10;
-const BUDGET = 1;
 
 /** Brings a rule of an HTTPRoute into the form of our own kind. */
 export function httpRule(rule: HttpRouteRule): GatewayRule {
@@ -49,10 +46,12 @@ export function httpRule(rule: HttpRouteRule): GatewayRule {
 
 /** Brings a rule of a GRPCRoute into the form of our own kind: a method is a path. */
 export function grpcRule(rule: GrpcRule): GatewayRule {
-  const { filters, cors, problem } = filtersOf(rule.filters ?? []);
+  const { filters, cors, problem } = filtersOf(rule.filters ?? [], GRPC_FILTERS);
+  const given: GrpcRule["matches"] = rule.matches ?? [];
+  const matches = given.length === 0 ? [{}] : given;
   return {
     rule: {
-      matches: (rule.matches ?? []).map(({ method, headers }) => ({
+      matches: matches.map(({ method, headers }) => ({
         path: methodPath(method),
         ...(headers === undefined ? {} : { headers: unique(headers, true) }),
       })) as Matches,
@@ -68,9 +67,15 @@ export function grpcRule(rule: GrpcRule): GatewayRule {
 
 type MethodMatch = NonNullable<NonNullable<GrpcRule["matches"]>[number]["method"]>;
 
+/**
+ * The path of a method. What says nothing of the service is a pattern, and so is what says nothing at
+ * all: patterns come behind services, the longer ones first, as the API ranks them.
+ */
 function methodPath(match: MethodMatch | undefined): { type: string; value: string } {
   const { type = "Exact", service, method } = match ?? {};
-  if (service === undefined && method === undefined) return { type: "PathPrefix", value: "/" };
+  if (service === undefined && method === undefined) {
+    return { type: "RegularExpression", value: "/.*" };
+  }
   if (type === "Exact" && service !== undefined && method !== undefined) {
     return { type: "Exact", value: `/${service}/${method}` };
   }
@@ -102,7 +107,6 @@ function unique<T extends { readonly name: string }>(
 
 function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
   if (retry === undefined) return undefined;
-  const base = milliseconds(retry.backoff ?? `${BACKOFF_BASE}ms`);
   return RetryPolicy.create({
     attempts: retry.attempts ?? 1,
     codes: (retry.codes ?? []).map((code) => ({ first: code, last: code })),
@@ -110,11 +114,15 @@ function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
     connectFailure: true,
     refusedStream: true,
     anyMethod: true,
-    backoffBaseMs: base,
-    backoffMaxMs: base * BACKOFF_GROWTH,
-    budget: BUDGET,
+    ...backoff(retry.backoff),
+    // The owner's number of attempts is the only limit that the API knows.
+    budget: retry.attempts ?? 1,
   });
 }
+
+/** Types of filters that the rules of a GRPCRoute may have. */
+const GRPC_FILTERS = ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror"];
+const FILTERS = [...GRPC_FILTERS, "RequestRedirect", "URLRewrite", "CORS"];
 
 interface TranslatedFilters {
   readonly filters: Filters;
@@ -123,12 +131,19 @@ interface TranslatedFilters {
 }
 
 /** Filters as our own kind has them; the first that cannot be is the problem. */
-export function filtersOf(given: readonly GatewayFilter[]): TranslatedFilters {
+export function filtersOf(
+  given: readonly GatewayFilter[],
+  allowed: readonly string[] = FILTERS,
+): TranslatedFilters {
   const filters: Record<string, unknown>[] = [];
   let cors: Cors | undefined;
   let problem = "";
   for (const [i, filter] of given.entries()) {
     const missing = (field: string) => problem ||= `filters[${i}].${field} is missing`;
+    if (!allowed.includes(filter.type)) {
+      problem ||= `filters[${i}]: type ${filter.type} is not served`;
+      continue;
+    }
     switch (filter.type) {
       case "RequestHeaderModifier": {
         const { set, add, remove } = filter.requestHeaderModifier ?? {};
@@ -176,10 +191,13 @@ export function filtersOf(given: readonly GatewayFilter[]): TranslatedFilters {
       }
       case "CORS":
         if (filter.cors === undefined) missing("cors");
-        else cors = corsOf(filter.cors);
-        break;
-      default:
-        problem ||= `filters[${i}]: type ${filter.type} is not served`;
+        else {
+          const asked = corsOf(filter.cors);
+          const { origins, methods, headers, expose } = asked;
+          const bad = corsProblem(origins, [...methods, ...headers, ...expose]);
+          if (bad === "") cors = asked;
+          else problem ||= `filters[${i}].cors: ${bad}`;
+        }
     }
   }
   return { filters: filters as Filters, cors, problem };

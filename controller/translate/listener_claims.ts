@@ -1,5 +1,13 @@
+import { Protocol } from "../../proto/gen/novaedge/v1/config.ts";
+import { classServed } from "./gateway_class.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
+
+/** Protocols of listeners that are served. */
+export const LISTENER_PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
+  ["HTTP", Protocol.PROTOCOL_HTTP],
+  ["HTTPS", Protocol.PROTOCOL_HTTPS],
+]);
 
 /** What a listener takes of its port, whichever kind of gateway it belongs to. */
 export interface ListenerClaim {
@@ -67,7 +75,7 @@ function proxyProtocolKey(
 
 /**
  * Why the claim cannot be told apart from another one on its port, or null. Neither of two such listeners
- * is served, whichever came first.
+ * is served, whichever came first. What is not served anyway, or is another controller's, takes no port.
  */
 export function conflictOf(
   claim: ListenerClaim,
@@ -77,12 +85,16 @@ export function conflictOf(
   const port = String(claim.port);
   const gateways = [
     ...view.select("ProxyGateway", "gateway-port", port),
-    ...view.select("Gateway", "gateway-port", port),
+    ...view.select("Gateway", "gateway-port", port).filter(({ body }) =>
+      classServed(view, body.spec.gatewayClassName)
+    ),
   ];
+  if (!LISTENER_PROTOCOLS.has(claim.protocol)) return null;
   for (const gateway of gateways) {
     for (const [i, peer] of claimsOf(gateway).entries()) {
       const itself = peer.key === claim.key && i === index;
-      if (itself || peer.port !== claim.port || !overlaps(claim.address, peer.address)) continue;
+      if (itself || !LISTENER_PROTOCOLS.has(peer.protocol)) continue;
+      if (peer.port !== claim.port || !overlaps(claim.address, peer.address)) continue;
       const label = peer.key.slice(peer.key.indexOf("/") + 1);
       if (peer.proxyProtocol !== claim.proxyProtocol) {
         const message = `proxyProtocol differs from that of ${label} on the same port`;

@@ -14,16 +14,22 @@ const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 /** Scheme and host with at most one "*" as leftmost label, and a port. */
 const ORIGIN = /^(\*|null|[a-z][a-z0-9+.-]*:\/\/(\*\.)?[a-z0-9.-]+(:(\d{1,5}|\*))?)$/i;
 
+/** Why these cannot stand in a CORS configuration; "" when they can. */
+export function corsProblem(origins: readonly string[], names: readonly string[]): string {
+  const badOrigin = origins.find((origin) => !ORIGIN.test(origin));
+  if (badOrigin !== undefined) return `allowOrigins: "${badOrigin}" is not an origin`;
+  const badName = names.find((name) => !TOKEN.test(name));
+  return badName === undefined ? "" : `"${badName}" is not a token`;
+}
+
 /** Translates CORS. */
 export function corsRule(policy: PolicyObject): TranslatedRule {
   const cors = policy.body.spec.cors!;
   const invalid = (problem: string) => ({ problem: `spec.cors.${problem}`, reason: "Invalid" });
   const { allowOrigins = [], allowMethods, allowHeaders = [], exposeHeaders = [] } = cors;
-  const badOrigin = allowOrigins.find((origin) => !ORIGIN.test(origin));
-  if (badOrigin !== undefined) return invalid(`allowOrigins: "${badOrigin}" is not an origin`);
   const names = [...allowMethods ?? [], ...allowHeaders, ...exposeHeaders];
-  const badName = names.find((name) => !TOKEN.test(name));
-  if (badName !== undefined) return invalid(`"${badName}" is not a token`);
+  const problem = corsProblem(allowOrigins, names);
+  if (problem !== "") return invalid(problem);
   if (cors.allowCredentials === true && allowOrigins.includes("*")) {
     return invalid(
       "allowCredentials cannot go with every origin: any page could act for its users",

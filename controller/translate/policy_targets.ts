@@ -1,5 +1,5 @@
 import type { SourceObject } from "./source_object.ts";
-import { fullName, objectKey } from "./source_object.ts";
+import { createdAt, fullName, objectKey } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 type Policy = SourceObject<"ProxyPolicy">;
@@ -32,7 +32,11 @@ export function policiesOf(view: View, target: PolicyTarget): string[] {
 /** The older policy of the same type on the same target that counts instead, or null. */
 export function supplanter(policy: Policy, view: View): Policy | null {
   const { targetRef, type } = policy.body.spec;
-  const target = { ...targetRef, namespace: policy.namespace, section: targetRef.sectionName };
+  const target = {
+    ...targetRef,
+    namespace: policy.namespace,
+    section: targetRef.sectionName || undefined,
+  };
   const ruling = inForce(view, target).filter(({ body }) => body.spec.type === type);
   const counts = ruling.some((other) => objectKey(other) === objectKey(policy));
   return counts || ruling.length === 0 ? null : ruling[0];
@@ -40,7 +44,7 @@ export function supplanter(policy: Policy, view: View): Policy | null {
 
 function inForce(view: View, { kind, namespace, name, section }: PolicyTarget): Policy[] {
   const attached = view.select("ProxyPolicy", "policy-target", `${kind}/${namespace}/${name}`)
-    .filter(({ body }) => body.spec.targetRef.sectionName === section)
+    .filter(({ body }) => (body.spec.targetRef.sectionName || undefined) === section)
     .sort(byAge);
   const types = new Set<string>();
   return attached.filter(({ body: { spec: { type } } }) => {
@@ -53,7 +57,7 @@ function inForce(view: View, { kind, namespace, name, section }: PolicyTarget): 
 
 /** The oldest first; by name where ages are equal or unknown. */
 function byAge(a: Policy, b: Policy): number {
-  const born = (policy: Policy) => policy.body.metadata.creationTimestamp ?? "";
-  const older = born(a) < born(b) ? -1 : born(a) > born(b) ? 1 : 0;
+  const [first, second] = [createdAt(a), createdAt(b)];
+  const older = first < second ? -1 : first > second ? 1 : 0;
   return older || (fullName(a) < fullName(b) ? -1 : 1);
 }

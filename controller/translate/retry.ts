@@ -16,9 +16,10 @@ export interface TranslatedRetry {
 const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
 /** What a route that says only "retry" means. */
 const STANDARD_CONDITIONS = ["connect-failure", "refused-stream", "reset", "gateway-error"];
-const BACKOFF_BASE = 25;
-/** Longest pause as a multiple of the base. */
+const BACKOFF_BASE = "25ms";
+/** Longest pause as a multiple of the base, and in milliseconds. */
 const BACKOFF_GROWTH = 10;
+const LONGEST_BACKOFF = 86_400_000;
 /** Retries as a share of requests. */
 const BUDGET = 0.2;
 
@@ -49,16 +50,25 @@ const CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
   "timeout": [(policy) => policy.timeout = true],
 };
 
+/** Pauses between tries, of which only the first is configured. */
+export function backoff(
+  base = BACKOFF_BASE,
+): Pick<RetryPolicy, "backoffBaseMs" | "backoffMaxMs"> {
+  const backoffBaseMs = Math.min(LONGEST_BACKOFF, milliseconds(base));
+  return {
+    backoffBaseMs,
+    backoffMaxMs: Math.min(LONGEST_BACKOFF, backoffBaseMs * BACKOFF_GROWTH),
+  };
+}
+
 /** Translates the retry of a rule. */
 export function routeRetry(retry: RouteRetry): TranslatedRetry {
-  const base = milliseconds(retry.backoffBase ?? `${BACKOFF_BASE}ms`);
   return withConditions(
     RetryPolicy.create({
       attempts: retry.maxRetries ?? 3,
       methods: (retry.retryMethods ?? SAFE_METHODS).map((method: string) => method.toUpperCase()),
       perTryTimeoutMs: milliseconds(retry.perTryTimeout ?? "0"),
-      backoffBaseMs: base,
-      backoffMaxMs: base * BACKOFF_GROWTH,
+      ...backoff(retry.backoffBase),
       budget: retry.retryBudget ?? BUDGET,
     }),
     retry.retryOn ?? STANDARD_CONDITIONS,

@@ -9,7 +9,7 @@ import { GROUP, mayRefer } from "./grants.ts";
 import { hostnamesMeet } from "./hostnames.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { type RefSpec, translateRule } from "./route_rule.ts";
-import { objectKey, type SourceObject } from "./source_object.ts";
+import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
 
@@ -27,7 +27,7 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
     name: route.name,
     listeners,
     policies: policiesOf(view, target),
-    created: route.body.metadata.creationTimestamp ?? "",
+    created: createdAt(route),
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
     rules: spec.rules.map((rule: ProxyRouteRule, index: number) =>
       translateRule(rule, `spec.rules[${index}]`, {

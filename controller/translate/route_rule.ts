@@ -4,6 +4,7 @@ import { bytesOf, milliseconds } from "../../api/schema.ts";
 import { fieldProblem } from "../../common/field_problem.ts";
 import { cidrProblem } from "../../common/cidr.ts";
 import { linearProblem } from "../../common/linear.ts";
+import { writtenPath } from "../../common/path.ts";
 import {
   type BackendRef,
   FaultInjection,
@@ -69,7 +70,7 @@ export function translateRule(rule: RuleSpec, place: string, context: RuleContex
     conditions.fail("Accepted", "NoBackend", `${place} has neither backendRefs nor an answer`);
   }
   return RouteRule.create({
-    matches: matchesOf(rule, place, conditions),
+    matches: matchesOf(rule),
     backendRefs: backendRefs.map((ref) => context.backendRef(ref)),
     requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
     backendTimeoutMs: milliseconds(rule.backendTimeout ?? "0"),
@@ -136,21 +137,15 @@ const PATH_TYPES: Readonly<Record<string, PathMatchType>> = {
 };
 
 /** A rule without matches matches every path, as Gateway API has it. */
-function matchesOf(rule: RuleSpec, place: string, conditions: Conditions): RouteMatch[] {
+function matchesOf(rule: RuleSpec): RouteMatch[] {
   const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
   return matches.flatMap(
-    (match: RuleMatch, position): RouteMatch[] => {
-      if (!compiles(match.path ?? {})) return [];
-      const path = match.path ?? { type: "PathPrefix" as const, value: "/" };
-      if (path.type !== "RegularExpression" && !path.value.startsWith("/")) {
-        conditions.fail(
-          "Accepted",
-          "InvalidPath",
-          `${place}.matches[${position}].path.value must begin with /`,
-        );
-      }
+    (match: RuleMatch): RouteMatch[] => {
+      const { type, value } = match.path ?? { type: "PathPrefix", value: "/" };
+      const path = pathOf(type, value);
+      if ("problem" in path) return [];
       return [{
-        path: { type: PATH_TYPES[path.type], value: path.value },
+        path: { type: PATH_TYPES[type], value: path.path },
         method: match.method ?? "",
         headers: (match.headers ?? []).filter(compiles).map(valueMatch),
         queryParams: (match.queryParams ?? []).filter(compiles).map(valueMatch),
@@ -168,6 +163,13 @@ function networkProblem({ clientCIDRs = [] }: RuleMatch): string | null {
 interface Patterned {
   readonly type?: string;
   readonly value?: string;
+}
+
+/** A path as the tables hold it, or why it cannot be one. */
+function pathOf(type: string, value: string): ReturnType<typeof writtenPath> {
+  if (type !== "RegularExpression") return writtenPath(value);
+  const problem = linearProblem(value, "pattern");
+  return problem === "" ? { path: value } : { problem };
 }
 
 /** Why a condition's pattern cannot be used; "" when it can, or has none. */
@@ -189,8 +191,10 @@ function matchProblem({ matches }: RuleSpec, place: string): string {
     const problem = networkProblem(match);
     if (problem !== null) return `${where}.clientCIDRs: ${problem}`;
     const { path, headers = [], queryParams = [] } = match;
-    const unusable = patternProblem(path, `${where}.path`) ||
-      unusableOf(headers, `${where}.headers`) || unusableOf(queryParams, `${where}.queryParams`);
+    const written = path === undefined ? { path: "/" } : pathOf(path.type, path.value);
+    if ("problem" in written) return `${where}.path: ${written.problem}`;
+    const unusable = unusableOf(headers, `${where}.headers`) ||
+      unusableOf(queryParams, `${where}.queryParams`);
     if (unusable !== "") return unusable;
   }
   return "";

@@ -31,6 +31,7 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
     for (const servicePort of body.spec.ports ?? []) {
       const { port, appProtocol = "" } = servicePort;
       const spoken = appProtocolOf(appProtocol);
+      if (spoken === null) continue;
       const message = Backend.create({
         namespace,
         name: `${name}:${port}`,

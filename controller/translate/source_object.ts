@@ -29,6 +29,12 @@ export function objectKey({ kind, namespace, name }: ObjectKey): string {
   return `${kind}/${namespace}/${name}`;
 }
 
+/** When an object was made, in a form that sorts; "" where it is not known. */
+export function createdAt({ body }: SourceObject): string {
+  const time = Date.parse(body.metadata.creationTimestamp ?? "");
+  return Number.isNaN(time) ? "" : new Date(time).toISOString();
+}
+
 /** "namespace/name" */
 export function fullName({ namespace, name }: { namespace: string; name: string }): string {
   return `${namespace}/${name}`;

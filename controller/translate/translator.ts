@@ -84,7 +84,7 @@ export class Translator {
     const updates: ResourceUpdate[] = [];
     for (const key of dirty) {
       const old = this.#entries.get(key);
-      const next = this.#derive(key);
+      const next = this.#derive(key, old);
       this.#replace(key, old, next);
       for (const [id, { kind, name }] of old?.resources ?? []) {
         if (next?.resources.has(id) !== true) updates.push({ kind, name, resource: null });
@@ -116,12 +116,13 @@ export class Translator {
     }
   }
 
-  #derive(key: string): Entry | null {
+  /** @param old what the object became before */
+  #derive(key: string, old: Entry | undefined): Entry | null {
     const object = this.#store.get(key);
     if (object === undefined) return null;
     this.derivations++;
     const view = new RecordingView(this.#store, this.#secret);
-    const derived = derive(object, view);
+    const derived = derivedOrKept(object, view, old);
     const resources = new Map<string, Resource>();
     const take = (part: DerivedResource): Resource => {
       const resource = { ...part, hash: sha256(part.body) };
@@ -151,6 +152,21 @@ export class Translator {
     };
     const others = outcome.conditions.filter(({ type }) => type !== "Accepted");
     return { ...outcome, conditions: [condition, ...others] };
+  }
+}
+
+/** An object that derivation cannot cope with keeps what it was, and takes nobody else with it. */
+function derivedOrKept(object: SourceObject, view: View, old: Entry | undefined): Derived {
+  try {
+    return derive(object, view);
+  } catch (error) {
+    const conditions = new Conditions();
+    conditions.fail("Accepted", "TranslationFailed", (error as Error).message);
+    const kept = [...old?.resources.values() ?? []];
+    return {
+      outcome: conditions.outcome(object),
+      resources: kept.filter(({ kind }) => kind !== Kind.KIND_OUTCOME),
+    };
   }
 }
 

@@ -34,22 +34,25 @@ const PROTOCOLS: Readonly<Record<string, Spoken>> = {
   gRPCS: { ...HTTP2, secure: true },
 };
 
-/** appProtocol of a Service port, where the backend itself says nothing. Others are plain HTTP. */
-const APP_PROTOCOLS: Readonly<Record<string, Spoken>> = {
-  http: PLAIN,
-  https: SECURE,
-  h2c: HTTP2,
-  grpc: HTTP2,
-  ws: HTTP1,
-  wss: { ...HTTP1, secure: true },
-  "kubernetes.io/h2c": HTTP2,
-  "kubernetes.io/ws": HTTP1,
-  "kubernetes.io/wss": { ...HTTP1, secure: true },
-};
+/** appProtocol of a Service port, where the backend itself says nothing. */
+const APP_PROTOCOLS: ReadonlyMap<string, Spoken> = new Map([
+  ["", PLAIN],
+  ["tcp", PLAIN],
+  ["http", PLAIN],
+  ["https", SECURE],
+  ["http2", HTTP2],
+  ["h2c", HTTP2],
+  ["grpc", HTTP2],
+  ["ws", HTTP1],
+  ["wss", { ...HTTP1, secure: true }],
+  ["kubernetes.io/h2c", HTTP2],
+  ["kubernetes.io/ws", HTTP1],
+  ["kubernetes.io/wss", { ...HTTP1, secure: true }],
+]);
 
-/** What a Service port speaks by its appProtocol. */
-export function appProtocolOf(appProtocol: string): Spoken {
-  return APP_PROTOCOLS[appProtocol.toLowerCase()] ?? PLAIN;
+/** What a Service port speaks by its appProtocol; null for what is not served. */
+export function appProtocolOf(appProtocol: string): Spoken | null {
+  return APP_PROTOCOLS.get(appProtocol.toLowerCase()) ?? null;
 }
 
 /** Decides protocol and TLS of a backend. */
@@ -60,11 +63,16 @@ export function upstreamOf(
   conditions: Conditions,
 ): Upstream {
   const { spec } = backend.body;
-  const spoken = spec.protocol === undefined
-    ? appProtocolOf(appProtocol)
-    : PROTOCOLS[spec.protocol];
+  const told = spec.protocol === undefined ? appProtocolOf(appProtocol) : PROTOCOLS[spec.protocol];
+  if (told === null) {
+    const message =
+      `appProtocol "${appProtocol}" of the Service is not served; spec.protocol may say another`;
+    conditions.fail("ResolvedRefs", "UnsupportedProtocol", message);
+  }
+  const spoken = told ?? PLAIN;
   const secure = spoken.secure || spec.tls?.enabled === true;
-  if (!secure) return { protocol: spoken.protocol, tls: undefined, closedReason: "" };
+  const unserved = told === null ? `appProtocol "${appProtocol}" is not served` : "";
+  if (!secure) return { protocol: spoken.protocol, tls: undefined, closedReason: unserved };
   const {
     mode = "verify",
     serverName = "",
@@ -73,7 +81,7 @@ export function upstreamOf(
     insecureSkipVerify = false,
     subjectAltNames = [],
   } = spec.tls ?? {};
-  let closedReason = "";
+  let closedReason = unserved;
   const secret = (name: string | undefined, problemOf: typeof certificateProblem): string => {
     if (name === undefined) return "";
     const label = `${backend.namespace}/${name}`;

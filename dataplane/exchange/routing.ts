@@ -9,7 +9,7 @@ import type { PolicyChain } from "../policy/chain.ts";
 import type { Claims, PolicyRequest } from "../policy/policy.ts";
 import type { CompiledRule, RouteEntry, WeightedRef } from "../router/compiled.ts";
 import type { RuleFilters } from "../router/filters.ts";
-import { canonicalPath, isCanonical, mergeSlashes } from "../router/path.ts";
+import { canonicalPath, isCanonical, mergeSlashes } from "../../common/path.ts";
 import { modifyPath } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { redirectLocation } from "../router/redirect.ts";

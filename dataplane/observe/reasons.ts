@@ -34,6 +34,7 @@ export const REASONS = [
   "method_refused",
   "rate_limited",
   "preflight",
+  "origin_refused",
   "jwt_missing",
   "jwt_malformed",
   "jwt_algorithm",

@@ -2,7 +2,7 @@ import type { Cors as CorsMessage } from "../../proto/gen/novaedge/v1/config.ts"
 import { ascii } from "../message/bytes.ts";
 import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
-import type { Refusal } from "../observe/refusal.ts";
+import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { AnswerChange, PolicyRequest } from "./policy.ts";
 
 /** What a backend says about other origins does not count beside the policy. */
@@ -15,6 +15,7 @@ const REMOVED = new Set([
   "access-control-max-age",
 ]);
 const TOKENS = /^[A-Za-z0-9!#$%&'*+\-.^_`|~, \t]*$/;
+const REFUSED = refusal(403, "origin_refused");
 /** Origins with their answers remembered; more start over. */
 const MEMO = 1024;
 
@@ -28,9 +29,12 @@ export class Cors implements AnswerChange {
   readonly #none: FieldEdit;
   readonly #edits = new Map<string, FieldEdit>();
 
+  /** @throws {Error} for names that no field may have in its value */
   constructor(message: CorsMessage) {
     this.#message = message;
-    const { origins } = message;
+    const { origins, methods, headers, expose } = message;
+    const bad = [...methods, ...headers, ...expose].find((name) => !TOKENS.test(name));
+    if (bad !== undefined) throw new Error(`CORS: ${JSON.stringify(bad)} is no name`);
     this.#any = origins.includes("*");
     this.#exact = new Set(origins.filter((origin) => !origin.includes("*")));
     this.#patterns = origins.filter((origin) => origin !== "*" && origin.includes("*")).map(
@@ -60,12 +64,16 @@ export class Cors implements AnswerChange {
     request.changeAnswer(edit);
   }
 
-  /** The answer to a preflight of an allowed origin; null for any other request. */
+  /**
+   * The answer to a preflight; null for any other request. That of an origin that is not allowed goes no
+   * further either: nothing that a backend says about it would count.
+   */
   preflight(request: PolicyRequest): Refusal | null {
     if (request.method !== "OPTIONS") return null;
     const asked = request.header("access-control-request-method");
     const origin = request.header("origin");
-    if (asked === null || origin === null || !this.#allows(origin)) return null;
+    if (asked === null || origin === null) return null;
+    if (!this.#allows(origin)) return REFUSED;
     const { methods, headers, maxAge } = this.#message;
     const askedHeaders = request.header("access-control-request-headers") ?? "";
     const allowedMethods = methods.includes("*") && TOKENS.test(asked) ? asked : methods.join(", ");

@@ -108,7 +108,7 @@ export class JwtKeys {
 function reasonOf(error: unknown): Reason {
   if (error instanceof errors.JWTExpired) return "jwt_expired";
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return CLAIMS[error.claim] ?? "jwt_malformed";
+    return CLAIMS.get(error.claim) ?? "jwt_malformed";
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return "jwt_algorithm";
   if (error instanceof errors.JOSENotSupported) return "jwt_algorithm";
@@ -117,8 +117,8 @@ function reasonOf(error: unknown): Reason {
   return "jwt_malformed";
 }
 
-const CLAIMS: Readonly<Record<string, Reason>> = {
-  nbf: "jwt_not_yet_valid",
-  iss: "jwt_issuer",
-  aud: "jwt_audience",
-};
+const CLAIMS: ReadonlyMap<string, Reason> = new Map([
+  ["nbf", "jwt_not_yet_valid"],
+  ["iss", "jwt_issuer"],
+  ["aud", "jwt_audience"],
+]);

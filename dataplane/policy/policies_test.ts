@@ -88,7 +88,7 @@ Deno.test("CORS: origins, preflights and what backends say", async () => {
       "access-control-allow-credentials: true",
       "vary: Origin",
     ]],
-    [{ origin: "https://evil.com", ...asks }, "OPTIONS", "pass", ["vary: Origin"]],
+    [{ origin: "https://evil.com", ...asks }, "OPTIONS", "403 origin_refused", ["vary: Origin"]],
     [{ origin: "https://a.example.evil.com" }, "GET", "pass", ["vary: Origin"]],
     [{ origin: "https://evil.com/.example" }, "GET", "pass", ["vary: Origin"]],
     [{ origin: "http://a.example" }, "GET", "pass", ["vary: Origin"]],

@@ -1,6 +1,6 @@
 import type { RouteEntry, RouteRequest } from "./compiled.ts";
 import { hostName } from "./host.ts";
-import { canonicalPath, mergeSlashes } from "./path.ts";
+import { canonicalPath, mergeSlashes } from "../../common/path.ts";
 import { matchRoute, type PortTable } from "./port_table.ts";
 import { modifyPath } from "./path_modifier.ts";
 import { redirectLocation } from "./redirect.ts";
@@ -40,6 +40,24 @@ export interface ExplainedRequest extends Omit<RouteRequest, "path"> {
   readonly listenerPort: number;
 }
 
+/**
+ * The address among those that a port is open at to which a request for a host goes: its own where the
+ * host is one, else that for every address, else the only one; null when only the asker knows.
+ */
+export function askedAddress(addresses: readonly string[], host: string): string | null {
+  const bare = host.replace(/^\[|\]$/g, "");
+  if (addresses.includes(bare)) return bare;
+  if (addresses.includes("")) return "";
+  return addresses.length === 1 ? addresses[0] : null;
+}
+
+/** What is asked of somebody who did not say to which of several addresses a request goes. */
+export function ambiguous(port: number, addresses: readonly string[]): { readonly reason: string } {
+  const all = addresses.toSorted().join(", ");
+  const reason = `port ${port} is open at ${all}: name one in the URL, and the host by a header`;
+  return { reason };
+}
+
 /** Explains by the very tables that serve traffic. */
 export function explain(
   table: PortTable,
@@ -57,6 +75,12 @@ export function explain(
     becomes: "",
     candidates: [],
   };
+  if (request.method === "CONNECT" || request.method === "TRACE") {
+    const reason = request.method === "TRACE"
+      ? "405: TRACE is never served"
+      : "501: CONNECT is not served";
+    return { ...nothing, host: name, path: rawPath, reason };
+  }
   const canonical = canonicalPath(rawPath);
   if (canonical.path === null) {
     return {
@@ -77,9 +101,18 @@ export function explain(
   if (decision.listener === null) {
     return { ...nothing, host: name, path, reason: `404: no listener of this port serves ${name}` };
   }
-  const { key, settings: { closedReason } } = decision.listener;
-  if (closedReason !== "") {
-    return { ...nothing, host: name, path, listener: key, reason: `500: ${closedReason}` };
+  const { key, settings } = decision.listener;
+  const here = { ...nothing, host: name, path, listener: key };
+  const client = request.clientAddress();
+  if (settings.allowedSources !== null && !settings.allowedSources.has(client)) {
+    return { ...here, reason: `403: ${client} is not among allowedSourceRanges` };
+  }
+  if (settings.closedReason !== "") return { ...here, reason: `500: ${settings.closedReason}` };
+  const sent = settings.redirect === null ? null : settings.redirect(host, path);
+  if (sent !== null) {
+    const query = request.query === "" ? "" : `?${request.query}`;
+    const becomes = `${sent.origin}${rawPath}${query}`;
+    return { ...here, reason: `${sent.status}: redirect by the listener`, becomes };
   }
   const chosen = matchRoute(decision, full);
   const candidates: Candidate[] = [];

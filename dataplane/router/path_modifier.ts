@@ -1,4 +1,4 @@
-import { canonicalPath } from "./path.ts";
+import { canonicalPath } from "../../common/path.ts";
 
 /** How a rule changes a path. */
 export type PathModifier =

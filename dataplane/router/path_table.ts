@@ -149,7 +149,15 @@ function sortedWith(
   entry: RouteEntry,
   compare: (a: RouteEntry, b: RouteEntry) => number,
 ): RouteEntry[] {
-  return [...entries, entry].sort(compare);
+  // Behind those that rank the same, as a stable sort would have it.
+  let low = 0;
+  let high = entries.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(entry, entries[middle]) < 0) high = middle;
+    else low = middle + 1;
+  }
+  return entries.toSpliced(low, 0, entry);
 }
 
 function firstOf(entries: readonly RouteEntry[], request: RouteRequest): RouteEntry | null {

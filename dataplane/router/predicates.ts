@@ -34,14 +34,31 @@ function holds(predicate: ValuePredicate, value: string | null): boolean {
   return (value !== null && predicate.holds(value)) !== predicate.invert;
 }
 
+/** The query read last: all conditions on one request read the same. */
+let lastQuery = "";
+let lastParameters: ReadonlyMap<string, string> = new Map();
+
 /** First value of a query parameter, percent-decoded; null when absent. */
 export function queryValue(query: string, name: string): string | null {
+  if (query !== lastQuery) {
+    lastParameters = parametersOf(query);
+    lastQuery = query;
+  }
+  return lastParameters.get(name) ?? null;
+}
+
+/** The first value of each parameter. */
+function parametersOf(query: string): Map<string, string> {
+  const parameters = new Map<string, string>();
+  if (query === "") return parameters;
   for (const pair of query.split("&")) {
     const equals = pair.indexOf("=");
-    const key = equals < 0 ? pair : pair.slice(0, equals);
-    if (decode(key) === name) return equals < 0 ? "" : decode(pair.slice(equals + 1));
+    const name = decode(equals < 0 ? pair : pair.slice(0, equals));
+    if (!parameters.has(name)) {
+      parameters.set(name, equals < 0 ? "" : decode(pair.slice(equals + 1)));
+    }
   }
-  return null;
+  return parameters;
 }
 
 function decode(text: string): string {

@@ -50,10 +50,9 @@ export class Ports {
     return this.#acceptor.size;
   }
 
-  /** Port table by number, for explanations; null when nothing listens there. */
-  find(port: number): Port | null {
-    for (const candidate of this.#ports.values()) if (candidate.port === port) return candidate;
-    return null;
+  /** The ports of a number, one for each address at which it is open. */
+  find(port: number): readonly Port[] {
+    return [...this.#ports.values()].filter((candidate) => candidate.port === port);
   }
 
   /** After a change of routes only: hosts must be looked up anew. */

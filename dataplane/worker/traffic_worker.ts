@@ -11,7 +11,7 @@ import { AccessLog } from "../observe/access_log.ts";
 import { Spans } from "../observe/trace.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
-import { explain } from "../router/explain.ts";
+import { ambiguous, askedAddress, explain } from "../router/explain.ts";
 import { BucketTable } from "../policy/bucket_table.ts";
 import { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
@@ -175,13 +175,17 @@ function explainUrl(method: string, text: string, headers: Record<string, string
   const url = new URL(text);
   const number = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
   const found = ports.find(number);
-  if (found === null) return JSON.stringify({ reason: `no listener on port ${number}` });
+  if (found.length === 0) return JSON.stringify({ reason: `no listener on port ${number}` });
+  const addresses = found.map(({ address }) => address);
+  const address = askedAddress(addresses, url.hostname);
+  if (address === null) return JSON.stringify(ambiguous(number, addresses));
+  const { table } = found.find((port) => port.address === address)!;
   const lower = new Map(
     Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]),
   );
   // The path as written, not as the URL parser would mend it.
   const rawPath = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(text)?.[1] || "/";
-  return JSON.stringify(explain(found.table, lower.get("host") ?? url.host, rawPath, {
+  return JSON.stringify(explain(table, lower.get("host") ?? url.host, rawPath, {
     method,
     query: url.search.slice(1),
     header: (name) => lower.get(name) ?? null,

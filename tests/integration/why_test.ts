@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import net from "node:net";
 import { join } from "node:path";
 import fc from "fast-check";
 import { OfflineTables } from "../../cli/offline_tables.ts";
@@ -118,4 +119,62 @@ Deno.test("novaedgectl why: one clear line for what it cannot read", async () =>
   assert.match(wrong.lines.join("\n"), /a.yaml:1: kind: .*did you mean ProxyRoute/);
   assert.match(wrong.lines.join("\n"), /no listener on port 80/);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("bug: novaedgectl why knows what is answered before any rule", async () => {
+  const [port, redirected] = [freePort(), freePort()];
+  const text = `apiVersion: novaedge.io/v1alpha1
+kind: ProxyGateway
+metadata: { name: edge }
+spec:
+  listeners:
+    - { name: open, port: ${port}, protocol: HTTP, address: 127.0.0.1 }
+    - { name: few, port: ${port}, protocol: HTTP, address: 127.0.0.2, hostnames: [few.test], allowedSourceRanges: [192.0.2.1] }
+    - { name: rest, port: ${port}, protocol: HTTP, address: 127.0.0.2, hostnames: [rest.test] }
+---
+apiVersion: novaedge.io/v1alpha1
+kind: ProxyGateway
+metadata: { name: moving }
+spec:
+  redirectScheme: { enabled: true, scheme: https, statusCode: 302 }
+  listeners: [{ name: old, port: ${redirected}, protocol: HTTP, address: 127.0.0.1 }]
+---
+apiVersion: novaedge.io/v1alpha1
+kind: ProxyRoute
+metadata: { name: all }
+spec:
+  rules: [{ filters: [{ type: DirectResponse, directResponse: { statusCode: 200 } }] }]
+`;
+  await using edge = await Edge.start({ "edge.yaml": text }, { workers: 1 });
+  assert.deepEqual((await edge.json("/config")).errors, []);
+  const tables = new OfflineTables([["edge.yaml", text]]);
+  const cases: [string, string, string, number][] = [
+    ["GET", `http://127.0.0.1:${port}/`, "a.test", 200],
+    ["TRACE", `http://127.0.0.1:${port}/`, "a.test", 405],
+    ["GET", `http://127.0.0.2:${port}/`, "few.test", 403],
+    ["GET", `http://127.0.0.2:${port}/`, "a.test", 404],
+    ["GET", `http://127.0.0.1:${redirected}/a?b=c`, "a.test", 302],
+  ];
+  for (const [method, url, host, status] of cases) {
+    const { hostname, pathname, search, port: number } = new URL(url);
+    const socket = net.connect({ host: hostname, port: Number(number) });
+    socket.write(
+      `${method} ${pathname}${search} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`,
+    );
+    let answer = "";
+    for await (const bytes of socket) answer += bytes;
+    assert.equal(Number(answer.split(" ")[1]), status, `${method} ${url} ${host}`);
+    const headers = { host };
+    const online = await edge.json(
+      `/why?method=${method}&url=${encodeURIComponent(url)}&header=host:${host}`,
+    );
+    const offline = tables.why({ method, url, headers: new Map(Object.entries(headers)) });
+    assert.equal(offline.reason, online.reason);
+    if (status !== 200) assert.match(offline.reason, new RegExp(`^${status}: `));
+    if (status === 302 && "becomes" in offline) {
+      assert.match(answer, new RegExp(`location: ${RegExp.escape(offline.becomes)}\r`, "i"));
+    }
+  }
+  const unclear = tables.why({ method: "GET", url: `http://a.test:${port}/`, headers: new Map() });
+  assert.match(unclear.reason, /is open at 127\.0\.0\.1, 127\.0\.0\.2: name one in the URL/);
 });

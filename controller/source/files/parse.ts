@@ -110,7 +110,7 @@ function substituteFor(
         kind,
         name,
         ...(typeof namespace === "string" ? { namespace } : {}),
-        ...(typeof sectionName === "string" ? { sectionName } : {}),
+        ...(typeof sectionName === "string" && sectionName !== "" ? { sectionName } : {}),
       },
     },
   } as unknown as ProxyPolicy;

@@ -20,8 +20,8 @@ export function isCanonical(path: string): boolean {
 }
 
 /**
- * One canonical form of an absolute path: unreserved characters decoded, dot segments removed; `%2F`,
- * `%5C` and `;` stay and never separate. Refused: `%00`, bad escapes, a raw backslash, and a segment
+ * One canonical form of an absolute path: unreserved characters decoded, the hexadecimal digits of other
+ * escapes in upper case, dot segments removed; `%2F`, `%5C` and `;` stay and never separate. Refused: `%00`, bad escapes, a raw backslash, and a segment
  * that turns into a dot segment once `%2F`, `%5C` or `;params` are interpreted (RFC 3986 section 6.2.2).
  * `//` is kept: see `mergeSlashes`.
  */
@@ -37,7 +37,7 @@ export function canonicalPath(raw: string): CanonicalPath {
     const code = parseInt(hex, 16);
     if (code === 0) problem ??= "nul";
     const character = String.fromCharCode(code);
-    return UNRESERVED.test(character) ? character : whole;
+    return UNRESERVED.test(character) ? character : whole.toUpperCase();
   });
   if (problem !== null) return refuse(problem);
   const out: string[] = [];
@@ -58,6 +58,28 @@ export function canonicalPath(raw: string): CanonicalPath {
     out.push(segment);
   }
   return { path: `/${out.join("/")}`, refusal: null };
+}
+
+const REFUSALS: Readonly<Record<PathRefusal, string>> = {
+  bad_escape: "has a % without two hexadecimal digits",
+  nul: "has %00",
+  backslash: "has a backslash",
+  hidden_dot_segment: "has a segment that some would read as a dot segment",
+};
+
+/**
+ * The form in which requests come to the router of a path that an owner wrote, to match it, or why no
+ * request has such a path. What a path can have as an escape only may be written plainly.
+ */
+export function writtenPath(
+  text: string,
+): { readonly path: string } | { readonly problem: string } {
+  const problem = (reason: string) => ({ problem: `"${text}" ${reason}` });
+  if (!text.startsWith("/")) return problem("does not begin with /");
+  if (/[?#]/.test(text)) return problem("has ? or #, which end a path");
+  if (!text.isWellFormed()) return problem("is not well-formed Unicode");
+  const { path, refusal } = canonicalPath(text.replace(/[^\x21-\x7e]/gu, encodeURIComponent));
+  return path === null ? problem(REFUSALS[refusal]) : { path: mergeSlashes(path) };
 }
 
 /** The form used for matching only: runs of `/` count as one. */
