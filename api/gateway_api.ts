@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from "typebox";
 import type { KindDefinition } from "./kind.ts";
+import { labelSelector } from "./label_selector.ts";
 import {
   choice,
   duration,
@@ -78,14 +79,7 @@ const gatewayListener = open({
   allowedRoutes: optional(open({
     namespaces: optional(open({
       from: optional(choice(["All", "Selector", "Same", "None"], { default: "Same" })),
-      selector: optional(open({
-        matchLabels: optional(Type.Record(Type.String(), Type.String())),
-        matchExpressions: optional(list(open({
-          key: text(),
-          operator: choice(["In", "NotIn", "Exists", "DoesNotExist"]),
-          values: optional(list(text())),
-        }))),
-      })),
+      selector: optional(labelSelector()),
     })),
     kinds: optional(list(open({ group: optional(text()), kind: text() }))),
   })),

@@ -1,5 +1,6 @@
 import { type Static, Type } from "typebox";
 import { type KindDefinition, unserved } from "./kind.ts";
+import { labelSelector } from "./label_selector.ts";
 import {
   bool,
   choice,
@@ -56,9 +57,7 @@ const listener = closed({
   allowedRoutes: optional(closed({
     namespaces: optional(closed({
       from: optional(choice(["Same", "Selector", "All"], { default: "Same" })),
-      selector: optional(Type.Object({
-        matchLabels: optional(Type.Record(Type.String(), Type.String())),
-      })),
+      selector: optional(labelSelector()),
     })),
   })),
   tls: optional(tls()),
@@ -69,6 +68,15 @@ const listener = closed({
   trustedProxies: optional(list(text(), {
     description:
       "CIDRs of peers whose X-Forwarded-* and Forwarded are believed; nobody when empty.",
+  })),
+  mergeSlashes: optional(bool({
+    default: true,
+    description: "Whether // counts as / where routes are matched; backends see what was sent.",
+  })),
+  escapedSlashes: optional(choice(["Keep", "Reject", "Redirect"], {
+    default: "Keep",
+    description:
+      "Paths with %2F or %5C: kept, where they never separate; 400; or 307 to the path with slashes.",
   })),
   forwardedHeader: optional(bool({ description: "Send Forwarded (RFC 7239) to backends." })),
   connectionLimits: optional(closed({
@@ -225,7 +233,6 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
       `${L}.tlsCertificates{}.acme`,
       `${L}.tlsCertificates{}.selfSigned`,
       `${L}.tlsCertificates{}.vaultCertRef`,
-      `${L}.allowedRoutes.namespaces.selector`,
       "spec.extProc",
     ),
     ...unserved(

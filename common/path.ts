@@ -82,6 +82,14 @@ export function writtenPath(
   return path === null ? problem(REFUSALS[refusal]) : { path: mergeSlashes(path) };
 }
 
+/** What becomes of canonical paths with `%2F` or `%5C`. */
+export type SlashRule = "keep" | "reject" | "redirect";
+
+/** The same canonical path with slashes in place of `%2F` and `%5C`. */
+export function unescapedSlashes(path: string): string {
+  return path.replace(/%2F|%5C/g, "/");
+}
+
 /** The form used for matching only: runs of `/` count as one. */
 export function mergeSlashes(path: string): string {
   return path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;

@@ -3,6 +3,7 @@ import { cidrProblem } from "../../common/cidr.ts";
 import {
   Compression,
   ErrorPage,
+  EscapedSlashes,
   Gateway,
   Listener,
   Protocol,
@@ -20,6 +21,12 @@ import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
 
 type GatewayObject = SourceObject<"ProxyGateway">;
+
+const ESCAPED_SLASHES = {
+  Keep: EscapedSlashes.ESCAPED_SLASHES_KEEP,
+  Reject: EscapedSlashes.ESCAPED_SLASHES_REJECT,
+  Redirect: EscapedSlashes.ESCAPED_SLASHES_REDIRECT,
+} as const;
 
 /** Translates a ProxyGateway: its listeners that can be served, and why the others cannot. */
 export function deriveGateway(gateway: GatewayObject, view: View): Derived {
@@ -85,6 +92,8 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       maxRequestBodyBytes: listener.maxRequestBodySize ?? 0,
       trustedProxies: proxies,
       forwarded: listener.forwardedHeader === true,
+      keepsSlashes: listener.mergeSlashes === false,
+      escapedSlashes: ESCAPED_SLASHES[listener.escapedSlashes ?? "Keep"],
       maxConnections: listener.connectionLimits?.perWorker ?? 0,
       maxConnectionsPerClient: listener.connectionLimits?.perClient ?? 0,
       closedReason: closed.get(index) ?? closed.get(-1) ?? "",

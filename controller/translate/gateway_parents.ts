@@ -1,5 +1,6 @@
 import { GATEWAY_API, type GatewayListener, type ParentRef } from "../../api/gateway_api.ts";
 import { ParentOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { admitsNamespace } from "./allowed_routes.ts";
 import { Conditions } from "./conditions.ts";
 import { ROUTE_KINDS } from "./gateway_api_gateway.ts";
 import { classOurs } from "./gateway_class.ts";
@@ -55,7 +56,9 @@ function attach(
     if (sectionName !== undefined && sectionName !== listener.name) continue;
     if (port !== undefined && port !== listener.port) continue;
     const hostnames = listener.hostname === undefined ? [] : [listener.hostname];
-    if (!takesKind(listener, route.kind) || !admits(listener, gateway, route.namespace, view)) {
+    const { allowedRoutes } = listener;
+    const admitted = admitsNamespace(allowedRoutes, gateway.namespace, route.namespace, view);
+    if (!takesKind(listener, route.kind) || !admitted) {
       if (reason === "NoMatchingParent") reason = "NotAllowedByListeners";
     } else if (!hostnamesMeet(route.body.spec.hostnames ?? [], hostnames)) {
       reason = "NoMatchingListenerHostname";
@@ -71,51 +74,6 @@ function takesKind({ protocol, allowedRoutes }: GatewayListener, kind: string): 
   return kinds.some((allowed) =>
     (allowed.group ?? GATEWAY_API) === GATEWAY_API && allowed.kind === kind
   );
-}
-
-function admits(
-  { allowedRoutes }: GatewayListener,
-  gateway: SourceObject<"Gateway">,
-  namespace: string,
-  view: View,
-): boolean {
-  const { from = "Same", selector } = allowedRoutes?.namespaces ?? {};
-  switch (from) {
-    case "All":
-      return true;
-    case "Same":
-      return namespace === gateway.namespace;
-    case "Selector": {
-      const labels = view.get("Namespace", "", namespace)?.body.metadata.labels;
-      return selector !== undefined && labels !== undefined && selects(selector, labels);
-    }
-    default:
-      return false;
-  }
-}
-
-type Selector = NonNullable<
-  NonNullable<NonNullable<GatewayListener["allowedRoutes"]>["namespaces"]>["selector"]
->;
-
-/** Whether a label selector selects these labels. */
-function selects(selector: Selector, labels: Readonly<Record<string, string>>): boolean {
-  const equal = Object.entries(selector.matchLabels ?? {}).every(([key, value]) =>
-    labels[key] === value
-  );
-  return equal && (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const has = Object.hasOwn(labels, key);
-    switch (operator) {
-      case "In":
-        return has && values.includes(labels[key]);
-      case "NotIn":
-        return !has || !values.includes(labels[key]);
-      case "Exists":
-        return has;
-      case "DoesNotExist":
-        return !has;
-    }
-  });
 }
 
 /** What the route's status says of a parent. */

@@ -1,7 +1,7 @@
-import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { BackendRef, Route } from "../../proto/gen/novaedge/v1/config.ts";
+import { admitsNamespace } from "./allowed_routes.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
@@ -73,7 +73,7 @@ function attachedListeners(route: RouteObject, view: View, conditions: Condition
   const refs: readonly ParentRef[] | undefined = route.body.spec.parentRefs;
   if (refs === undefined || refs.length === 0) {
     const gateways = view.select("ProxyGateway", "namespace", route.namespace);
-    for (const gateway of gateways) attach(route, gateway, {}, attached);
+    for (const gateway of gateways) attach(route, gateway, {}, view, attached);
     if (gateways.length === 0) {
       conditions.fail(
         "Accepted",
@@ -93,7 +93,7 @@ function attachedListeners(route: RouteObject, view: View, conditions: Condition
       conditions.fail("Accepted", "NoMatchingParent", `ProxyGateway ${label} not found`);
       continue;
     }
-    const reason = attach(route, gateway, ref, attached);
+    const reason = attach(route, gateway, ref, view, attached);
     if (reason !== null) {
       conditions.fail("Accepted", reason, `ProxyGateway ${label}: ${MESSAGES[reason]}`);
     }
@@ -112,6 +112,7 @@ function attach(
   route: RouteObject,
   gateway: SourceObject<"ProxyGateway">,
   ref: Partial<ParentRef>,
+  view: View,
   attached: Set<string>,
 ): keyof typeof MESSAGES | null {
   let reason: keyof typeof MESSAGES | null = "NoMatchingParent";
@@ -119,8 +120,10 @@ function attach(
   for (const listener of gateway.body.spec.listeners) {
     if (ref.sectionName !== undefined && ref.sectionName !== listener.name) continue;
     if (ref.port !== undefined && ref.port !== listener.port) continue;
-    if (!admits(listener, gateway.namespace, route.namespace)) reason = "NotAllowedByListeners";
-    else if (!hostnamesMeet(route.body.spec.hostnames ?? [], listener.hostnames ?? [])) {
+    const { allowedRoutes } = listener;
+    if (!admitsNamespace(allowedRoutes, gateway.namespace, route.namespace, view)) {
+      reason = "NotAllowedByListeners";
+    } else if (!hostnamesMeet(route.body.spec.hostnames ?? [], listener.hostnames ?? [])) {
       reason = "NoMatchingListenerHostname";
     } else {
       attached.add(`${objectKey(gateway)}/${listener.name}`);
@@ -128,16 +131,6 @@ function attach(
     }
   }
   return found ? null : reason;
-}
-
-/** `Selector` is not served yet and admits nothing (its listener is closed besides). */
-function admits(
-  listener: ProxyListener,
-  gatewayNamespace: string,
-  routeNamespace: string,
-): boolean {
-  const from = listener.allowedRoutes?.namespaces?.from ?? "Same";
-  return from === "All" || (from === "Same" && gatewayNamespace === routeNamespace);
 }
 
 function backendRef(

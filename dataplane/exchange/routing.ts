@@ -9,7 +9,13 @@ import type { PolicyChain } from "../policy/chain.ts";
 import type { Claims, PolicyRequest } from "../policy/policy.ts";
 import type { CompiledRule, RouteEntry, WeightedRef } from "../router/compiled.ts";
 import type { RuleFilters } from "../router/filters.ts";
-import { canonicalPath, isCanonical, mergeSlashes } from "../../common/path.ts";
+import {
+  canonicalPath,
+  isCanonical,
+  mergeSlashes,
+  type SlashRule,
+  unescapedSlashes,
+} from "../../common/path.ts";
 import { modifyPath } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { redirectLocation } from "../router/redirect.ts";
@@ -218,7 +224,8 @@ export class Routing implements PolicyRequest {
       const canonical = canonicalPath(matchPath);
       if (canonical.path === null) return REFUSALS.path;
       this.path = canonical.path;
-      matchPath = mergeSlashes(canonical.path);
+      const merges = this.decision.listener?.settings.mergesSlashes ?? true;
+      matchPath = merges ? mergeSlashes(canonical.path) : canonical.path;
     }
     const { listener } = this.decision;
     if (listener === null) return REFUSALS.noListener;
@@ -237,6 +244,10 @@ export class Routing implements PolicyRequest {
         `${redirect.origin}${this.target()}`,
       );
       return { status: redirect.status, reason: "redirect", answer };
+    }
+    if (settings.escapedSlashes !== "keep" && !this.#canonical) {
+      const answer = this.#escapedSlashes(settings.escapedSlashes);
+      if (answer !== null) return answer;
     }
     if (settings.maxBody > 0 && head.framing.contentLength > settings.maxBody) {
       return REFUSALS.tooLarge;
@@ -259,6 +270,16 @@ export class Routing implements PolicyRequest {
       this.backend = this.#engine.backends.get(ref.backend) ?? null;
     }
     return null;
+  }
+
+  /** What a path with `%2F` or `%5C` is answered; null for one without. */
+  #escapedSlashes(rule: SlashRule): Refusal | null {
+    const plain = unescapedSlashes(this.path);
+    if (plain === this.path) return null;
+    if (rule === "reject") return REFUSALS.path;
+    const query = this.#hasQuery ? `?${this.query}` : "";
+    const location = `${this.scheme}://${this.host}${plain}${query}`;
+    return { status: 307, reason: "redirect", answer: redirectAnswer(307, "redirect", location) };
   }
 
   /** Finds an endpoint for a request that met its policies; otherwise what to answer. */

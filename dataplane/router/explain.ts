@@ -1,6 +1,6 @@
 import type { RouteEntry, RouteRequest } from "./compiled.ts";
 import { hostName } from "./host.ts";
-import { canonicalPath, mergeSlashes } from "../../common/path.ts";
+import { canonicalPath, mergeSlashes, unescapedSlashes } from "../../common/path.ts";
 import { matchRoute, type PortTable } from "./port_table.ts";
 import { modifyPath } from "./path_modifier.ts";
 import { redirectLocation } from "./redirect.ts";
@@ -81,6 +81,7 @@ export function explain(
       : "501: CONNECT is not served";
     return { ...nothing, host: name, path: rawPath, reason };
   }
+  const decision = table.decide(name);
   const canonical = canonicalPath(rawPath);
   if (canonical.path === null) {
     return {
@@ -90,14 +91,15 @@ export function explain(
       reason: `400: path refused (${canonical.refusal})`,
     };
   }
-  const path = mergeSlashes(canonical.path);
+  const path = decision.listener?.settings.mergesSlashes === false
+    ? canonical.path
+    : mergeSlashes(canonical.path);
   const full: RouteRequest = {
     ...request,
     path,
     header: (field) => request.header(field),
     clientAddress: () => request.clientAddress(),
   };
-  const decision = table.decide(name);
   if (decision.listener === null) {
     return { ...nothing, host: name, path, reason: `404: no listener of this port serves ${name}` };
   }
@@ -113,6 +115,12 @@ export function explain(
     const query = request.query === "" ? "" : `?${request.query}`;
     const becomes = `${sent.origin}${rawPath}${query}`;
     return { ...here, reason: `${sent.status}: redirect by the listener`, becomes };
+  }
+  const plain = unescapedSlashes(canonical.path);
+  if (settings.escapedSlashes !== "keep" && plain !== canonical.path) {
+    return settings.escapedSlashes === "reject"
+      ? { ...here, reason: "400: path refused (escaped slash)" }
+      : { ...here, reason: "307: redirect by the listener's escapedSlashes", becomes: plain };
   }
   const chosen = matchRoute(decision, full);
   const candidates: Candidate[] = [];

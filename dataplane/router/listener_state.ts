@@ -1,7 +1,9 @@
 import { Buffer } from "node:buffer";
 import { CidrSet } from "../../common/cidr.ts";
+import type { SlashRule } from "../../common/path.ts";
 import {
   type ClientAuth,
+  EscapedSlashes,
   type Gateway,
   type Listener,
   Protocol,
@@ -31,6 +33,12 @@ export interface ListenerState {
   readonly accessLog: boolean;
   readonly table: ListenerTable;
 }
+
+const SLASH_RULES: Readonly<Partial<Record<EscapedSlashes, SlashRule>>> = {
+  [EscapedSlashes.ESCAPED_SLASHES_KEEP]: "keep",
+  [EscapedSlashes.ESCAPED_SLASHES_REJECT]: "reject",
+  [EscapedSlashes.ESCAPED_SLASHES_REDIRECT]: "redirect",
+};
 
 /** The table of listeners that share a port; of two with one hostname the first counts. */
 export function portTable(listeners: readonly ListenerState[]): PortTable {
@@ -85,6 +93,8 @@ export function listenerState(
         ? null
         : new CidrSet(listener.trustedProxies),
       forwarded: listener.forwarded,
+      mergesSlashes: !listener.keepsSlashes,
+      escapedSlashes: SLASH_RULES[listener.escapedSlashes] ?? "reject",
       allowedSources: listener.allowedSources.length === 0
         ? null
         : new CidrSet(listener.allowedSources),

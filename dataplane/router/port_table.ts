@@ -1,3 +1,4 @@
+import type { SlashRule } from "../../common/path.ts";
 import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
 import type { Compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
@@ -38,6 +39,9 @@ export interface ListenerSettings {
   readonly trustedProxies: { has(address: string): boolean } | null;
   /** Whether backends get Forwarded (RFC 7239) beside X-Forwarded-*. */
   readonly forwarded: boolean;
+  /** Whether runs of slashes are looked up as one. */
+  readonly mergesSlashes: boolean;
+  readonly escapedSlashes: SlashRule;
   /** Peers that it serves, null for all. */
   readonly allowedSources: { has(address: string): boolean } | null;
   /** Of the gateway and of the listener. */
@@ -57,6 +61,8 @@ export const PLAIN_LISTENER: ListenerSettings = {
   maxBody: 0,
   trustedProxies: null,
   forwarded: false,
+  mergesSlashes: true,
+  escapedSlashes: "keep",
   allowedSources: null,
   policies: NO_POLICIES,
   compression: null,

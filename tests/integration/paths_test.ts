@@ -125,3 +125,51 @@ ${backend("web", web.port)}`,
   assert.deepEqual([ordinary.status, ordinary.body], [200, "web"]);
   connection.socket.destroy();
 });
+
+Deno.test("a listener says what becomes of escaped slashes and of several in a row", async () => {
+  await using web = textBackend("web");
+  const ports = [freePort(), freePort(), freePort()];
+  await using edge = await Edge.start({
+    "all.yaml": `apiVersion: novaedge.io/v1alpha1
+kind: ProxyGateway
+metadata: { name: edge }
+spec:
+  listeners:
+    - { name: keep, port: ${ports[0]}, protocol: HTTP, address: 127.0.0.1 }
+    - { name: strict, port: ${
+      ports[1]
+    }, protocol: HTTP, address: 127.0.0.1, escapedSlashes: Reject, mergeSlashes: false }
+    - { name: plain, port: ${
+      ports[2]
+    }, protocol: HTTP, address: 127.0.0.1, escapedSlashes: Redirect }
+---
+apiVersion: novaedge.io/v1alpha1
+kind: ProxyRoute
+metadata: { name: web }
+spec:
+  rules:
+    - matches: [{ path: { type: PathPrefix, value: /a/b } }]
+      backendRefs: [{ name: web }]
+---
+${backend("web", web.port)}`,
+  });
+  const ask = async (port: number, path: string) => {
+    const connection = await HttpConnection.open(port);
+    const { status, headers } = await connection.request("GET", path);
+    connection.socket.destroy();
+    const url = encodeURIComponent(`http://127.0.0.1:${port}${path}`);
+    const why = await edge.json(`/why?url=${url}&header=host:test.example.com`);
+    if (status >= 300) assert.match(why.reason, new RegExp(`^${status}: `), `${path} at ${port}`);
+    return [status, headers.get("location") ?? ""];
+  };
+  const [keep, strict, plain] = ports;
+  assert.deepEqual(await ask(keep, "/a/b/x%2fy"), [200, ""]);
+  assert.deepEqual(await ask(keep, "/a%2Fb"), [404, ""]);
+  assert.deepEqual(await ask(keep, "/a//b"), [200, ""]);
+  assert.deepEqual(await ask(strict, "/a/b/x%2fy"), [400, ""]);
+  assert.deepEqual(await ask(strict, "/a//b"), [404, ""]);
+  assert.deepEqual(await ask(strict, "/a/b//c"), [200, ""]);
+  const place = "http://test.example.com/a/b/c?q=%2F";
+  assert.deepEqual(await ask(plain, "/a%2fb%5Cc?q=%2F"), [307, place]);
+  assert.deepEqual(await ask(plain, "/a/b/c"), [200, ""]);
+});

@@ -25,6 +25,17 @@ export enum Protocol {
   UNRECOGNIZED = -1,
 }
 
+/** EscapedSlashes is what becomes of paths with %2F or %5C. */
+export enum EscapedSlashes {
+  /** ESCAPED_SLASHES_KEEP - They stay and never separate. */
+  ESCAPED_SLASHES_KEEP = 0,
+  /** ESCAPED_SLASHES_REJECT - 400. */
+  ESCAPED_SLASHES_REJECT = 1,
+  /** ESCAPED_SLASHES_REDIRECT - 307 to the path with slashes in their place. */
+  ESCAPED_SLASHES_REDIRECT = 2,
+  UNRECOGNIZED = -1,
+}
+
 export enum ClientAuthMode {
   CLIENT_AUTH_MODE_UNSPECIFIED = 0,
   CLIENT_AUTH_MODE_OPTIONAL = 1,
@@ -209,6 +220,9 @@ export interface Listener {
   policies: string[];
   /** CIDRs of the peers that may connect; empty means all. */
   allowedSources: string[];
+  /** Runs of slashes in paths are looked up as they are, not as one. */
+  keepsSlashes: boolean;
+  escapedSlashes: EscapedSlashes;
 }
 
 /** ProxyProtocol says from whom a PROXY header is taken; those must send one, others must not. */
@@ -1443,6 +1457,8 @@ function createBaseListener(): Listener {
     maxConnectionsPerClient: 0,
     policies: [],
     allowedSources: [],
+    keepsSlashes: false,
+    escapedSlashes: 0,
   };
 }
 
@@ -1495,6 +1511,12 @@ export const Listener: MessageFns<Listener> = {
     }
     for (const v of message.allowedSources) {
       writer.uint32(130).string(v!);
+    }
+    if (message.keepsSlashes !== false) {
+      writer.uint32(136).bool(message.keepsSlashes);
+    }
+    if (message.escapedSlashes !== 0) {
+      writer.uint32(144).int32(message.escapedSlashes);
     }
     return writer;
   },
@@ -1640,6 +1662,22 @@ export const Listener: MessageFns<Listener> = {
             message.allowedSources.push(reader.string());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.keepsSlashes = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.escapedSlashes = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1677,6 +1715,8 @@ export const Listener: MessageFns<Listener> = {
     message.maxConnectionsPerClient = object.maxConnectionsPerClient ?? 0;
     message.policies = object.policies?.map((e) => e) || [];
     message.allowedSources = object.allowedSources?.map((e) => e) || [];
+    message.keepsSlashes = object.keepsSlashes ?? false;
+    message.escapedSlashes = object.escapedSlashes ?? 0;
     return message;
   },
 };
