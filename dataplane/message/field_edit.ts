@@ -14,17 +14,31 @@ export interface FieldEdit {
   /** Lengths of the names, a bit each (modulo 32): most fields need no closer look. */
   readonly removedLengths: number;
   readonly addedLengths: number;
+  /** Whether `_` in the name of a request's field counts as `-`, which is how many backends read it. */
+  readonly dashes: boolean;
 }
 
-/** A change as its parts say. */
-export function makeEdit(removed: ReadonlySet<string>, lines: Uint8Array): FieldEdit {
+/**
+ * A change as its parts say.
+ * @param dashes whether a request's fields go too whose names differ by `_` for `-`; then `removed` has no `_`
+ */
+export function makeEdit(
+  removed: ReadonlySet<string>,
+  lines: Uint8Array,
+  dashes = false,
+): FieldEdit {
   let removedLengths = 0;
   for (const name of removed) removedLengths |= 1 << (name.length & 31);
   let addedLengths = 0;
   for (const line of latin1(lines).split("\r\n")) {
     if (line !== "") addedLengths |= 1 << (line.indexOf(":") & 31);
   }
-  return { removed, lines, removedLengths, addedLengths };
+  return { removed, lines, removedLengths, addedLengths, dashes };
+}
+
+/** A name as `dashes` asks for it. */
+export function dashed(name: string): string {
+  return name.replaceAll("_", "-");
 }
 
 /** A change of fields that cannot be made. */
@@ -57,6 +71,7 @@ export function joinEdits(first: FieldEdit | null, second: FieldEdit | null): Fi
   return makeEdit(
     new Set([...first.removed, ...second.removed]),
     Buffer.concat([keptOf(first.lines, second), second.lines]),
+    first.dashes || second.dashes,
   );
 }
 
@@ -109,7 +124,7 @@ function keepLines(
   bytes: Buffer,
   start: number,
   end: number,
-  { removed }: FieldEdit,
+  { removed, dashes }: FieldEdit,
   out: Buffer,
   position: number,
 ): number {
@@ -118,7 +133,8 @@ function keepLines(
   for (let line = start; line < end;) {
     const next = bytes.indexOf(LF, line) + 1;
     const name = text(bytes, line, bytes.indexOf(COLON, line)).toLowerCase();
-    if (!removed.has(name)) at = copy(bytes, line, next, out, at);
+    const goes = removed.has(name) || (dashes && removed.has(dashed(name)));
+    if (!goes) at = copy(bytes, line, next, out, at);
     line = next;
   }
   return at;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ForwardAuth as ForwardAuthMessage } from "../../proto/gen/novaedge/v1/config.ts";
-import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
+import { dashed, type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
 import type { PolicyContext } from "./policy_context.ts";
@@ -32,6 +32,8 @@ export class ForwardAuth implements RequestCheck {
   readonly #message: ForwardAuthMessage;
   readonly #context: PolicyContext;
   readonly #asked: ReadonlySet<string> | null;
+  /** Fields that its answer gives to the request. */
+  readonly #taken: ReadonlySet<string>;
   readonly #removed: ReadonlySet<string>;
   readonly #remembered = new Recent<Remembered>(REMEMBERED, REMEMBERED_CHARACTERS);
 
@@ -39,7 +41,8 @@ export class ForwardAuth implements RequestCheck {
     this.#message = message;
     this.#context = context;
     this.#asked = message.requestFields.length === 0 ? null : new Set(message.requestFields);
-    this.#removed = new Set(message.answerFields);
+    this.#taken = new Set(message.answerFields);
+    this.#removed = new Set(message.answerFields.map(dashed));
   }
 
   check(request: PolicyRequest): Verdict {
@@ -98,9 +101,9 @@ export class ForwardAuth implements RequestCheck {
   #editOf({ fields }: Answer): FieldEdit {
     let lines = "";
     for (const [name, value] of fields) {
-      if (this.#removed.has(name)) lines += `${name}: ${value}\r\n`;
+      if (this.#taken.has(name)) lines += `${name}: ${value}\r\n`;
     }
-    return makeEdit(this.#removed, Buffer.from(lines, "latin1"));
+    return makeEdit(this.#removed, Buffer.from(lines, "latin1"), true);
   }
 }
 

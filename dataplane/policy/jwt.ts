@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { fieldProblem } from "../../common/field_problem.ts";
 import type { Jwt as JwtMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { cookieValue } from "../message/cookie.ts";
-import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
+import { dashed, type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import { queryValue } from "../router/predicates.ts";
@@ -55,8 +55,8 @@ export class Jwt implements RequestCheck {
     this.#context = context;
     // What was signed with a key that is gone counts no more.
     this.#keys = new JwtKeys(message, context, () => this.#verified.clear());
-    const removed = new Set(message.claimsToHeaders.map(({ header }) => header));
-    if (message.stripToken) removed.add(message.header);
+    const removed = new Set(message.claimsToHeaders.map(({ header }) => dashed(header)));
+    if (message.stripToken) removed.add(dashed(message.header));
     this.#removed = removed;
   }
 
@@ -140,6 +140,6 @@ export class Jwt implements RequestCheck {
       if (text === null || fieldProblem(header, text) !== null) continue;
       lines += `${header}: ${text}\r\n`;
     }
-    return makeEdit(this.#removed, Buffer.from(lines, "utf8"));
+    return makeEdit(this.#removed, Buffer.from(lines, "utf8"), true);
   }
 }

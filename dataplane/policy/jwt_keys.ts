@@ -74,15 +74,19 @@ export class JwtKeys {
 
   async #check(token: string, now: number): Promise<JWTPayload | Reason> {
     const options = { ...this.#options, currentDate: new Date(now) };
+    const keys = this.#keys!;
     try {
-      return (await jwtVerify(token, this.#keys!, options)).payload;
+      const { payload } = await jwtVerify(token, keys, options);
+      // Of keys that were replaced meanwhile nothing counts.
+      return keys === this.#keys ? payload : await this.#check(token, now);
     } catch (error) {
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return reasonOf(error);
       // The token does not say by which of several keys it was signed.
       let reason: Reason = "jwt_signature";
       for await (const key of error) {
         try {
-          return (await jwtVerify(token, key, options)).payload;
+          const { payload } = await jwtVerify(token, key, options);
+          return keys === this.#keys ? payload : await this.#check(token, now);
         } catch (failure) {
           reason = reasonOf(failure);
           if (reason !== "jwt_signature") return reason;

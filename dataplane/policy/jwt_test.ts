@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { Jwt as JwtMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { policyContext, TestRequest, verdictOf } from "../../tests/support/policies.ts";
+import { editHead } from "../message/field_edit.ts";
 import { Jwt } from "./jwt.ts";
 
 const ISSUER = "https://issuer.example.com";
@@ -221,4 +222,32 @@ Deno.test("keys that come later, change, and go", async () => {
   assert.equal(await verdictOf(jwt.check(young)), "pass");
   // The old key is gone, and with it what it signed.
   assert.equal(await verdictOf(jwt.check(old)), "401 jwt_unknown_key");
+});
+
+Deno.test("bug: a client's field with an underscore does not pass for a claim", async () => {
+  const jwt = policy({ claimsToHeaders: [{ claim: "sub", header: "x-user-id" }] });
+  const request = bearer(await sign());
+  assert.equal(await verdictOf(jwt.check(request)), "pass");
+  const head = Buffer.from(
+    "GET / HTTP/1.1\r\nX_User-ID: root\r\nx-user_id: root\r\nx_other: a\r\n\r\n",
+  );
+  const edited = editHead(head, request.requestEdits[0]).toString();
+  assert.equal(edited, "GET / HTTP/1.1\r\nx_other: a\r\nx-user-id: ann\r\n\r\n");
+});
+
+Deno.test("bug: a token is not found right by keys that went while it was looked at", async () => {
+  let give: (json: string) => void = () => {};
+  const context = policyContext({
+    followKeys: (_url, _refresh, _timeout, onKeys) => {
+      give = onKeys;
+      return { refresh: () => Promise.resolve(), close() {} };
+    },
+  });
+  const jwt = policy({ jwks: "", jwksUri: "https://issuer/keys" }, context);
+  give(JSON.stringify({ keys: [rsKey] }));
+  const request = bearer(await sign());
+  const verdict = jwt.check(request);
+  give(JSON.stringify({ keys: [esKey] }));
+  assert.equal(await verdictOf(verdict), "401 jwt_unknown_key");
+  assert.equal(await verdictOf(jwt.check(request)), "401 jwt_unknown_key");
 });

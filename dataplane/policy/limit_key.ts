@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { mergeSlashes } from "../../common/path.ts";
 import { type RateLimitKey, RateLimitKeyType } from "../../proto/gen/novaedge/v1/config.ts";
 import { cookieValue } from "../message/cookie.ts";
 import { queryValue } from "../router/predicates.ts";
@@ -40,7 +41,8 @@ function partOf(
     case RateLimitKeyType.RATE_LIMIT_KEY_TYPE_QUERY:
       return (request) => queryValue(request.query, name);
     case RateLimitKeyType.RATE_LIMIT_KEY_TYPE_PATH:
-      return (request) => request.path;
+      // Who writes a slash twice asks for the same.
+      return (request) => mergeSlashes(request.path);
     case RateLimitKeyType.RATE_LIMIT_KEY_TYPE_CLAIM:
       return ({ claims }) => claims === null ? null : claimText(claimAt(claims, name));
     default: {

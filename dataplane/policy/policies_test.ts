@@ -332,3 +332,16 @@ Deno.test("request limits: methods, announced sizes, and the smallest bound for 
   assert.equal(await verdict({ method: "POST", contentLength: 50 }), "pass");
   assert.equal(await verdict({ method: "POST", contentLength: 51 }), "413 body_too_large");
 });
+
+Deno.test("bug: a path that is limited is one however often its slashes are written", async () => {
+  const limit: Rule = {
+    $case: "rateLimit",
+    value: { rate: 1, burst: 1, keys: [{ type: 3, name: "" }], ipv6Prefix: 64, redis: undefined },
+  };
+  const chain = new PolicyChain([[policy(limit)]]);
+  const verdicts: string[] = [];
+  for (const path of ["/a", "//a", "///a", "/b"]) {
+    verdicts.push(await verdictOf(chain.check(new TestRequest({}, { path }))));
+  }
+  assert.deepEqual(verdicts, ["pass", "429 rate_limited", "429 rate_limited", "pass"]);
+});
