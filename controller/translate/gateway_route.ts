@@ -8,7 +8,8 @@ import { type GatewayRoute, parentOutcome, parentsOf } from "./gateway_parents.t
 import { filtersOf, type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
-import { type RefSpec, translateRule } from "./route_rule.ts";
+import { translateRule } from "./route_rule.ts";
+import type { RefSpec } from "./rule_spec.ts";
 import { serviceBackend } from "./service.ts";
 import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
 import { appProtocolOf } from "./upstream.ts";

@@ -3,7 +3,7 @@ import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { Cors, RetryPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import { backoff } from "./retry.ts";
 import { corsProblem } from "./policy_rules.ts";
-import type { RuleSpec } from "./route_rule.ts";
+import type { RuleSpec } from "./rule_spec.ts";
 
 type Filters = NonNullable<ProxyRouteRule["filters"]>;
 type GrpcRule = NonNullable<GrpcRoute["spec"]["rules"]>[number];

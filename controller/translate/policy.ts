@@ -7,19 +7,12 @@ import { noteUnserved } from "./gateway.ts";
 import { basicAuthRule, forwardAuthRule } from "./policy_auth.ts";
 import { jwtRule } from "./policy_jwt.ts";
 import { rateLimitRule } from "./policy_rate_limit.ts";
+import type { PolicyObject, TranslatedRule } from "./policy_rule.ts";
 import { corsRule, ipListRule, requestLimitsRule, securityHeadersRule } from "./policy_rules.ts";
 import { supplanter } from "./policy_targets.ts";
-import { fullName, objectKey, type SourceObject } from "./source_object.ts";
+import { fullName, objectKey } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import type { View } from "./view.ts";
-
-export type PolicyObject = SourceObject<"ProxyPolicy">;
-
-/** What a policy asks for, or why it cannot be kept. */
-export type TranslatedRule =
-  | { readonly rule: NonNullable<Policy["rule"]>; readonly backend?: Backend }
-  /** @property reason of the condition; `resolved` false says that a reference is at fault */
-  | { readonly problem: string; readonly reason: string; readonly resolved?: boolean };
 
 /** Translates a ProxyPolicy. One that cannot be kept becomes one that nobody passes. */
 export function derivePolicy(policy: PolicyObject, view: View): Derived {

@@ -8,7 +8,7 @@ import {
   LbPolicy,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { authoritiesProblem } from "./certificate.ts";
-import type { PolicyObject, TranslatedRule } from "./policy.ts";
+import type { PolicyObject, TranslatedRule } from "./policy_rule.ts";
 import { secretValue } from "./secret_value.ts";
 import { objectKey } from "./source_object.ts";
 import type { View } from "./view.ts";

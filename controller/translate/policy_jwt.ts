@@ -1,7 +1,7 @@
 import { milliseconds } from "../../api/schema.ts";
 import { fieldProblem } from "../../common/field_problem.ts";
 import { Jwt } from "../../proto/gen/novaedge/v1/config.ts";
-import type { PolicyObject, TranslatedRule } from "./policy.ts";
+import type { PolicyObject, TranslatedRule } from "./policy_rule.ts";
 
 /** Algorithms of a policy that names none: those with a public key. */
 const PUBLIC_KEY = [

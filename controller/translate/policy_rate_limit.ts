@@ -6,7 +6,7 @@ import {
   RedisAlgorithm,
   RedisLimit,
 } from "../../proto/gen/novaedge/v1/config.ts";
-import type { PolicyObject, TranslatedRule } from "./policy.ts";
+import type { PolicyObject, TranslatedRule } from "./policy_rule.ts";
 import { secretValue } from "./secret_value.ts";
 import type { View } from "./view.ts";
 

@@ -8,7 +8,7 @@ import {
   IpList,
   RequestLimits,
 } from "../../proto/gen/novaedge/v1/config.ts";
-import type { PolicyObject, TranslatedRule } from "./policy.ts";
+import type { PolicyObject, TranslatedRule } from "./policy_rule.ts";
 
 const TOKEN = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/;
 /** Scheme and host with at most one "*" as leftmost label, and a port. */

@@ -16,14 +16,6 @@ export interface PolicyTarget {
 /** Types whose policies on one target are united; of the others the oldest counts. */
 const UNITED = new Set(["IPAllowList", "IPDenyList"]);
 
-/** Key of the objects that a policy is attached to in the index of targets; null for none. */
-export function targetKey({ namespace, body: { spec } }: Policy): string | null {
-  const { targetRef } = spec;
-  // Nobody closes or restricts what belongs to another namespace.
-  if (targetRef.namespace !== undefined && targetRef.namespace !== namespace) return null;
-  return `${targetRef.kind}/${namespace}/${targetRef.name}`;
-}
-
 /** Names of the policies that hold for a target, one of each type. */
 export function policiesOf(view: View, target: PolicyTarget): string[] {
   return inForce(view, target).map(objectKey);

@@ -1,5 +1,5 @@
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
-import type { RefSpec, RuleSpec } from "./route_rule.ts";
+import type { RefSpec, RuleSpec } from "./rule_spec.ts";
 import {
   DirectResponse,
   PathModifier,

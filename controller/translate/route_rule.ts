@@ -1,4 +1,3 @@
-import type { GatewayFilter } from "../../api/gateway_api.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { bytesOf, milliseconds } from "../../api/schema.ts";
 import { fieldProblem } from "../../common/field_problem.ts";
@@ -18,26 +17,7 @@ import {
 import type { Conditions } from "./conditions.ts";
 import { routeRetry } from "./retry.ts";
 import { translateFilters } from "./route_filters.ts";
-
-/** A reference to a backend, of whichever kind. */
-export interface RefSpec {
-  readonly name: string;
-  readonly namespace?: string;
-  readonly weight?: number;
-  readonly group?: string;
-  readonly kind?: string;
-  readonly port?: number;
-  /** Of the reference alone, where its kind of route has them. */
-  readonly filters?: GatewayFilter[];
-}
-
-/** A rule in the form of our own kind, which says all that others can; references of any kind. */
-export interface RuleSpec
-  extends Omit<ProxyRouteRule, "backendRefs" | "filters" | "mirror" | "name" | "bodyTransform"> {
-  readonly backendRefs?: readonly RefSpec[];
-  readonly filters?: ProxyRouteRule["filters"];
-  readonly mirror?: ProxyRouteRule["mirror"];
-}
+import type { RefSpec, RuleSpec } from "./rule_spec.ts";
 
 /** What a rule's translation needs to know of its route. */
 export interface RuleContext {

@@ -1,7 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import type { KindName } from "../../api/kinds.ts";
-import { targetKey } from "./policy_targets.ts";
 import {
   fullName,
   type ObjectKey,
@@ -39,6 +38,14 @@ export interface View {
 }
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
+
+/** Key of the objects that a policy is attached to in the index of targets; null for none. */
+function targetKey({ namespace, body: { spec } }: SourceObject<"ProxyPolicy">): string | null {
+  const { targetRef } = spec;
+  // Nobody closes or restricts what belongs to another namespace.
+  if (targetRef.namespace !== undefined && targetRef.namespace !== namespace) return null;
+  return `${targetRef.kind}/${namespace}/${targetRef.name}`;
+}
 
 /** Secrets a gateway's listeners name. */
 export function secretsOf(gateway: SourceObject<"ProxyGateway">): string[] {
