@@ -85,10 +85,10 @@ export const metadata = () =>
 
 const UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Longest duration that messages can carry: some 49 days, which is as good as for ever. */
-const LONGEST = 2 ** 32 - 1;
+/** Longest time that a timer takes: some 24 days, which is as good as for ever. */
+const LONGEST = 2 ** 31 - 1;
 
-/** Milliseconds of a duration that the schema accepted, some 49 days at most. */
+/** Milliseconds of a duration that the schema accepted, some 24 days at most. */
 export function milliseconds(duration: string): number {
   let total = 0;
   for (const [, number, unit] of duration.matchAll(/([0-9.]+)(ms|s|m|h)/g)) {
@@ -107,8 +107,11 @@ const SIZE_UNIT: Readonly<Record<string, number>> = {
   Gi: 2 ** 30,
 };
 
-/** Bytes of a size that the schema accepted: "10M" is ten million, "10Mi" ten times 1,048,576. */
+/**
+ * Bytes of a size that the schema accepted: "10M" is ten million, "10Mi" ten times 1,048,576; what no number
+ * counts exactly is as good as the largest that one does.
+ */
 export function bytesOf(size: string): number {
   const [, number, unit] = /^([0-9.]+)([KMG]i?)?/.exec(size)!;
-  return Math.round(Number(number) * SIZE_UNIT[unit ?? ""]);
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.round(Number(number) * SIZE_UNIT[unit ?? ""]));
 }

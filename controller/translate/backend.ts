@@ -24,7 +24,7 @@ import type { View } from "./view.ts";
 /** Translates a ProxyBackend with the endpoints of its Service or its own. */
 export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View): Derived {
   const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
-  const { spec } = backend.body;
+  const { namespace, name, body: { spec } } = backend;
   const uses = unservedUses(backend);
   const paths = uses.map(({ path }) => path);
   let closedReason = "";
@@ -74,7 +74,8 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
     maxRequestsPerConnection: pool?.maxRequestsPerConnection ?? 0,
     prewarmConnections: pool?.prewarm ?? 0,
     retry: retry?.policy,
-    policies: backendPolicies(backend, view),
+    policies: policiesOf(view, { kind: "ProxyBackend", namespace, name }),
+    servicePolicies: servicePolicies(backend, view),
     healthCheck: healthCheckOf(spec),
     outlierDetection: outlierDetectionOf(spec),
     breaker: breakerOf(spec),
@@ -95,17 +96,15 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   };
 }
 
-/** Policies of the backend, and of its Service. */
-function backendPolicies(
-  { namespace, name, body }: SourceObject<"ProxyBackend">,
+/** Policies of the Service behind a backend, which hold whoever leads there. */
+function servicePolicies(
+  { namespace, body }: SourceObject<"ProxyBackend">,
   view: View,
 ): string[] {
-  const own = policiesOf(view, { kind: "ProxyBackend", namespace, name });
   const { serviceRef } = body.spec;
-  if (serviceRef === undefined) return own;
+  if (serviceRef === undefined) return [];
   const service = { namespace: serviceRef.namespace ?? namespace, name: serviceRef.name };
-  // The wider one first.
-  return [...policiesOf(view, { kind: "Service", ...service }), ...own];
+  return policiesOf(view, { kind: "Service", ...service });
 }
 
 const POLICIES: Readonly<Record<string, LbPolicy>> = {

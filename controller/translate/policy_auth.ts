@@ -14,6 +14,8 @@ import { objectKey } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 const HASH = /^(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}|\{SHA\}[A-Za-z0-9+/]{27}=)$/;
+/** Each step of a bcrypt cost doubles the time, which at 12 is a quarter of a second. */
+const MOST_COST = 14;
 /** Keys of a Secret that hold lines of htpasswd: the reference project's, and ingress-nginx's. */
 const HTPASSWD = ["htpasswd", ".htpasswd", "auth"];
 
@@ -40,11 +42,14 @@ export function basicAuthRule(policy: PolicyObject, view: View): TranslatedRule 
     if (colon < 1 || !HASH.test(hash)) {
       return unresolved(`line ${index + 1} is not user:hash by bcrypt or {SHA}`);
     }
+    if (Number(/^\$2[aby]\$(\d\d)/.exec(hash)?.[1] ?? 0) > MOST_COST) {
+      return unresolved(`line ${index + 1} has a bcrypt cost above ${MOST_COST}`);
+    }
     credentials.push({ user: entry.slice(0, colon), hash });
   }
   if (credentials.length === 0) return unresolved("htpasswd has no users");
-  if (/["\\\r\n]/.test(realm)) {
-    return { problem: "spec.basicAuth.realm has a quote or line break", reason: "Invalid" };
+  if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm)) {
+    return { problem: "spec.basicAuth.realm must be ASCII without quotes", reason: "Invalid" };
   }
   const value = BasicAuth.create({ realm, credentials, strip: stripAuth });
   return { rule: { $case: "basicAuth", value } };

@@ -9,6 +9,9 @@ const PUBLIC_KEY = [
   ...["ES256", "ES384", "ES512", "EdDSA"],
 ];
 
+/** Milliseconds between two looks at an issuer's keys, at least. */
+const LEAST_REFRESH = 10_000;
+
 /** Translates JWT. */
 export function jwtRule(policy: PolicyObject): TranslatedRule {
   const jwt = policy.body.spec.jwt!;
@@ -17,7 +20,8 @@ export function jwtRule(policy: PolicyObject): TranslatedRule {
   if ((jwksUri === "") === (jwks === "")) {
     return invalid("exactly one of jwksUri and jwks must be set");
   }
-  if (jwksUri !== "" && !isHttpUrl(jwksUri)) return invalid(`jwksUri "${jwksUri}" is not a URL`);
+  const bad = jwksUri === "" ? "" : urlProblem(jwksUri);
+  if (bad !== "") return invalid(`jwksUri ${bad}`);
   const keys = jwks === "" ? null : keyProblem(jwks);
   if (keys !== null) return invalid(`jwks: ${keys}`);
   const symmetric = allowedAlgorithms.filter((name) => name.startsWith("HS"));
@@ -39,7 +43,7 @@ export function jwtRule(policy: PolicyObject): TranslatedRule {
     audiences: jwt.audience ?? [],
     jwksUri,
     jwks,
-    refreshMs: milliseconds(jwt.jwksRefresh ?? "10m"),
+    refreshMs: Math.max(LEAST_REFRESH, milliseconds(jwt.jwksRefresh ?? "10m")),
     timeoutMs: milliseconds(jwt.jwksTimeout ?? "5s"),
     algorithms: allowedAlgorithms.length === 0 ? PUBLIC_KEY : allowedAlgorithms,
     header: (jwt.headerName ?? "Authorization").toLowerCase(),
@@ -57,8 +61,12 @@ export function jwtRule(policy: PolicyObject): TranslatedRule {
   return { rule: { $case: "jwt", value } };
 }
 
-function isHttpUrl(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+function urlProblem(text: string): string {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
+    return `"${text}" is not a URL of http or https`;
+  }
+  const { username, password } = new URL(text);
+  return username + password === "" ? "" : "has a password in it";
 }
 
 /** Why a text is no JWK Set; the text itself may hold secrets and is not repeated. */

@@ -90,7 +90,7 @@ function redisOf(policy: PolicyObject, settings: Distributed, view: View): Found
   const { address, clusterMode, database, password, tls } = settings.redisRef;
   const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
   if (parts === null) {
-    const problem = `spec.distributedRateLimit.redisRef.address: "${address}" is not host:port`;
+    const problem = `spec.distributedRateLimit.redisRef.address is not host:port`;
     return { problem, reason: "Invalid" };
   }
   let secret = "";

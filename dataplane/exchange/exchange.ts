@@ -4,7 +4,13 @@ import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
 import { chooseCoding } from "./compression.ts";
 import { copyHead } from "../message/copy_head.ts";
 import { ascii } from "../message/bytes.ts";
-import { editHead, editResponse, joinEdits, makeEdit } from "../message/field_edit.ts";
+import {
+  editHead,
+  editResponse,
+  editTrailers,
+  joinEdits,
+  makeEdit,
+} from "../message/field_edit.ts";
 import { refusalAnswer } from "../message/local_answer.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -300,13 +306,16 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       return;
     }
     this.#requestEnded = true;
+    const { requestEdit } = this.routing;
+    // What policies say of a client it does not say itself behind its content.
+    const kept = requestEdit === null ? lines : editTrailers(lines, requestEdit);
     if (this.#upstream === null) {
-      this.#trailers = lines;
+      this.#trailers = kept;
       if (this.#phase === Phase.Buffering) this.#acquire(null, false);
       return;
     }
     this.#replay.give();
-    this.#upstream.sendTrailers(lines);
+    this.#upstream.sendTrailers(kept);
   }
 
   /** Answers without, or instead of, a backend. */
@@ -334,7 +343,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.bytesIn = 0;
     this.#answerPath.bytes = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
-    this.#release();
+    this.#release(true);
   }
 
   /** The client takes bytes again. */
@@ -459,6 +468,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       this.fail(502, "upstream_protocol");
       return;
     }
+    const { answerEdits } = this.routing;
+    if (answerEdits.length > 0) editResponse(head, answerEdits);
     this.#phase = Phase.Tunnel;
     this.#status = head.status;
     this.deadline = Infinity;
@@ -682,6 +693,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   }
 
   #finish(status: number, reason: Reason): void {
+    // Policies that still ask somebody would change what the next request says and is.
+    const asked = this.#phase === Phase.Authorizing;
     this.#attempt.end();
     this.#generation++;
     this.#phase = Phase.Idle;
@@ -693,14 +706,14 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#answerPath.end();
     const downstream = this.#downstream;
     // Nothing of this object is used from here on: it may serve another client before this returns.
-    this.#release();
+    this.#release(!asked);
     downstream.exchangeDone();
   }
 
-  /** Waits for the next request, without keeping the connection of this one and its buffers in memory. */
-  #release(): void {
+  /** Waits for the next request, if it may, without keeping the connection of this one and its buffers. */
+  #release(reusable: boolean): void {
     this.#downstream = UNBOUND;
     this.routing.peer = null;
-    this.#engine.exchanges.give(this);
+    if (reusable) this.#engine.exchanges.give(this);
   }
 }

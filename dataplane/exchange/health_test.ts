@@ -138,6 +138,7 @@ Deno.test("what is known of endpoints stays through changes of their backend", (
       ...{ maxIdlePerEndpoint: 0, maxPendingRequests: 0, lbPolicy: 0, closedReason: "" },
       outlierDetection: detection,
       policies: [],
+      servicePolicies: [],
       endpoints: [endpointAt("10.0.0.1"), endpointAt("10.0.0.2")],
     } as unknown as Backend, [0, 1, 2]);
     assert.notEqual(ask(test, OK)[1], bad);
@@ -152,7 +153,13 @@ Deno.test("bug: a request that was counted is given back although the limit has 
   const change = (maxRequests: number) =>
     backend.update({
       ...{ connectTimeoutMs: 0, idleTimeoutMs: 0, maxConnectionsPerEndpoint: 0, lbPolicy: 0 },
-      ...{ maxIdlePerEndpoint: 0, maxPendingRequests: 0, closedReason: "", policies: [] },
+      ...{
+        maxIdlePerEndpoint: 0,
+        maxPendingRequests: 0,
+        closedReason: "",
+        policies: [],
+        servicePolicies: [],
+      },
       maxRequests,
       endpoints: [endpointAt("10.0.0.1")],
     } as unknown as Backend, [0, 1]);

@@ -18,6 +18,7 @@ import {
 } from "../../common/path.ts";
 import { modifyPath } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
+import { withoutParameter } from "../router/predicates.ts";
 import { redirectLocation } from "../router/redirect.ts";
 import { type HostDecision, matchRoute } from "../router/port_table.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
@@ -93,6 +94,7 @@ export class Routing implements PolicyRequest {
   /** Label of the endpoint that the client's cookie names. */
   #tiedTo: string | null = null;
   #hasQuery = false;
+  #queryChanged = false;
   #canonical = false;
 
   constructor(engine: Engine) {
@@ -106,10 +108,6 @@ export class Routing implements PolicyRequest {
 
   clientAddress(): string {
     return clientOf(this.#head, this.peer!, this.decision.listener!);
-  }
-
-  get requestTarget(): string {
-    return this.#hasQuery ? `${this.rawPath}?${this.query}` : this.rawPath;
   }
 
   get scheme(): "http" | "https" {
@@ -135,6 +133,14 @@ export class Routing implements PolicyRequest {
         yield [block.name(i), block.value(i)];
       }
     }
+  }
+
+  dropParameter(name: string): void {
+    const kept = withoutParameter(this.query, name);
+    if (kept === this.query) return;
+    this.query = kept;
+    this.#hasQuery = kept !== "";
+    this.#queryChanged = true;
   }
 
   changeRequest(edit: FieldEdit): void {
@@ -173,6 +179,7 @@ export class Routing implements PolicyRequest {
     this.rawPath = known.path;
     this.#canonical = known.canonical;
     this.#hasQuery = pathEnd < targetEnd;
+    this.#queryChanged = false;
     this.query = this.#hasQuery ? text(buffer, pathEnd + 1, targetEnd) : "";
   }
 
@@ -195,10 +202,10 @@ export class Routing implements PolicyRequest {
   match(tlsListener: string | null): Refusal | null {
     const refusal = this.#find(tlsListener);
     const { listener } = this.decision;
-    if (refusal !== null && listener !== null && listener.settings.policies !== NO_POLICIES) {
-      // An answer of our own has the fields of every answer of its listener.
-      this.#engine.policies.chain(listener.settings.policies, NO_POLICIES, NO_POLICIES)!
-        .prepare(this);
+    if (refusal !== null && listener !== null) {
+      // An answer of our own has the fields of every answer of its listener, and of its rule once that is known.
+      const ofRule = this.rule === null ? NO_POLICIES : this.rule.policies;
+      this.#engine.policies.chain(listener.settings.policies, ofRule, NO_POLICIES)?.prepare(this);
     }
     return refusal;
   }
@@ -254,7 +261,7 @@ export class Routing implements PolicyRequest {
     }
     const sentPath = this.path;
     this.path = matchPath;
-    const entry = matchRoute(this.decision, this);
+    const entry = this.#preflighted() ?? matchRoute(this.decision, this);
     this.path = sentPath;
     if (entry === null) return REFUSALS.noRoute;
     const { rule } = entry;
@@ -270,6 +277,20 @@ export class Routing implements PolicyRequest {
       this.backend = this.#engine.backends.get(ref.backend) ?? null;
     }
     return null;
+  }
+
+  /** The rule that a preflight asks about, if that answers preflights; null for any other request. */
+  #preflighted(): RouteEntry | null {
+    if (this.method !== "OPTIONS") return null;
+    const asked = this.header("access-control-request-method");
+    if (asked === null || this.header("origin") === null) return null;
+    this.method = asked;
+    const entry = matchRoute(this.decision, this);
+    this.method = "OPTIONS";
+    if (entry === null) return null;
+    const { policies } = this.decision.listener!.settings;
+    const chain = this.#engine.policies.chain(policies, entry.rule.policies, NO_POLICIES);
+    return chain?.answersPreflights === true ? entry : null;
   }
 
   /** What a path with `%2F` or `%5C` is answered; null for one without. */
@@ -336,12 +357,12 @@ export class Routing implements PolicyRequest {
     return null;
   }
 
-  /** Target with the canonical path when that differs from the one received, else null. */
+  /** Target as backends see it when that differs from the one received, else null. */
   changedTarget(): string | null {
-    return this.path === this.rawPath ? null : this.target();
+    return this.path === this.rawPath && !this.#queryChanged ? null : this.target();
   }
 
-  /** Canonical path with the query, whose bytes never change. */
+  /** Canonical path with the query, whose bytes stay as they are but for parameters that are dropped. */
   target(): string {
     return this.#hasQuery ? `${this.path}?${this.query}` : this.path;
   }

@@ -87,6 +87,12 @@ export function editHead(head: Buffer, edit: FieldEdit): Buffer {
   return commit(out, at);
 }
 
+/** Trailer lines without those that a change of the request removes. */
+export function editTrailers(lines: Buffer, edit: FieldEdit): Buffer {
+  const kept = Buffer.allocUnsafe(lines.length);
+  return kept.subarray(0, keepLines(lines, 0, lines.length, edit, kept, 0));
+}
+
 /** Makes changes on a backend's answer, one behind the other: what they add travels beside its fields. */
 export function editResponse(head: ResponseHead, edits: readonly FieldEdit[]): void {
   for (const edit of edits) {

@@ -10,6 +10,8 @@ export interface LocalAnswer {
   readonly body?: string;
   /** Names in lower case with their values, beside date and content-length. */
   readonly fields: readonly (readonly [string, string])[];
+  /** Whether its fields are another server's, so that changes may remove some. */
+  readonly passedOn?: boolean;
 }
 
 const PLAIN: LocalAnswer["fields"] = [["content-type", "text/plain"]];
@@ -24,18 +26,20 @@ export function refusalAnswer(status: number, reason: string): LocalAnswer {
   return { status, reason, fields: status === 503 ? RETRY : status === 405 ? ALLOW : PLAIN };
 }
 
-/** The same answer with the fields that changes add. */
+/** The same answer with its fields changed. */
 export function withFields(answer: LocalAnswer, edits: readonly FieldEdit[]): LocalAnswer {
   if (edits.length === 0) return answer;
+  let given = answer.fields;
   let added: [string, string][] = [];
   for (const { removed, lines } of edits) {
+    if (answer.passedOn === true) given = given.filter(([name]) => !removed.has(name));
     added = added.filter(([name]) => !removed.has(name));
     for (const line of latin1(lines).split("\r\n")) {
       const colon = line.indexOf(":");
       if (colon > 0) added.push([line.slice(0, colon), line.slice(colon + 1).trim()]);
     }
   }
-  return { ...answer, fields: [...answer.fields, ...added] };
+  return { ...answer, fields: [...given, ...added] };
 }
 
 /** A redirect to another place. */

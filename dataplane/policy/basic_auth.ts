@@ -12,6 +12,8 @@ import { Recent } from "./recent.ts";
 const REMEMBERED = 1_000;
 const DIGEST_LENGTH = 64;
 const SHA = "{SHA}";
+/** Passwords of one policy that may be looked at, so that others have their turn. */
+const IN_PROGRESS = 16;
 /** Longest field that is looked at, in characters; bcrypt reads 72 bytes of a password. */
 const LONGEST = 1_024;
 const STRIP = makeEdit(new Set(["authorization"]), ascii(""));
@@ -25,6 +27,7 @@ export class BasicAuth implements RequestCheck {
   readonly #decoy: string | null;
   readonly #strip: boolean;
   readonly #refused: Refusal;
+  readonly #pending = new Map<string, Promise<boolean | null>>();
   readonly #right = new Recent<true>(REMEMBERED, REMEMBERED * DIGEST_LENGTH);
 
   constructor({ realm, credentials, strip }: BasicAuthMessage, context: PolicyContext) {
@@ -47,7 +50,14 @@ export class BasicAuth implements RequestCheck {
     const digest = createHash("sha256").update(`${hash}\n${given.user}\n${given.password}`)
       .digest("hex");
     if (this.#right.get(digest) === true) return this.#settle(request, true);
-    return this.#context.checkPassword(given.password, hash).then((right) => {
+    let pending = this.#pending.get(digest);
+    if (pending === undefined) {
+      if (this.#pending.size >= IN_PROGRESS) return BUSY;
+      pending = this.#context.checkPassword(given.password, hash)
+        .finally(() => this.#pending.delete(digest));
+      this.#pending.set(digest, pending);
+    }
+    return pending.then((right) => {
       if (right === null) return BUSY;
       if (right && known !== undefined) this.#right.set(digest, true);
       return this.#settle(request, right && known !== undefined);

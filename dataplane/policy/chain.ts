@@ -68,6 +68,11 @@ export class PolicyChain {
     this.names = names;
   }
 
+  /** Whether preflights are answered here. */
+  get answersPreflights(): boolean {
+    return this.#cors !== null;
+  }
+
   /** Adds to the answer what every answer gets. */
   prepare(request: PolicyRequest): void {
     if (this.#answer !== null) request.changeAnswer(this.#answer);

@@ -16,8 +16,9 @@ const REMOVED = new Set([
 ]);
 const TOKENS = /^[A-Za-z0-9!#$%&'*+\-.^_`|~, \t]*$/;
 const REFUSED = refusal(403, "origin_refused");
-/** Origins with their answers remembered; more start over. */
+/** Origins with their answers remembered, and characters of the longest; more start over. */
 const MEMO = 1024;
+const LONGEST = 256;
 
 /** Which pages of other origins may use what is served (the Fetch standard, section 3.3). */
 export class Cors implements AnswerChange {
@@ -59,7 +60,7 @@ export class Cors implements AnswerChange {
         : `access-control-expose-headers: ${expose.join(", ")}\r\n`;
       edit = makeEdit(REMOVED, ascii(`${this.#origin(origin)}${exposed}`));
       if (this.#edits.size >= MEMO) this.#edits.clear();
-      this.#edits.set(origin, edit);
+      if (origin.length <= LONGEST) this.#edits.set(origin, edit);
     }
     request.changeAnswer(edit);
   }

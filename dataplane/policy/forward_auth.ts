@@ -19,8 +19,14 @@ const NEVER_ASKED = new Set([
   "expect",
   "transfer-encoding",
 ]);
+/** Fields by which a request asks for a part, or for nothing if it has that already: a decision has neither. */
+const CONDITIONAL = /^(if-|range$)/;
+/** Fields by which the gateway says what it asks about; nobody else says it. */
+const OURS = ["method", "proto", "host", "uri", "for"].map((name) => `x-forwarded-${name}`);
 /** Fields of a refusal that the gateway writes itself. */
 const NEVER_ANSWERED = new Set(["content-length", "date", "connection", "transfer-encoding"]);
+/** Those that make sense without the body. */
+const WITHOUT_BODY = new Set(["www-authenticate", "location", "set-cookie", "retry-after"]);
 
 interface Remembered {
   readonly edit: FieldEdit;
@@ -40,19 +46,18 @@ export class ForwardAuth implements RequestCheck {
   constructor(message: ForwardAuthMessage, context: PolicyContext) {
     this.#message = message;
     this.#context = context;
-    this.#asked = message.requestFields.length === 0 ? null : new Set(message.requestFields);
+    this.#asked = message.requestFields.length === 0
+      ? null
+      : new Set(message.requestFields.filter((name) => name !== "host"));
     this.#taken = new Set(message.answerFields);
     this.#removed = new Set(message.answerFields.map(dashed));
   }
 
   check(request: PolicyRequest): Verdict {
-    const { cacheMs, requestFields, backend, timeoutMs } = this.#message;
-    const key = cacheMs === 0 ? "" : [
-      request.method,
-      request.host,
-      request.requestTarget,
-      ...requestFields.map((name) => request.header(name) ?? ""),
-    ].join("\n");
+    const { cacheMs, backend, timeoutMs } = this.#message;
+    const fields = this.#fieldsOf(request);
+    // All that the server is asked, so that nobody else gets what it answers.
+    const key = cacheMs === 0 ? "" : fields.map((field) => field.join(":")).join("\n");
     const { ticker, backends } = this.#context;
     const known = cacheMs === 0 ? undefined : this.#remembered.get(key);
     if (known !== undefined && ticker.now < known.until) {
@@ -64,14 +69,16 @@ export class ForwardAuth implements RequestCheck {
     endpoint.load.begin();
     const asked = {
       method: "GET",
-      head: this.#head(request),
+      head: questionHead("GET", this.#message.path, fields),
       body: null,
       timeout: timeoutMs,
       fresh: false,
     };
     return ask(endpoint.pool, asked, ticker).then((answer) => {
       endpoint.load.leave();
-      if (typeof answer === "string" || answer.status >= 500) return UNAVAILABLE;
+      if (typeof answer === "string" || answer.status >= 500 || answer.status === 304) {
+        return UNAVAILABLE;
+      }
       if (answer.status >= 300) return refused(answer);
       const edit = this.#editOf(answer);
       request.changeRequest(edit);
@@ -80,22 +87,23 @@ export class ForwardAuth implements RequestCheck {
     });
   }
 
-  #head(request: PolicyRequest): Buffer {
-    const { host, path } = this.#message;
-    const fields: (readonly [string, string])[] = [["host", host]];
+  /** What the server is told of a request. */
+  #fieldsOf(request: PolicyRequest): (readonly [string, string])[] {
+    const fields: (readonly [string, string])[] = [["host", this.#message.host]];
     for (const field of request.fields()) {
       const [name] = field;
       const wanted = this.#asked === null ? !NEVER_ASKED.has(name) : this.#asked.has(name);
-      if (wanted) fields.push(field);
+      if (wanted && !OURS.includes(dashed(name)) && !CONDITIONAL.test(name)) fields.push(field);
     }
     fields.push(
       ["x-forwarded-method", request.method],
       ["x-forwarded-proto", request.scheme],
       ["x-forwarded-host", request.host],
-      ["x-forwarded-uri", request.requestTarget],
+      // As router and backend see it: they and the server must not read the same request in two ways.
+      ["x-forwarded-uri", request.target()],
       ["x-forwarded-for", request.clientAddress()],
     );
-    return questionHead("GET", path, fields);
+    return fields;
   }
 
   #editOf({ fields }: Answer): FieldEdit {
@@ -107,7 +115,9 @@ export class ForwardAuth implements RequestCheck {
   }
 }
 
-function refused({ status, fields, body }: Answer): Refusal {
-  const kept = fields.filter(([name]) => !NEVER_ANSWERED.has(name));
-  return { status, reason: "forward_auth", answer: { status, reason: "", body, fields: kept } };
+function refused({ status, fields, body, cut }: Answer): Refusal {
+  const kept = fields.filter(([name]) => cut ? WITHOUT_BODY.has(name) : !NEVER_ANSWERED.has(name));
+  // A part of a body is not passed on as if it were the whole.
+  const answer = { status, reason: "", body: cut ? "" : body, fields: kept, passedOn: true };
+  return { status, reason: "forward_auth", answer };
 }

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { CidrSet } from "../../common/cidr.ts";
 import type { IpList as IpListMessage } from "../../proto/gen/novaedge/v1/config.ts";
 import { refusal } from "../observe/refusal.ts";
@@ -14,7 +15,14 @@ const REFUSED = refusal(403, "ip_refused");
 /** @throws {CidrError} for a network that cannot be read */
 export function ipList({ deny, cidrs, sourceHeader }: IpListMessage): IpList {
   const networks = new CidrSet(cidrs);
-  return { deny, covers: (request) => networks.has(addressOf(request, sourceHeader)) };
+  return {
+    deny,
+    covers: (request) => {
+      const address = addressOf(request, sourceHeader);
+      // Nobody passes whose address cannot be told.
+      return isIP(address) === 0 ? deny : networks.has(address);
+    },
+  };
 }
 
 function addressOf(request: PolicyRequest, sourceHeader: string): string {

@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import { fieldProblem } from "../../common/field_problem.ts";
 import type { Jwt as JwtMessage } from "../../proto/gen/novaedge/v1/config.ts";
-import { cookieValue } from "../message/cookie.ts";
+import { ascii } from "../message/bytes.ts";
+import { cookieValue, withoutCookie } from "../message/cookie.ts";
 import { dashed, type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
@@ -18,6 +19,7 @@ const LONGEST = 8_192;
 const REMEMBERED = 10_000;
 const REMEMBERED_CHARACTERS = 16_777_216;
 const SECOND = 1000;
+const COOKIE = new Set(["cookie"]);
 
 /** What a verified token is good for. */
 interface Verified {
@@ -74,9 +76,10 @@ export class Jwt implements RequestCheck {
     const token = this.#tokenOf(request, field);
     if (token === null) return MISSING;
     if (token.length > LONGEST) return MALFORMED;
-    const key = field ?? token;
+    // A token elsewhere is remembered as such: in the field it would lack its scheme.
+    const key = field ?? `\n${token}`;
     if (field === null) {
-      const remembered = this.#verified.get(token);
+      const remembered = this.#verified.get(key);
       if (remembered !== undefined && this.#context.wallClock() < remembered.until) {
         return this.#admit(request, remembered);
       }
@@ -92,7 +95,19 @@ export class Jwt implements RequestCheck {
   #admit(request: PolicyRequest, { claims, edit }: Verified): null {
     request.claims = claims;
     if (edit !== null) request.changeRequest(edit);
+    if (this.#message.stripToken) this.#hide(request);
     return null;
+  }
+
+  /** Takes the token from where it may be beside its field, which the edit removes. */
+  #hide(request: PolicyRequest): void {
+    const { cookie, queryParam } = this.#message;
+    const cookies = cookie === "" ? null : request.header("cookie");
+    if (cookies !== null) {
+      const rest = withoutCookie(cookies, cookie);
+      request.changeRequest(makeEdit(COOKIE, ascii(rest === "" ? "" : `cookie: ${rest}\r\n`)));
+    }
+    if (queryParam !== "") request.dropParameter(queryParam);
   }
 
   #tokenOf(request: PolicyRequest, field: string | null): string | null {

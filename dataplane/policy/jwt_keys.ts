@@ -23,6 +23,8 @@ export class JwtKeys {
   readonly #onChange: () => void;
   /** Null until there were keys. */
   #keys: Keys | null = null;
+  /** Each key by itself, for tokens that do not say by which they were signed. */
+  #each: readonly Keys[] = [];
 
   /** @param onChange tokens must be verified anew */
   constructor(message: JwtMessage, context: PolicyContext, onChange: () => void) {
@@ -35,7 +37,7 @@ export class JwtKeys {
       ...(audiences.length === 0 ? {} : { audience: audiences }),
     };
     if (jwks !== "") {
-      this.#keys = createLocalJWKSet(JSON.parse(jwks) as JSONWebKeySet);
+      this.#use(jwks);
       this.#subscription = null;
     } else {
       this.#subscription = context.followKeys(
@@ -81,30 +83,34 @@ export class JwtKeys {
       return keys === this.#keys ? payload : await this.#check(token, now);
     } catch (error) {
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) return reasonOf(error);
-      // The token does not say by which of several keys it was signed.
-      let reason: Reason = "jwt_signature";
-      for await (const key of error) {
+      for (const key of this.#each) {
         try {
           const { payload } = await jwtVerify(token, key, options);
           return keys === this.#keys ? payload : await this.#check(token, now);
         } catch (failure) {
-          reason = reasonOf(failure);
-          if (reason !== "jwt_signature") return reason;
+          // Another key may be the one, whatever is wrong with this.
+          if (failure instanceof errors.JWTExpired) return "jwt_expired";
+          if (failure instanceof errors.JWTClaimValidationFailed) return reasonOf(failure);
         }
       }
-      return reason;
+      return "jwt_signature";
     }
   }
 
+  /** @throws for what is no set of keys */
+  #use(json: string): void {
+    const set = JSON.parse(json) as JSONWebKeySet;
+    this.#keys = createLocalJWKSet(set);
+    this.#each = set.keys.map((key) => createLocalJWKSet({ keys: [key] }));
+  }
+
   #take(json: string): void {
-    let keys: Keys;
     try {
-      keys = createLocalJWKSet(JSON.parse(json) as JSONWebKeySet);
+      this.#use(json);
     } catch {
       // What cannot be used does not replace what can.
       return;
     }
-    this.#keys = keys;
     this.#onChange();
   }
 }

@@ -251,3 +251,22 @@ Deno.test("bug: a token is not found right by keys that went while it was looked
   assert.equal(await verdictOf(verdict), "401 jwt_unknown_key");
   assert.equal(await verdictOf(jwt.check(request)), "401 jwt_unknown_key");
 });
+
+Deno.test("bug: a token without its scheme does not pass because a cookie had it", async () => {
+  const jwt = policy({ cookie: "session" });
+  const token = await sign();
+  assert.equal(await verdictOf(jwt.check(new TestRequest({ cookie: `session=${token}` }))), "pass");
+  const bare = new TestRequest({ authorization: token });
+  assert.equal(await verdictOf(jwt.check(bare)), "401 jwt_malformed");
+});
+
+Deno.test("bug: a key that cannot be used does not stand in the way of another", async () => {
+  const { kid: _, ...key } = rsKey;
+  const jwks = JSON.stringify({ keys: [{ ...key, n: "AQAB" }, key] });
+  const jwt = policy({ jwks });
+  assert.equal(await verdictOf(jwt.check(bearer(await sign({}, { kid: undefined })))), "pass");
+  const other = bearer(await sign({}, { kid: undefined }, stranger.privateKey));
+  assert.equal(await verdictOf(jwt.check(other)), "401 jwt_signature");
+  const old = bearer(await sign({ exp: NOW - 60 }, { kid: undefined }));
+  assert.equal(await verdictOf(jwt.check(old)), "401 jwt_expired");
+});

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Policy } from "../../proto/gen/novaedge/v1/config.ts";
 import { policyContext, TestRequest, verdictOf } from "../../tests/support/policies.ts";
+import { BasicAuth } from "./basic_auth.ts";
 import { PolicyChain } from "./chain.ts";
 import { compilePolicy, type PolicyRuntime } from "./compile_policy.ts";
+import { IpFilter, ipList } from "./ip_filter.ts";
 import type { PolicyContext } from "./policy_context.ts";
 
 type Rule = NonNullable<Policy["rule"]>;
@@ -344,4 +346,65 @@ Deno.test("bug: a path that is limited is one however often its slashes are writ
     verdicts.push(await verdictOf(chain.check(new TestRequest({}, { path }))));
   }
   assert.deepEqual(verdicts, ["pass", "429 rate_limited", "429 rate_limited", "pass"]);
+});
+
+Deno.test("bug: nobody passes a list whose address cannot be told", async () => {
+  const sourceHeader = "x-real-ip";
+  const deny = new IpFilter([[ipList({ deny: true, cidrs: ["10.6.6.0/24"], sourceHeader })]]);
+  const allow = new IpFilter([[ipList({ deny: false, cidrs: ["0.0.0.0/0"], sourceHeader })]]);
+  const told = [
+    "10.6.6.3:443",
+    "1.1.1.1, 10.6.6.3",
+    "[::1]",
+    "unknown",
+    "010.6.6.3",
+    '"10.6.6.3"',
+    "",
+  ];
+  for (const address of told) {
+    const request = new TestRequest({ [sourceHeader]: address }, { trusted: true });
+    assert.equal(await verdictOf(deny.check(request)), "403 ip_refused", address);
+    assert.equal(await verdictOf(allow.check(request)), "403 ip_refused", address);
+  }
+  const other = new TestRequest({ [sourceHeader]: "192.0.2.9" }, { trusted: true });
+  assert.equal(await verdictOf(deny.check(other)), "pass");
+  assert.equal(await verdictOf(allow.check(other)), "pass");
+});
+
+Deno.test("bug: one password in many requests at once is looked at once, and others have their turn", async () => {
+  let looks = 0;
+  const answers: ((right: boolean) => void)[] = [];
+  const context = policyContext({
+    checkPassword: () => {
+      looks++;
+      return new Promise((resolve) => answers.push(resolve));
+    },
+  });
+  const auth = new BasicAuth({
+    realm: "r",
+    strip: true,
+    credentials: [{ user: "a", hash: `$2b$10$${"x".repeat(53)}` }],
+  }, context);
+  const ask = (password: string) => auth.check(new TestRequest(basic(`a:${password}`)));
+  const same = Array.from({ length: 100 }, () => ask("right"));
+  assert.equal(looks, 1);
+  answers[0](true);
+  for (const verdict of same) assert.equal(await verdictOf(verdict), "pass");
+  const wrong = Array.from({ length: 20 }, (_, i) => ask(`wrong-${i}`));
+  assert.equal(looks, 17);
+  assert.equal(await verdictOf(wrong[16]), "503 auth_busy");
+  for (const answer of answers) answer(false);
+  assert.equal(await verdictOf(wrong[0]), "401 basic_auth");
+  void ask("later");
+  assert.equal(looks, 18);
+});
+
+Deno.test("bug: allow lists of a Service and of its backend must both allow", async () => {
+  const chain = new PolicyChain([
+    [policy(list(false, "192.0.2.0/24"), { name: "service" })],
+    [policy(list(false, "198.51.100.0/24"), { name: "backend" })],
+  ]);
+  for (const client of ["192.0.2.1", "198.51.100.1"]) {
+    assert.equal(await verdictOf(chain.check(new TestRequest({}, { client }))), "403 ip_refused");
+  }
 });

@@ -9,7 +9,10 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface PolicyRequest extends RouteRequest {
   readonly host: string;
   /** Path and query as received. */
-  readonly requestTarget: string;
+  /** The target that backends see: canonical path and query. */
+  target(): string;
+  /** Takes a parameter out of the query that backends see. */
+  dropParameter(name: string): void;
   readonly scheme: "http" | "https";
   /** Bytes of the body, 0 when the head does not say. */
   readonly contentLength: number;

@@ -50,19 +50,18 @@ export class RedisClient {
       this.#retryAt = now + PAUSE;
     }
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#failed();
-        resolve(null);
-      }, DEADLINE);
-      evaluate(commands, text, key, args).then((result) => {
+      // Each is over once: an answer that comes too late is none.
+      let over = false;
+      const end = (result: unknown) => {
+        if (over) return;
+        over = true;
         clearTimeout(timer);
-        this.#failures = 0;
+        if (result === null) this.#failed();
+        else this.#failures = 0;
         resolve(result);
-      }, () => {
-        clearTimeout(timer);
-        this.#failed();
-        resolve(null);
-      });
+      };
+      const timer = setTimeout(() => end(null), DEADLINE);
+      evaluate(commands, text, key, args).then(end, () => end(null));
     });
   }
 

@@ -47,6 +47,14 @@ export function queryValue(query: string, name: string): string | null {
   return lastParameters.get(name) ?? null;
 }
 
+/** A query without a parameter, the bytes of the others as they were. */
+export function withoutParameter(query: string, name: string): string {
+  return query.split("&").filter((pair) => {
+    const equals = pair.indexOf("=");
+    return decode(equals < 0 ? pair : pair.slice(0, equals)) !== name;
+  }).join("&");
+}
+
 /** The first value of each parameter. */
 function parametersOf(query: string): Map<string, string> {
   const parameters = new Map<string, string>();

@@ -250,7 +250,7 @@ export class BackendRuntime {
     const { breaker, outlierDetection, slowStart, healthCheck, affinity } = backend;
     this.#closedReason = backend.closedReason;
     this.#retry = retryPolicy(backend.retry);
-    this.#policies = policyLevels(backend.policies);
+    this.#policies = policyLevels(backend.servicePolicies, backend.policies);
     this.#hashKey = hashKey(backend.hashKey);
     this.#affinity = affinity === undefined
       ? null

@@ -6,7 +6,7 @@ import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { EndpointPool } from "./endpoint_pool.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
-/** Bytes of an answer's body that are kept; a longer one is cut. */
+/** Bytes of an answer's body that are kept; of a longer one the rest is not read. */
 const LONGEST_BODY = 65_536;
 const NOBODY: ProxyEndpoint = { address: "0.0.0.0", port: 0 };
 
@@ -17,6 +17,8 @@ export interface Answer {
   readonly fields: readonly (readonly [string, string])[];
   /** A character a byte. */
   readonly body: string;
+  /** Whether there was more of it. */
+  readonly cut: boolean;
   /** Lines. */
   readonly trailers: string;
 }
@@ -134,10 +136,10 @@ class Question implements UpstreamUser, Deadlined {
   #take(body: Buffer | null, ended: boolean, trailers = ""): void {
     if (ended) this.#stream = null;
     if (body !== null) this.#body += body.toString("latin1");
-    const { length } = this.#body;
-    if (length > LONGEST_BODY) this.#body = this.#body.slice(0, LONGEST_BODY);
-    if (!ended && length <= LONGEST_BODY) return;
-    this.#end({ status: this.#status, fields: this.#fields, body: this.#body, trailers });
+    const cut = this.#body.length > LONGEST_BODY;
+    if (!ended && !cut) return;
+    const text = cut ? this.#body.slice(0, LONGEST_BODY) : this.#body;
+    this.#end({ status: this.#status, fields: this.#fields, body: text, cut, trailers });
   }
 
   #end(answer: Answer | NoAnswer): void {

@@ -101,14 +101,13 @@ export class KeySets {
     set.fetching = true;
     try {
       set.json = await this.#load(wanted);
-      if (set.failures > 0) log.info({ url: wanted.url }, "keys are there again");
+      if (set.failures > 0) log.info({ url: shown(wanted) }, "keys are there again");
       set.failures = 0;
     } catch (error) {
       this.failures++;
       if (set.failures++ === 0) {
-        const { url } = wanted;
         log.error(
-          { url, reason: messageOf(error), stale: set.json !== null },
+          { url: shown(wanted), reason: messageOf(error), stale: set.json !== null },
           "no keys from issuer",
         );
       }
@@ -137,6 +136,12 @@ export class KeySets {
     if (!Array.isArray(keys)) throw new Error("not a JWK Set");
     return json;
   }
+}
+
+/** An address without what may be secret in it. */
+function shown({ url }: KeysWanted): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
 /** The body of a response that is not too large. */

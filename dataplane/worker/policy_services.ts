@@ -54,12 +54,13 @@ export class PolicyServices {
     return {
       refresh: () =>
         new Promise((resolve) => {
+          // Nobody answers who is not followed any more.
+          if (!followers.has(follower)) return resolve();
           waiting.push(resolve);
           this.#send({ type: "refreshKeys", wanted });
         }),
       close: () => {
-        followers.delete(follower);
-        if (followers.size > 0) return;
+        if (!followers.delete(follower) || followers.size > 0) return;
         this.#followed.delete(id);
         for (const resolve of waiting.splice(0)) resolve();
         this.#send({ type: "dropKeys", wanted });

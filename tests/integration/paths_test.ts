@@ -84,7 +84,7 @@ Deno.test("bug: an invalid policy with an empty sectionName closes its target", 
   connection.socket.destroy();
 });
 
-Deno.test("bug: a preflight of an origin that is not allowed never reaches a backend", async () => {
+Deno.test("bug: a preflight is answered by the rule of the method that it asks about, and never reaches a backend", async () => {
   await using web = textBackend("web");
   const port = freePort();
   await using _edge = await Edge.start({
@@ -107,8 +107,10 @@ metadata: { name: web }
 spec:
   parentRefs: [{ name: edge }]
   rules:
-    - filters: [{ type: CORS, cors: { allowOrigins: ["https://a.example"], allowMethods: ["PUT"] } }]
+    - matches: [{ method: PUT }]
+      filters: [{ type: CORS, cors: { allowOrigins: ["https://a.example"], allowMethods: ["PUT"] } }]
       backendRefs: [{ group: novaedge.io, kind: ProxyBackend, name: web }]
+    - backendRefs: [{ group: novaedge.io, kind: ProxyBackend, name: web }]
 ---
 ${backend("web", web.port)}`,
   });

@@ -171,6 +171,7 @@ export class Harness {
       closedReason: "",
       prewarmConnections: 0,
       policies: [],
+      servicePolicies: [],
       ...changes,
     } as Backend;
     const slots = [undefined, ...message.endpoints].map(() => this.#slots++);

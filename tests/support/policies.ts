@@ -32,7 +32,11 @@ export class TestRequest implements PolicyRequest {
     Object.assign(this, changes);
   }
 
-  get requestTarget(): string {
+  dropParameter(name: string): void {
+    this.query = this.query.split("&").filter((pair) => pair.split("=", 1)[0] !== name).join("&");
+  }
+
+  target(): string {
     return this.query === "" ? this.path : `${this.path}?${this.query}`;
   }
 

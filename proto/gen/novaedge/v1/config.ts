@@ -496,7 +496,11 @@ export interface Backend {
   maxRequests: number;
   /** Requests that are being sent again, of all workers at once. */
   maxRetries?: number | undefined;
-  affinity: Affinity | undefined;
+  affinity:
+    | Affinity
+    | undefined;
+  /** Names of the Policy resources of the Service behind it, a wider level of its own. */
+  servicePolicies: string[];
 }
 
 /** HealthCheck asks each endpoint how it is, once for all workers. */
@@ -4078,6 +4082,7 @@ function createBaseBackend(): Backend {
     maxRequests: 0,
     maxRetries: undefined,
     affinity: undefined,
+    servicePolicies: [],
   };
 }
 
@@ -4166,6 +4171,9 @@ export const Backend: MessageFns<Backend> = {
     }
     if (message.affinity !== undefined) {
       Affinity.encode(message.affinity, writer.uint32(226).fork()).join();
+    }
+    for (const v of message.servicePolicies) {
+      writer.uint32(234).string(v!);
     }
     return writer;
   },
@@ -4407,6 +4415,14 @@ export const Backend: MessageFns<Backend> = {
             message.affinity = Affinity.decode(reader, reader.uint32());
             continue;
           }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.servicePolicies.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4466,6 +4482,7 @@ export const Backend: MessageFns<Backend> = {
     message.affinity = (object.affinity !== undefined && object.affinity !== null)
       ? Affinity.fromPartial(object.affinity)
       : undefined;
+    message.servicePolicies = object.servicePolicies?.map((e) => e) || [];
     return message;
   },
 };
