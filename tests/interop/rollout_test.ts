@@ -14,6 +14,9 @@ class Backend {
   active = 0;
   #server: http.Server | null = null;
   readonly #sockets = new Set<net.Socket>();
+  /** Connections that have served and wait for the next request. */
+  readonly #idle = new Set<net.Socket>();
+  #ending = false;
 
   /** @param posts gets the bodies of the POSTs that it sees */
   constructor(readonly posts: string[] = []) {}
@@ -21,27 +24,39 @@ class Backend {
   start(): Promise<void> {
     this.#server = http.createServer((request, response) => {
       this.active++;
+      const { socket } = request;
+      this.#idle.delete(socket);
+      if (this.#ending) response.setHeader("connection", "close");
       let body = "";
       request.on("data", (chunk) => body += chunk);
       request.on("end", () => {
         if (request.method === "POST") this.posts.push(body);
         setTimeout(() => response.end("ok"), 1);
       });
-      response.on("close", () => this.active--);
+      response.on("close", () => {
+        this.active--;
+        if (!socket.destroyed && this.#sockets.has(socket)) this.#idle.add(socket);
+        if (this.#ending) this.closeIdle();
+      });
     });
     this.#server.keepAliveTimeout = 60_000;
     this.#server.on("connection", (socket: net.Socket) => {
       this.#sockets.add(socket);
-      socket.on("close", () => this.#sockets.delete(socket));
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        this.#idle.delete(socket);
+      });
     });
     return new Promise((resolve) => this.#server!.listen(this.port, "127.0.0.1", resolve));
   }
 
   /** Ends after the requests in progress, as a program does that is asked to. */
   async end(): Promise<void> {
+    this.#ending = true;
     const closed = new Promise<void>((resolve) => this.#server!.close(() => resolve()));
-    this.#server!.closeIdleConnections();
+    this.closeIdle();
     await closed;
+    this.#ending = false;
   }
 
   /** Ends with everything on its connections. */
@@ -50,9 +65,13 @@ class Backend {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
-  /** Closes the idle connections without notice, whatever is on its way on them. */
+  /**
+   * Closes the idle connections without notice, whatever is on its way on them; not those that are new,
+   * on which the first request may be on its way: nobody's time for idle connections is that short.
+   */
   closeIdle(): void {
-    this.#server!.closeIdleConnections();
+    for (const socket of this.#idle) socket.end();
+    this.#idle.clear();
   }
 }
 
