@@ -11,6 +11,7 @@ import {
   list,
   metadata,
   name,
+  namedList,
   namespace,
   optional,
   port,
@@ -112,7 +113,7 @@ const schema = Type.Object({
   kind: Type.Literal("ProxyGateway"),
   metadata: metadata(),
   spec: closed({
-    listeners: list(listener, { minItems: 1 }),
+    listeners: namedList(listener, { minItems: 1, maxItems: 64 }),
     accessLog: optional(closed({
       enabled: optional(bool({ default: true })),
       format: optional(choice(["json", "clf", "custom"], { default: "json" })),
@@ -214,11 +215,7 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
     { name: "Ingress Class", type: "string", jsonPath: ".spec.ingressClassName" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
-  rules: [{
-    at: "spec",
-    rule: "self.listeners.all(l, self.listeners.exists_one(m, m.name == l.name))",
-    message: "listener names must be unique",
-  }],
+  rules: [],
   unserved: [
     ...unserved(
       "listener",

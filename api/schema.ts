@@ -70,6 +70,17 @@ export const list = <T extends TSchema>(
   options: { minItems?: number; maxItems?: number; default?: string[]; description?: string } = {},
 ) => Type.Array(items, options);
 
+/** A list whose items have names of their own, as the API server checks. */
+export const namedList = <T extends TSchema>(
+  items: T,
+  options: { minItems?: number; maxItems?: number } = {},
+) =>
+  Type.Array(items, {
+    ...options,
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["name"],
+  });
+
 /** {name, namespace}: a Secret. */
 export const secretReference = () => closed({ name: name(), namespace: optional(namespace()) });
 

@@ -1,5 +1,5 @@
 import { Kind } from "../common/delta/resources.ts";
-import { FolderState, type SourceProblem } from "../controller/source/files/folder_state.ts";
+import { FolderState } from "../controller/source/files/folder_state.ts";
 import { Translator } from "../controller/translate/translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { ambiguous, askedAddress, explain, type Explanation } from "../dataplane/router/explain.ts";
@@ -21,7 +21,7 @@ export interface AskedRequest {
 /** The tables that a folder of resources gives, without a gateway that runs. */
 export class OfflineTables {
   /** What the folder's files have wrong. */
-  readonly problems: readonly SourceProblem[];
+  readonly problems: ReturnType<FolderState["problems"]>;
   readonly #listeners: ListenerState[] = [];
 
   /** @param files texts by name */

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { versionText } from "../common/delta/resources.ts";
+import { keyOf, versionText } from "../common/delta/resources.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
@@ -10,13 +10,24 @@ import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { DistributionServer } from "./distribution/distribution_server.ts";
 import { installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
-import { FileSource } from "./source/files/file_source.ts";
-import { LastGoodFile } from "./source/files/last_good.ts";
+import type { SourceSink } from "./source/source.ts";
+import type { SourceProblem } from "./source/source_problem.ts";
+import { openSource } from "./open_source.ts";
 import { outcomeProblems } from "./translate/outcome_log.ts";
-import { Translator } from "./translate/translator.ts";
+import { type ResourceUpdate, Translator } from "./translate/translator.ts";
 
 export const CONTROLLER_FLAGS = {
   "resources": { type: "string", default: "resources", help: "folder of YAML files to serve" },
+  "kubeconfig": {
+    type: "string",
+    default: "",
+    help: "kubeconfig of the cluster to serve, instead of a folder",
+  },
+  "in-cluster": {
+    type: "boolean",
+    default: false,
+    help: "serve the cluster that this pod runs in, instead of a folder",
+  },
   "state-dir": {
     type: "string",
     default: ".novaedge/controller",
@@ -104,32 +115,32 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     novaedge_snapshot_resources: ["Published resources.", () => snapshot.store.size],
     novaedge_source_errors: ["Problems of the source now.", () => problems],
   });
-  const lastGood = await LastGoodFile.open(`${flags["state-dir"]}/last_good`);
-  const source = new FileSource(
-    flags.resources,
-    {
-      onChanges(changes, found) {
-        problems = found.length;
-        const end = metrics.translations.startTimer();
-        const updates = translator.update(changes);
-        const keys = [...snapshot.update(updates), ...snapshot.setProblems(found)];
-        end();
-        log.debug(
-          {
-            changes: changes.length,
-            resources: keys.length,
-            version: versionText(snapshot.version),
-          },
-          "translated",
-        );
-        if (source.synced) server.publish();
-        server.changed(keys);
-        for (const line of outcomeProblems(updates)) log.warn(line);
-      },
+  /** What was taken in and is not published yet: of each resource the last. */
+  const pending = new Map<string, ResourceUpdate>();
+  let found: readonly SourceProblem[] = [];
+  const sink: SourceSink = {
+    take(changes, problems) {
+      found = problems;
+      const end = metrics.translations.startTimer();
+      for (const update of translator.update(changes)) pending.set(keyOf(update), update);
+      end();
+      return translator.wanted;
     },
-    lastGood,
-    log,
-  );
+    publish() {
+      const updates = [...pending.values()];
+      pending.clear();
+      problems = found.length;
+      const keys = [...snapshot.update(updates), ...snapshot.setProblems(found)];
+      log.debug(
+        { updates: updates.length, resources: keys.length, version: versionText(snapshot.version) },
+        "translated",
+      );
+      server.publish();
+      server.changed(keys);
+      for (const line of outcomeProblems(updates)) log.warn(line);
+    },
+  };
+  const source = await openSource(flags, sink, log);
 
   const socket = flags["grpc-socket"];
   if (socket !== "") {
@@ -152,7 +163,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       "/sessions": () => Response.json(server.sessions()),
     }));
   }
-  log.info({ address, resources: flags.resources }, "controller started");
+  log.info({ address, source: source.name }, "controller started");
   if (flags["leader-election"]) log.warn("--leader-election has no effect with a folder as source");
   await source.start();
 

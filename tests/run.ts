@@ -37,7 +37,7 @@ function print(line: string): void {
 }
 
 /** Suites that need more than Node and npm have tasks of their own. */
-const IGNORED = Deno.args.length > 0 ? [] : ["--ignore=tests/interop"];
+const IGNORED = Deno.args.length > 0 ? [] : ["--ignore=tests/interop,tests/cluster"];
 const folder = await Deno.makeTempDir({ prefix: "novaedge-test-" });
 try {
   const report = join(folder, "report.xml");

@@ -3,7 +3,7 @@ import { ResourceStore } from "../../common/delta/resource_store.ts";
 import { sha256 } from "../../common/hash.ts";
 import { SourceError } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { ResourceUpdate } from "../translate/translator.ts";
-import type { SourceProblem } from "../source/files/folder_state.ts";
+import type { SourceProblem } from "../source/source_problem.ts";
 
 /** The published configuration and its version (term, number). */
 export class SnapshotManager {

@@ -16,6 +16,10 @@ import { deriveRoute } from "./route.ts";
 import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
 import { ObjectStore, RecordingView, type View } from "./view.ts";
 
+/** How reads of single objects begin, and those of kinds that a source reads by reference. */
+const OBJECT = "object:";
+const WANTED = `${OBJECT}Secret/`;
+
 /** One change of the translated configuration. */
 export interface ResourceUpdate {
   readonly kind: Kind;
@@ -47,6 +51,7 @@ export class Translator {
   readonly #entries = new Map<string, Entry>();
   /** Derivations by what they read. */
   readonly #readers = new Map<string, Set<string>>();
+  readonly #wanted = new Set<string>();
   readonly #quarantine = new Map<string, Quarantine>();
   /** Derivations computed since the start; tests compare it. */
   derivations = 0;
@@ -55,6 +60,11 @@ export class Translator {
   /** @param secret of this installation, from which keys are made; the same after a restart */
   constructor(secret: Uint8Array) {
     this.#secret = secret;
+  }
+
+  /** Keys of the Secrets that derivations look for, whether they are there or not. */
+  get wanted(): ReadonlySet<string> {
+    return this.#wanted;
   }
 
   /** Applies source changes; returns what changed in the configuration. */
@@ -102,7 +112,9 @@ export class Translator {
       if (next?.reads.has(read) === true) continue;
       const readers = this.#readers.get(read);
       readers?.delete(key);
-      if (readers?.size === 0) this.#readers.delete(read);
+      if (readers?.size !== 0) continue;
+      this.#readers.delete(read);
+      if (read.startsWith(WANTED)) this.#wanted.delete(read.slice(OBJECT.length));
     }
     if (next === null) {
       this.#entries.delete(key);
@@ -111,7 +123,10 @@ export class Translator {
     this.#entries.set(key, next);
     for (const read of next.reads) {
       let readers = this.#readers.get(read);
-      if (readers === undefined) this.#readers.set(read, readers = new Set());
+      if (readers === undefined) {
+        this.#readers.set(read, readers = new Set());
+        if (read.startsWith(WANTED)) this.#wanted.add(read.slice(OBJECT.length));
+      }
       readers.add(key);
     }
   }

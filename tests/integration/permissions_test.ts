@@ -8,7 +8,7 @@ import {
   ENV,
   type PermissionSet,
 } from "../../common/permissions.ts";
-import { V8_ARGUMENT } from "../../common/v8_flags.ts";
+import { PATTERN_FLAGS, V8_ARGUMENT } from "../../common/v8_flags.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 const folders = {
@@ -115,9 +115,12 @@ Deno.test("the tasks in deno.json grant the variables of the permission table", 
   }
 });
 
-Deno.test("the tasks with traffic workers set the V8 flags of the table", async () => {
+Deno.test("the tasks set the V8 flags of the table", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
   for (const name of ["start", "dataplane"]) {
     assert.ok(tasks[name].command.includes(V8_ARGUMENT), name);
+  }
+  for (const name of ["controller", "ctl"]) {
+    assert.ok(tasks[name].command.includes(`--v8-flags=${PATTERN_FLAGS.join(",")}`), name);
   }
 });

@@ -10,6 +10,8 @@ export interface Pair {
 /** What a certificate is issued for. */
 export interface Subject {
   readonly name: string;
+  /** Group that the API server of a cluster sees. */
+  readonly organization?: string;
   readonly dns?: readonly string[];
   readonly ips?: readonly string[];
   readonly uris?: readonly string[];
@@ -67,7 +69,9 @@ export class Authority {
     ];
     const usages = (subject.usages ?? ["server", "client"]).map((usage) => USAGES[usage]);
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${subject.name}`,
+      subject: `CN=${subject.name}${
+        subject.organization === undefined ? "" : `,O=${subject.organization}`
+      }`,
       issuer: this.#issuer.subject,
       notBefore: new Date(Date.now() + from * DAY),
       notAfter: new Date(Date.now() + until * DAY),

@@ -6,6 +6,8 @@ export interface EdgeOptions {
   readonly workers?: number;
   readonly dataplaneArgs?: string[];
   readonly agentArgs?: string[];
+  /** What is served instead of the folder. */
+  readonly sourceArgs?: string[];
 }
 
 /** Controller, agent and dataplane as three processes over a temporary folder. */
@@ -60,7 +62,8 @@ export class Edge {
 
   startController(): Program {
     return this.controller = startProgram("controller", [
-      ...["--resources", this.resources, "--state-dir", join(this.folder, "controller")],
+      ...(this.#options.sourceArgs ?? ["--resources", this.resources]),
+      ...["--state-dir", join(this.folder, "controller")],
       ...["--grpc-socket", join(this.folder, "controller.sock"), "--log-level", "debug"],
       ...["--metrics-port", "0", "--health-port", "0"],
     ]);

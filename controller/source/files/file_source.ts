@@ -2,7 +2,9 @@ import { join, relative, sep } from "node:path";
 import { messageOf } from "../../../common/errors.ts";
 import type { Logger } from "../../../common/log.ts";
 import type { SourceChange } from "../../translate/source_object.ts";
-import { type FileText, FolderState, type SourceProblem } from "./folder_state.ts";
+import type { Source, SourceSink } from "../source.ts";
+import type { SourceProblem } from "../source_problem.ts";
+import { type FileText, FolderState } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
 
 /** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
@@ -14,12 +16,6 @@ const RETRY = 1_000;
 const MAX_FILE = 64 * 1024 * 1024;
 const YAML = /\.ya?ml$/i;
 
-/** Receives what a source found. */
-export interface SourceListener {
-  /** Objects changed; called once with everything before the source counts as synced. */
-  onChanges(changes: SourceChange[], problems: SourceProblem[]): void;
-}
-
 /** Identity and age of a file's content as far as the file system tells. */
 type Stamp = string;
 
@@ -29,9 +25,9 @@ type Stamp = string;
  * ConfigMap counts once; its `..data` swap is followed. A folder that vanishes or empties is an error and
  * removes nothing.
  */
-export class FileSource {
+export class FileSource implements Source {
   readonly #directory: string;
-  readonly #listener: SourceListener;
+  readonly #sink: SourceSink;
   readonly #lastGood: LastGoodFile | null;
   readonly #log: Logger;
   readonly #state: FolderState;
@@ -51,15 +47,19 @@ export class FileSource {
 
   constructor(
     directory: string,
-    listener: SourceListener,
+    sink: SourceSink,
     lastGood: LastGoodFile | null,
     log: Logger,
   ) {
     this.#directory = directory;
-    this.#listener = listener;
+    this.#sink = sink;
     this.#lastGood = lastGood;
     this.#log = log;
     this.#state = new FolderState(lastGood?.values());
+  }
+
+  get name(): string {
+    return this.#directory;
   }
 
   /** Whether the folder was read completely at least once. */
@@ -289,7 +289,7 @@ export class FileSource {
     if (gone.size === 0 || remaining.size > 0) this.#folderProblem = "";
     const step = this.#state.apply(texts);
     if (first) step.forgotten.push(...this.#state.forgetUnclaimed());
-    if (step.changes.length > 0 || first) this.#listener.onChanges(step.changes, this.#problems());
+    if (step.changes.length > 0 || first) this.#handOn(step.changes);
     else this.#report();
     this.#logProblems();
     await this.#lastGood?.record(step);
@@ -312,8 +312,13 @@ export class FileSource {
 
   /** Hands on the problems when nothing else changed. */
   #report(): void {
-    if (this.#synced) this.#listener.onChanges([], this.#problems());
+    if (this.#synced) this.#handOn([]);
     this.#logProblems();
+  }
+
+  #handOn(changes: SourceChange[]): void {
+    this.#sink.take(changes, this.#problems());
+    this.#sink.publish();
   }
 
   #logProblems(): void {

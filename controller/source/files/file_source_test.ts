@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { createLogger } from "../../../common/log.ts";
 import { objectKey, type SourceChange } from "../../translate/source_object.ts";
 import { FileSource } from "./file_source.ts";
-import type { SourceProblem } from "./folder_state.ts";
+import type { SourceProblem } from "../source_problem.ts";
 import { LastGoodFile } from "./last_good.ts";
 
 const log = createLogger("test", "silent");
@@ -41,13 +41,16 @@ class Fixture {
     this.source = new FileSource(
       this.resources,
       {
-        onChanges: (changes, problems) => {
+        take: (changes, problems) => {
           this.steps++;
           for (const change of changes) {
             if (change.object === null) this.objects.delete(objectKey(change.key));
             else this.objects.set(objectKey(change.key), change);
           }
           this.problems = problems;
+          return new Set();
+        },
+        publish: () => {
           for (const wake of this.#wake.splice(0)) wake();
         },
       },

@@ -5,19 +5,9 @@ import {
   type SourceChange,
   type SourceObject,
 } from "../../translate/source_object.ts";
+import type { SourceProblem } from "../source_problem.ts";
 import { splitDocuments, type TextDocument } from "./documents.ts";
 import { type ParsedDocument, parseObject } from "./parse.ts";
-
-/** A problem of the source, as the error list shows it. */
-export interface SourceProblem {
-  readonly file: string;
-  readonly line: number;
-  readonly path: string;
-  /** "Kind/namespace/name", "" when it cannot be told. */
-  readonly object: string;
-  readonly reason: string;
-  readonly lastGoodServing: boolean;
-}
 
 /** A body that served before, kept for the case that its document turns bad. */
 export interface LastGood {

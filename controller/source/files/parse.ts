@@ -1,8 +1,8 @@
 import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { KINDS, type KindTypes } from "../../../api/kinds.ts";
-import type { ProxyPolicy } from "../../../api/proxy_policy.ts";
 import { kindOf, type Problem, validate } from "../../../api/validate.ts";
 import type { ObjectKey } from "../../translate/source_object.ts";
+import { substituteFor } from "../substitute.ts";
 import type { TextDocument } from "./documents.ts";
 
 /** Something wrong with a document, with its place in the file. */
@@ -87,33 +87,6 @@ function unreadablePolicy(document: Document): Omit<ParsedDocument, "problems"> 
   const key: ObjectKey = { kind, namespace, name };
   const substitute = substituteFor(key, value);
   return substitute === null ? NOTHING : { key, body: null, substitute };
-}
-
-/** A policy of no type that anybody passes, for the target that an invalid one names. */
-function substituteFor(
-  key: ObjectKey | null,
-  value: unknown,
-): KindTypes[keyof KindTypes] | null {
-  if (key?.kind !== "ProxyPolicy") return null;
-  const { targetRef } = ((value as { spec?: unknown }).spec ?? {}) as {
-    targetRef?: Record<string, unknown>;
-  };
-  const { kind, name, namespace, sectionName } = targetRef ?? {};
-  if (typeof kind !== "string" || typeof name !== "string") return null;
-  return {
-    apiVersion: "novaedge.io/v1alpha1",
-    kind: "ProxyPolicy",
-    metadata: { name: key.name, namespace: key.namespace },
-    spec: {
-      type: "Unreadable",
-      targetRef: {
-        kind,
-        name,
-        ...(typeof namespace === "string" ? { namespace } : {}),
-        ...(typeof sectionName === "string" && sectionName !== "" ? { sectionName } : {}),
-      },
-    },
-  } as unknown as ProxyPolicy;
 }
 
 /** "spec.rules[0].name" as keys. */

@@ -1,0 +1,178 @@
+import type { ApiAccess } from "./api_access.ts";
+
+/** Milliseconds in which an ordinary request must be answered. */
+const TIMEOUT = 30_000;
+/** Objects of one page of a list. */
+const PAGE = 500;
+
+/** An object as the API server gives it. */
+export interface ApiObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly resourceVersion: string;
+    readonly [field: string]: unknown;
+  };
+  readonly [field: string]: unknown;
+}
+
+/** One page of a list. */
+export interface ApiPage {
+  readonly items: ApiObject[];
+  readonly resourceVersion: string;
+}
+
+/** One event of a watch. */
+export interface WatchEvent {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK" | "ERROR";
+  readonly object: ApiObject;
+}
+
+/** What the API server answered instead of what was asked for. */
+export class ApiError extends Error {
+  readonly code = "API";
+
+  /**
+   * @param status of HTTP; 0 when there was no answer
+   * @param reason of the Status object, as "Expired" or "AlreadyExists"
+   */
+  constructor(readonly status: number, readonly reason: string, message: string) {
+    super(message);
+  }
+}
+
+export interface RequestOptions {
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** Of the body; a merge patch needs its own. */
+  readonly contentType?: string;
+  readonly accept?: string;
+  readonly signal?: AbortSignal;
+}
+
+const JSON_TYPE = "application/json";
+/** For PATCH: fields that are given replace those that are there (RFC 7396). */
+export const MERGE_PATCH = "application/merge-patch+json";
+
+/** Talks to an API server. */
+export class ApiClient {
+  readonly #access: ApiAccess;
+  readonly #http: Deno.HttpClient;
+
+  constructor(access: ApiAccess) {
+    this.#access = access;
+    const { ca, certificate } = access;
+    this.#http = Deno.createHttpClient({
+      ...(ca === "" ? {} : { caCerts: [ca] }),
+      ...(certificate ?? {}),
+    } as Deno.CreateHttpClientOptions);
+  }
+
+  get server(): string {
+    return this.#access.server;
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  /**
+   * The answer to a request, parsed.
+   * @param path from the root, as "/api/v1/namespaces"
+   * @throws {ApiError}
+   */
+  async request<T = ApiObject>(path: string, options: RequestOptions = {}): Promise<T> {
+    const limit = AbortSignal.timeout(TIMEOUT);
+    const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
+    const response = await this.#fetch(path, { ...options, signal });
+    try {
+      return await response.json() as T;
+    } catch (error) {
+      throw new ApiError(0, "NoAnswer", (error as Error).message);
+    }
+  }
+
+  /**
+   * The pages of a list, of one state of the cluster.
+   * @throws {ApiError}
+   */
+  async *pages(path: string, options: RequestOptions = {}): AsyncGenerator<ApiPage> {
+    interface List {
+      metadata: { resourceVersion: string; continue?: string };
+      items?: ApiObject[] | null;
+    }
+    for (let token = "";;) {
+      const query = {
+        ...options.query,
+        limit: String(PAGE),
+        ...(token === "" ? {} : { continue: token }),
+      };
+      const { metadata, items } = await this.request<List>(path, { ...options, query });
+      yield { items: items ?? [], resourceVersion: metadata.resourceVersion };
+      token = metadata.continue ?? "";
+      if (token === "") return;
+    }
+  }
+
+  /**
+   * The events of a watch until the server ends it.
+   * @throws {ApiError}
+   */
+  async *watch(path: string, options: RequestOptions): AsyncGenerator<WatchEvent> {
+    const query = { ...options.query, watch: "true", allowWatchBookmarks: "true" };
+    const response = await this.#fetch(path, { ...options, query });
+    try {
+      for await (const line of linesOf(response.body!)) yield JSON.parse(line) as WatchEvent;
+    } catch (error) {
+      throw new ApiError(0, "NoAnswer", (error as Error).message);
+    }
+  }
+
+  async #fetch(path: string, options: RequestOptions): Promise<Response> {
+    const { method = "GET", query = {}, body, signal } = options;
+    const url = new URL(path, this.#access.server);
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+    const token = this.#access.token();
+    let response: Response;
+    try {
+      response = await fetch(url, {
+        method,
+        client: this.#http,
+        headers: {
+          accept: options.accept ?? JSON_TYPE,
+          ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
+          ...(body === undefined ? {} : { "content-type": options.contentType ?? JSON_TYPE }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      throw new ApiError(0, "NoAnswer", (error as Error).message);
+    }
+    if (response.ok) return response;
+    const text = await response.text().catch(() => "");
+    let told: { reason?: string; message?: string } = {};
+    try {
+      told = JSON.parse(text);
+    } catch {
+      // A proxy's page says nothing that the status does not.
+    }
+    const { reason = "", message = `status ${response.status}` } = told ?? {};
+    throw new ApiError(response.status, reason, message);
+  }
+}
+
+/** The lines of a stream of bytes. */
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of body) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) if (line !== "") yield line;
+  }
+  if (rest !== "") yield rest;
+}

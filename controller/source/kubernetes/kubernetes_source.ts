@@ -1,0 +1,345 @@
+import type { KindName, KindTypes } from "../../../api/kinds.ts";
+import { KINDS } from "../../../api/kinds.ts";
+import { validate } from "../../../api/validate.ts";
+import { messageOf } from "../../../common/errors.ts";
+import type { Logger } from "../../../common/log.ts";
+import { type ObjectKey, objectKey, type SourceChange } from "../../translate/source_object.ts";
+import type { Source, SourceSink } from "../source.ts";
+import type { SourceProblem } from "../source_problem.ts";
+import { substituteFor } from "../substitute.ts";
+import type { ApiClient, ApiObject } from "./api_client.ts";
+import { ApiError } from "./api_client.ts";
+import { kindPath, objectPath } from "./paths.ts";
+import { Reflector, type ReflectorState } from "./reflector.ts";
+import { trimmed } from "./trim.ts";
+
+/** Milliseconds in which changes gather: a rollout changes many objects at once. */
+const GATHER = 5;
+/** Milliseconds between tries to fetch a Secret, tries in a row, and milliseconds until they begin again. */
+const RETRY = 200;
+const TRIES = 3;
+const LATER = 10_000;
+/** Asks for metadata alone, so that nobody's secrets pass through here that nobody refers to. */
+const METADATA = {
+  list: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+  watch: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+};
+/** Kinds of which only what is referred to is read. */
+const BY_REFERENCE: ReadonlySet<KindName> = new Set<KindName>(["Secret"]);
+/** Kinds without which what they restrict would be open. */
+const RESTRICTING: ReadonlySet<KindName> = new Set<KindName>([
+  "ProxyPolicy",
+  "ReferenceGrant",
+  "Secret",
+]);
+
+/** What is known of an object beside its body. */
+export interface ObjectFacts {
+  readonly resourceVersion: string;
+  readonly generation: number;
+  /** As the API server has it; undefined for none. */
+  readonly status: unknown;
+}
+
+/** What the source asks of an API server. */
+export type Api = Pick<ApiClient, "pages" | "request" | "server" | "watch">;
+
+interface Followed {
+  readonly kind: KindName;
+  readonly reflector: Reflector;
+  state: ReflectorState;
+  problem: string;
+}
+
+/**
+ * The objects of a cluster. All kinds are followed; what is served changes only when every kind was read
+ * and every Secret that translation looks for is there, so that nothing is ever served half.
+ */
+export class KubernetesSource implements Source {
+  readonly #client: Api;
+  readonly #sink: SourceSink;
+  readonly #log: Logger;
+  readonly #followed: readonly Followed[];
+  readonly #facts = new Map<string, ObjectFacts>();
+  readonly #changes = new Map<string, SourceChange>();
+  readonly #invalid = new Map<string, SourceProblem[]>();
+  /** Versions of objects that are read by reference, by key. */
+  readonly #referable = new Map<string, string>();
+  /** The versions of them that were given to the sink. */
+  readonly #fetched = new Map<string, string>();
+  #wanted: ReadonlySet<string> = new Set();
+  readonly #ended = new AbortController();
+  #runs: Promise<unknown> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #retries = new Set<ReturnType<typeof setTimeout>>();
+  #delivering = false;
+  #synced = false;
+
+  constructor(client: Api, sink: SourceSink, log: Logger, random: () => number) {
+    this.#client = client;
+    this.#sink = sink;
+    this.#log = log;
+    this.#followed = (Object.keys(KINDS) as KindName[]).map((kind) => this.#follow(kind, random));
+  }
+
+  get name(): string {
+    return this.#client.server;
+  }
+
+  /** Whether every kind was read completely, and nothing that restricts is withheld from us. */
+  get synced(): boolean {
+    return this.#synced && this.#withheld.length === 0;
+  }
+
+  /** What is known of an object beside its body, undefined when it is not there. */
+  factsOf(key: ObjectKey): ObjectFacts | undefined {
+    return this.#facts.get(objectKey(key));
+  }
+
+  start(): Promise<void> {
+    const { signal } = this.#ended;
+    this.#runs = Promise.all(this.#followed.map(({ reflector }) => reflector.run(signal)));
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    for (const timer of this.#retries) clearTimeout(timer);
+    this.#ended.abort();
+    await this.#runs;
+  }
+
+  #follow(kind: KindName, random: () => number): Followed {
+    const referred = BY_REFERENCE.has(kind);
+    const reflector = new Reflector({
+      path: kindPath(kind),
+      ...(referred ? { accept: METADATA } : {}),
+      collection: this.#client,
+      random,
+      sleep,
+      handler: {
+        upsert: (object) => referred ? this.#noted(kind, object) : this.#upsert(kind, object),
+        remove: (key) => this.#remove(kind, key),
+        settled: (state, problem) => this.#settled(followed, state, problem),
+      },
+    });
+    const followed: Followed = { kind, reflector, state: "starting", problem: "" };
+    return followed;
+  }
+
+  #settled(followed: Followed, state: ReflectorState, problem: string): void {
+    const { kind, state: before } = followed;
+    followed.state = state;
+    followed.problem = problem;
+    if (state !== before) {
+      if (state === "forbidden") {
+        this.#log.error({ kind, reason: problem }, "a kind cannot be read");
+      } else if (state === "absent") {
+        this.#log.info({ kind }, "the cluster does not know this kind");
+      } else this.#log.debug({ kind }, "following");
+    }
+    this.#gather();
+  }
+
+  get #withheld(): readonly Followed[] {
+    return this.#followed.filter(({ kind, state }) =>
+      state === "forbidden" && RESTRICTING.has(kind)
+    );
+  }
+
+  #upsert(kind: KindName, given: ApiObject): void {
+    const { name, namespace = "", resourceVersion, generation = 0 } = given.metadata;
+    const key: ObjectKey = { kind, namespace, name };
+    const text = objectKey(key);
+    const { status, ...rest } = trimmed(kind, given);
+    // Objects of a list do not say what they are.
+    const { group, version } = KINDS[kind];
+    const body = { ...rest, apiVersion: group === "" ? version : `${group}/${version}`, kind };
+    this.#facts.set(text, { resourceVersion, generation: Number(generation), status });
+    const origin = resourceVersion;
+    const problems = validate(kind, body);
+    if (problems.length === 0) {
+      this.#invalid.delete(text);
+      const object = {
+        ...key,
+        body: body as unknown as KindTypes[KindName],
+        origin,
+        heldBecause: "",
+      };
+      this.#changes.set(text, { key, object });
+    } else {
+      this.#invalid.set(
+        text,
+        problems.map(({ path, reason }) => ({
+          file: text,
+          line: 0,
+          path,
+          object: text,
+          reason,
+          lastGoodServing: false,
+        })),
+      );
+      // What it restricts is not left open.
+      const substitute = substituteFor(key, body);
+      const object = substitute === null
+        ? null
+        : { ...key, body: substitute, origin, heldBecause: "" };
+      this.#changes.set(text, { key, object });
+    }
+    this.#gather();
+  }
+
+  /** An object that is read by reference came or changed. */
+  #noted(kind: KindName, { metadata }: ApiObject): void {
+    const { name, namespace = "", resourceVersion } = metadata;
+    this.#referable.set(objectKey({ kind, namespace, name }), resourceVersion);
+    this.#gather();
+  }
+
+  #remove(kind: KindName, path: string): void {
+    const slash = path.indexOf("/");
+    const key: ObjectKey = { kind, namespace: path.slice(0, slash), name: path.slice(slash + 1) };
+    const text = objectKey(key);
+    this.#facts.delete(text);
+    this.#invalid.delete(text);
+    this.#referable.delete(text);
+    this.#fetched.delete(text);
+    this.#changes.set(text, { key, object: null });
+    this.#gather();
+  }
+
+  /** Delivers what has changed, a moment later. */
+  #gather(): void {
+    if (this.#timer !== undefined || this.#ended.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.#deliver();
+    }, GATHER);
+  }
+
+  async #deliver(): Promise<void> {
+    const unread = this.#followed.some(({ state }) => state === "starting");
+    if (this.#delivering || unread || this.#withheld.length > 0) return;
+    this.#delivering = true;
+    try {
+      for (;;) {
+        const changes = [...this.#changes.values()];
+        this.#changes.clear();
+        changes.push(...await this.#missing());
+        if (changes.length === 0) break;
+        this.#wanted = this.#sink.take(changes, this.problems());
+        this.#forgetUnwanted();
+      }
+      this.#synced = true;
+      this.#sink.publish();
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      this.#log.error({ error: messageOf(error) }, "taking in the cluster's objects failed");
+      this.#later(RETRY, () => {});
+    } finally {
+      this.#delivering = false;
+    }
+    if (this.#changes.size > 0) this.#gather();
+  }
+
+  /** Objects that translation looks for in a version that it does not have. */
+  async #missing(): Promise<SourceChange[]> {
+    const missing = [...this.#wanted].filter((key) => {
+      const version = this.#referable.get(key);
+      return version !== undefined && this.#fetched.get(key) !== version;
+    });
+    const changes = await Promise.all(missing.map((key) => this.#fetch(key)));
+    return changes.filter((change) => change !== null);
+  }
+
+  /** Null when it cannot be had now: what is held of it stays, and others do not wait for it. */
+  async #fetch(text: string): Promise<SourceChange | null> {
+    const [kind, namespace, name] = text.split("/") as [KindName, string, string];
+    const key = { kind, namespace, name };
+    const { signal } = this.#ended;
+    const version = this.#referable.get(text)!;
+    for (let tries = 1;; tries++) {
+      try {
+        const object = await this.#client.request(objectPath(key), { signal });
+        const { resourceVersion } = object.metadata;
+        // As new as what was noted, or newer, which will be noted in a moment.
+        this.#fetched.set(text, version);
+        const body = { ...trimmed(kind, object), apiVersion: KINDS[kind].version, kind };
+        const valid = validate(kind, body).length === 0;
+        return {
+          key,
+          object: valid
+            ? {
+              ...key,
+              body: body as unknown as KindTypes[KindName],
+              origin: resourceVersion,
+              heldBecause: "",
+            }
+            : null,
+        };
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (error instanceof ApiError && error.status === 404) {
+          this.#referable.delete(text);
+          return { key, object: null };
+        }
+        if (tries < TRIES) {
+          await sleep(RETRY, signal);
+          continue;
+        }
+        this.#log.warn({ object: text, reason: messageOf(error) }, "an object cannot be read");
+        this.#fetched.set(text, version);
+        this.#later(LATER, () => this.#fetched.delete(text));
+        return null;
+      }
+    }
+  }
+
+  /** Delivers again after some time. */
+  #later(milliseconds: number, before: () => void): void {
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer);
+      before();
+      this.#gather();
+    }, milliseconds);
+    this.#retries.add(timer);
+  }
+
+  /** What nobody looks for any more is not kept. */
+  #forgetUnwanted(): void {
+    for (const text of this.#fetched.keys()) {
+      if (this.#wanted.has(text)) continue;
+      this.#fetched.delete(text);
+      const [kind, namespace, name] = text.split("/") as [KindName, string, string];
+      this.#changes.set(text, { key: { kind, namespace, name }, object: null });
+    }
+  }
+
+  /** Everything that is wrong with what was read. */
+  problems(): SourceProblem[] {
+    const unreadable = this.#followed.filter(({ state }) => state === "forbidden");
+    return [
+      ...unreadable.map(({ kind, problem }) => ({
+        file: kindPath(kind),
+        line: 0,
+        path: "",
+        object: kind,
+        reason: problem,
+        lastGoodServing: false,
+      })),
+      ...[...this.#invalid.values()].flat(),
+    ];
+  }
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, milliseconds);
+    signal.addEventListener("abort", end);
+  });
+}

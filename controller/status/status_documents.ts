@@ -1,0 +1,152 @@
+import { isDeepStrictEqual } from "node:util";
+import { CONTROLLER_NAME, GATEWAY_API } from "../../api/gateway_api.ts";
+import type {
+  Condition,
+  ListenerOutcome,
+  Outcome,
+  ParentOutcome,
+} from "../../proto/gen/novaedge/v1/distribution.ts";
+
+/** A condition as the API server has it. */
+export interface StatusCondition {
+  readonly type: string;
+  readonly status: "True" | "False";
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+}
+
+interface ParentStatus {
+  readonly parentRef: Readonly<Record<string, unknown>>;
+  readonly controllerName: string;
+  readonly conditions: readonly StatusCondition[];
+}
+
+interface ListenerStatus {
+  readonly name: string;
+  readonly supportedKinds: readonly { readonly group: string; readonly kind: string }[];
+  readonly attachedRoutes: number;
+  readonly conditions: readonly StatusCondition[];
+}
+
+/** The parts of a status that are written here; what else is there stays. */
+export interface Status {
+  readonly observedGeneration?: number;
+  readonly conditions?: readonly StatusCondition[];
+  readonly listeners?: readonly ListenerStatus[];
+  readonly parents?: readonly ParentStatus[];
+  readonly supportedFeatures?: readonly { readonly name: string }[];
+}
+
+/** What a status is made from, beside the outcome. */
+export interface StatusFacts {
+  /** Of the object that the outcome is of. */
+  readonly generation: number;
+  /** As it is in the cluster now; undefined for none. */
+  readonly status: Status | undefined;
+  /** Now, RFC 3339. */
+  readonly now: string;
+  /** How many routes are attached to a listener of the object. */
+  readonly attachedRoutes: (listener: string) => number;
+}
+
+/** Kinds whose status has one part a parent, some of which other controllers write. */
+const WITH_PARENTS = new Set(["HTTPRoute", "GRPCRoute"]);
+
+/** The status that an outcome asks for, or null where the cluster has it already. */
+export function statusOf(outcome: Outcome, facts: StatusFacts): Status | null {
+  const next = WITH_PARENTS.has(outcome.kind) ? ofRoute(outcome, facts) : ofObject(outcome, facts);
+  if (next === null) return null;
+  const { status = {} } = facts;
+  const same = Object.entries(next).every(([name, part]) =>
+    isDeepStrictEqual(part, status[name as keyof Status])
+  );
+  return same ? null : next;
+}
+
+function ofObject(outcome: Outcome, facts: StatusFacts): Status | null {
+  const { conditions, listeners, supportedFeatures } = outcome;
+  // Nobody's business here: of another controller's class.
+  if (conditions.length === 0) return null;
+  const { generation, status = {} } = facts;
+  const own = outcome.kind.startsWith("Proxy");
+  return {
+    ...(own ? { observedGeneration: generation } : {}),
+    conditions: conditionsOf(conditions, status.conditions, facts),
+    ...(outcome.kind === "Gateway"
+      ? { listeners: listeners.map((listener) => ofListener(listener, facts)) }
+      : {}),
+    ...(outcome.kind === "GatewayClass"
+      ? { supportedFeatures: supportedFeatures.map((name) => ({ name })) }
+      : {}),
+  };
+}
+
+function ofListener(outcome: ListenerOutcome, facts: StatusFacts): ListenerStatus {
+  const before = facts.status?.listeners?.find(({ name }) => name === outcome.name);
+  return {
+    name: outcome.name,
+    supportedKinds: outcome.supportedKinds.map((kind) => ({ group: GATEWAY_API, kind })),
+    attachedRoutes: facts.attachedRoutes(outcome.name),
+    conditions: conditionsOf(outcome.conditions, before?.conditions, facts),
+  };
+}
+
+/** Our parents' parts, behind those of other controllers, which stay as they are. */
+function ofRoute(outcome: Outcome, facts: StatusFacts): Status | null {
+  const before = facts.status?.parents ?? [];
+  const others = before.filter(({ controllerName }) => controllerName !== CONTROLLER_NAME);
+  if (outcome.parents.length === 0 && others.length === before.length) return null;
+  const ours = outcome.parents.map((parent): ParentStatus => {
+    const parentRef = refOf(parent);
+    const known = before.find((candidate) =>
+      candidate.controllerName === CONTROLLER_NAME && sameRef(candidate.parentRef, parentRef)
+    );
+    return {
+      parentRef,
+      controllerName: CONTROLLER_NAME,
+      conditions: conditionsOf(parent.conditions, known?.conditions, facts),
+    };
+  });
+  return { parents: [...others, ...ours] };
+}
+
+function refOf(
+  { kind, namespace, name, sectionName, port }: ParentOutcome,
+): ParentStatus["parentRef"] {
+  return {
+    group: GATEWAY_API,
+    kind,
+    namespace,
+    name,
+    ...(sectionName === "" ? {} : { sectionName }),
+    ...(port === 0 ? {} : { port }),
+  };
+}
+
+function sameRef(a: ParentStatus["parentRef"], b: ParentStatus["parentRef"]): boolean {
+  return ["group", "kind", "namespace", "name", "sectionName", "port"].every((field) =>
+    a[field] === b[field]
+  );
+}
+
+/** Conditions with the time at which each came to be as it is. */
+function conditionsOf(
+  conditions: readonly Condition[],
+  before: readonly StatusCondition[] | undefined,
+  { generation, now }: StatusFacts,
+): StatusCondition[] {
+  return conditions.map(({ type, status, reason, message }): StatusCondition => {
+    const known = before?.find((condition) => condition.type === type);
+    const text = status ? "True" : "False";
+    return {
+      type,
+      status: text,
+      observedGeneration: generation,
+      lastTransitionTime: known?.status === text ? known.lastTransitionTime : now,
+      reason,
+      message,
+    };
+  });
+}

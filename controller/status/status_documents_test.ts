@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { CONTROLLER_NAME } from "../../api/gateway_api.ts";
+import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { type Status, type StatusFacts, statusOf } from "./status_documents.ts";
+
+const THEN = "2030-01-01T00:00:00Z";
+const NOW = "2030-01-02T00:00:00Z";
+
+function facts(status?: Status, generation = 3): StatusFacts {
+  return { generation, status, now: NOW, attachedRoutes: (name) => name === "http" ? 2 : 0 };
+}
+
+const condition = (type: string, status: boolean, reason = type, message = "") => ({
+  type,
+  status,
+  reason,
+  message,
+});
+
+function written(type: string, status: "True" | "False", time: string, generation = 3) {
+  return {
+    type,
+    status,
+    observedGeneration: generation,
+    lastTransitionTime: time,
+    reason: type,
+    message: "",
+  };
+}
+
+const GATEWAY = Outcome.fromPartial({
+  kind: "Gateway",
+  namespace: "n",
+  name: "g",
+  conditions: [condition("Accepted", true)],
+  listeners: [{
+    name: "http",
+    supportedKinds: ["HTTPRoute"],
+    conditions: [condition("Accepted", true), condition("Conflicted", false)],
+  }],
+});
+
+Deno.test("a Gateway's status has its listeners with the number of their routes", () => {
+  const status = statusOf(GATEWAY, facts())!;
+  assert.deepEqual(status, {
+    conditions: [written("Accepted", "True", NOW)],
+    listeners: [{
+      name: "http",
+      supportedKinds: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute" }],
+      attachedRoutes: 2,
+      conditions: [written("Accepted", "True", NOW), written("Conflicted", "False", NOW)],
+    }],
+  });
+  assert.equal(statusOf(GATEWAY, facts(status)), null, "nothing to write twice");
+});
+
+Deno.test("a condition keeps the time since which it holds, and says which generation it is of", () => {
+  const before = { conditions: [written("Accepted", "True", THEN, 2)], listeners: [] };
+  const status = statusOf(GATEWAY, facts(before))!;
+  assert.deepEqual(status.conditions, [written("Accepted", "True", THEN)]);
+  const lost = Outcome.fromPartial({ ...GATEWAY, conditions: [condition("Accepted", false)] });
+  assert.deepEqual(statusOf(lost, facts(before))!.conditions, [written("Accepted", "False", NOW)]);
+});
+
+const PARENT = {
+  kind: "Gateway",
+  namespace: "n",
+  name: "g",
+  sectionName: "http",
+  port: 0,
+  conditions: [condition("Accepted", true)],
+};
+const ROUTE = Outcome.fromPartial({
+  kind: "HTTPRoute",
+  namespace: "n",
+  name: "r",
+  parents: [PARENT],
+});
+const THEIRS = {
+  parentRef: { name: "other" },
+  controllerName: "example.com/other",
+  conditions: [written("Accepted", "True", THEN, 1)],
+};
+
+Deno.test("what other controllers say of a route's parents stays, ours goes with its parent", () => {
+  const status = statusOf(ROUTE, facts({ parents: [THEIRS] }))!;
+  assert.deepEqual(status.parents!.map(({ controllerName }) => controllerName), [
+    "example.com/other",
+    CONTROLLER_NAME,
+  ]);
+  assert.deepEqual(status.parents![0], THEIRS);
+  assert.deepEqual(status.parents![1].parentRef, {
+    group: "gateway.networking.k8s.io",
+    kind: "Gateway",
+    namespace: "n",
+    name: "g",
+    sectionName: "http",
+  });
+  assert.equal(statusOf(ROUTE, facts(status)), null);
+  const gone = Outcome.fromPartial({ ...ROUTE, parents: [] });
+  assert.deepEqual(statusOf(gone, facts(status)), { parents: [THEIRS] });
+  assert.equal(statusOf(gone, facts({ parents: [THEIRS] })), null);
+});
+
+Deno.test("an object of another controller's class gets no status", () => {
+  const foreign = Outcome.fromPartial({ kind: "Gateway", namespace: "n", name: "g" });
+  assert.equal(statusOf(foreign, facts()), null);
+});
+
+Deno.test("our own kinds say which generation was seen, and a class what it can", () => {
+  const own = Outcome.fromPartial({
+    kind: "ProxyRoute",
+    namespace: "n",
+    name: "r",
+    conditions: [condition("Accepted", true)],
+  });
+  assert.equal(statusOf(own, facts())!.observedGeneration, 3);
+  const features = Outcome.fromPartial({
+    kind: "GatewayClass",
+    name: "c",
+    conditions: [condition("Accepted", true)],
+    supportedFeatures: ["Gateway", "HTTPRoute"],
+  });
+  assert.deepEqual(statusOf(features, facts())!.supportedFeatures, [
+    { name: "Gateway" },
+    { name: "HTTPRoute" },
+  ]);
+});
