@@ -88,18 +88,21 @@ export class ApiServer {
       // Nobody is there to make them.
       "--disable-admission-plugins=ServiceAccount",
     ]);
-    const client = this.client();
+    await this.#ready();
+  }
+
+  async #ready(): Promise<void> {
+    const { certificate: cert, key } = this.#admin;
+    const client = Deno.createHttpClient({ caCerts: [this.#authority.certificate], cert, key });
     const end = Date.now() + 60_000;
     for (;;) {
-      try {
-        await client.request("/api/v1/namespaces/default");
-        break;
-      } catch (error) {
-        if (Date.now() > end) {
-          throw new Error(`${error}\n${this.server.lines.slice(-20).join("\n")}`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      const answer = await fetch(`${this.url}/readyz`, { client }).catch(() => null);
+      await answer?.body?.cancel();
+      if (answer?.ok === true) break;
+      if (Date.now() > end) {
+        throw new Error(`no API server:\n${this.server.lines.slice(-20).join("\n")}`);
       }
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
     client.close();
   }
