@@ -3,6 +3,7 @@ import { KINDS } from "../../../api/kinds.ts";
 import { validate } from "../../../api/validate.ts";
 import { messageOf } from "../../../common/errors.ts";
 import type { Logger } from "../../../common/log.ts";
+import { OutageLog } from "../../../common/outage_log.ts";
 import { type ObjectKey, objectKey, type SourceChange } from "../../translate/source_object.ts";
 import type { Source, SourceSink } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
@@ -59,6 +60,7 @@ export class KubernetesSource implements Source {
   readonly #client: Api;
   readonly #sink: SourceSink;
   readonly #log: Logger;
+  readonly #outage: OutageLog;
   readonly #followed: readonly Followed[];
   readonly #facts = new Map<string, ObjectFacts>();
   readonly #changes = new Map<string, SourceChange>();
@@ -73,12 +75,22 @@ export class KubernetesSource implements Source {
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #retries = new Set<ReturnType<typeof setTimeout>>();
   #delivering = false;
+  /** Something came while a delivery was under way. */
+  #again = false;
   #synced = false;
 
   constructor(client: Api, sink: SourceSink, log: Logger, random: () => number) {
     this.#client = client;
     this.#sink = sink;
     this.#log = log;
+    this.#outage = new OutageLog(
+      (reason) =>
+        log.warn(
+          { server: client.server, reason },
+          "no answer from the API server; keeping what is known",
+        ),
+      () => performance.now(),
+    );
     this.#followed = (Object.keys(KINDS) as KindName[]).map((kind) => this.#follow(kind, random));
   }
 
@@ -121,6 +133,8 @@ export class KubernetesSource implements Source {
         upsert: (object) => referred ? this.#noted(kind, object) : this.#upsert(kind, object),
         remove: (key) => this.#remove(kind, key),
         settled: (state, problem) => this.#settled(followed, state, problem),
+        failed: (reason) => this.#outage.failed(reason),
+        reached: () => this.#outage.ended(),
       },
     });
     const followed: Followed = { kind, reflector, state: "starting", problem: "" };
@@ -219,8 +233,13 @@ export class KubernetesSource implements Source {
 
   async #deliver(): Promise<void> {
     const unread = this.#followed.some(({ state }) => state === "starting");
-    if (this.#delivering || unread || this.#withheld.length > 0) return;
+    if (unread || this.#withheld.length > 0) return;
+    if (this.#delivering) {
+      this.#again = true;
+      return;
+    }
     this.#delivering = true;
+    this.#again = false;
     try {
       for (;;) {
         const changes = [...this.#changes.values()];
@@ -239,7 +258,7 @@ export class KubernetesSource implements Source {
     } finally {
       this.#delivering = false;
     }
-    if (this.#changes.size > 0) this.#gather();
+    if (this.#again) this.#gather();
   }
 
   /** Objects that translation looks for in a version that it does not have. */

@@ -36,6 +36,10 @@ export interface ReflectorHandler {
   remove(key: string): void;
   /** The state changed, or a complete list was taken in. */
   settled(state: ReflectorState, problem: string): void;
+  /** The server did not answer as it should; it is asked again. */
+  failed(reason: string): void;
+  /** It answered. */
+  reached(): void;
 }
 
 export interface ReflectorOptions {
@@ -104,6 +108,7 @@ export class Reflector {
     this.#resourceVersion = version;
     this.#failures = 0;
     this.#state = "following";
+    handler.reached();
     handler.settled("following", "");
   }
 
@@ -141,6 +146,7 @@ export class Reflector {
       throw new ApiError(code, reason, message);
     }
     this.#failures = 0;
+    this.#options.handler.reached();
     if (type === "DELETED") this.#remove(keyOfObject(object));
     else if (type !== "BOOKMARK") this.#upsert(object);
     this.#resourceVersion = object.metadata.resourceVersion;
@@ -177,6 +183,7 @@ export class Reflector {
       handler.settled(this.#state, error.message);
       return ABSENT_WAIT;
     }
+    handler.failed(error.message);
     const most = Math.min(LAST_WAIT, FIRST_WAIT * 2 ** this.#failures++);
     // Half of it at random: all who lost the server come back apart.
     return Math.round(most * (1 + random()) / 2);

@@ -92,6 +92,7 @@ function follow(collection: FakeCollection) {
   const seen = new Map<string, unknown>();
   const states: ReflectorState[] = [];
   const sleeps: number[] = [];
+  const reasons: string[] = [];
   const controller = new AbortController();
   const reflector = new Reflector({
     path: "/x",
@@ -105,6 +106,8 @@ function follow(collection: FakeCollection) {
       upsert: (object) => seen.set(keyOfObject(object), object.value),
       remove: (key) => seen.delete(key),
       settled: (state) => states.push(state),
+      failed: (reason) => reasons.push(reason),
+      reached: () => {},
     },
   });
   const ended = reflector.run(controller.signal);
@@ -112,6 +115,7 @@ function follow(collection: FakeCollection) {
     seen,
     states,
     sleeps,
+    reasons,
     async stop() {
       controller.abort();
       collection.cut();
@@ -172,6 +176,7 @@ Deno.test("while the server is away, what is known stays, and tries come ever le
   await rest();
   assert.deepEqual(following.seen, contents(collection));
   assert.deepEqual(following.sleeps, [150, 300, 600, 1_200, 2_400, 4_800, 7_500, 7_500]);
+  assert.deepEqual(new Set(following.reasons), new Set(["refused"]));
   assert.equal(collection.lists, 1, "it goes on where it was");
   await following.stop();
 });
