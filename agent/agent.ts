@@ -14,8 +14,12 @@ import { ConfigManager } from "./config/config_manager.ts";
 import { ControllerClient } from "./config/controller_client.ts";
 import { NodeView } from "./config/node_view.ts";
 import { DataplaneClient } from "./dataplane/dataplane_client.ts";
+import { LinuxSystem } from "./system/linux_system.ts";
+import { AddressHolder } from "./vip/address_holder.ts";
 
 const PORTS = [0, 65_535] as const;
+/** Milliseconds between two signs of life to the controller. */
+const HEARTBEAT = 3_000;
 
 export const AGENT_FLAGS = {
   "controller-addr": {
@@ -58,7 +62,16 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   const log = createLogger("agent", flags["log-level"] as LogLevel);
   const node = flags["node-name"] || hostname();
   const config = await ConfigManager.open(`${flags["state-dir"]}/last_known_good`, log);
-  const view = new NodeView(config.store, { http: flags["http-port"], https: flags["https-port"] });
+  const ports = { http: flags["http-port"], https: flags["https-port"] };
+  const view = new NodeView(config.store, node, ports);
+  const holder = await AddressHolder.open(
+    new LinuxSystem(),
+    `${flags["state-dir"]}/addresses.json`,
+    log,
+  );
+  await holder.hold(view.heldHere());
+  /** Grows with each connection to the controller: what belongs to an old one is not answered. */
+  let connection = 0;
   /** The version last said to run in the dataplane. */
   let announced: Version | null = null;
   /** The controller's delta that is not answered yet, and what it changed. */
@@ -83,6 +96,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     }),
     onDelta: (delta) => receive(delta),
     onConnection: (connected) => {
+      connection++;
       if (!connected) open = null;
       else controller.send({ $case: "status", value: status() });
     },
@@ -105,6 +119,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       dataplaneConnected: dataplane.connected,
       dataplaneVersion: dataplane.applied ?? undefined,
       listenerProblems: [...dataplane.problems],
+      addressProblems: [...holder.problems].map(([address, reason]) => ({ address, reason })),
     };
   }
 
@@ -124,9 +139,23 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       return;
     }
     metrics.deltas.inc();
-    open = { delta, ...applied };
-    if (dataplane.connected) dataplane.changed(applied.changed);
-    else settle([]);
+    const changed = view.changed(applied.changed);
+    const proceed = () => {
+      open = { delta, ...applied };
+      if (dataplane.connected) dataplane.changed(changed);
+      else settle([]);
+    };
+    if (!applied.changed.some((key) => view.isAddress(key))) {
+      proceed();
+      return;
+    }
+    // Listeners can be opened when their addresses are here.
+    const current = connection;
+    void holder.hold(view.heldHere()).then(() => {
+      if (current === connection) proceed();
+      else dataplane.changed(changed);
+      controller.send({ $case: "status", value: status() });
+    });
   }
 
   /** The dataplane has what we hold, but for refusals: keep it on disk and answer the controller. */
@@ -198,7 +227,13 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   });
   const servers = listen(flags, app.fetch, allMetrics, ready);
   log.info({ node }, "agent started");
+  const heartbeat = setInterval(
+    () => controller.send({ $case: "status", value: status() }),
+    HEARTBEAT,
+  );
   await Promise.all([controller.run(signal), dataplane.run(signal), aborted(signal)]);
+  clearInterval(heartbeat);
+  holder.stop();
   await Promise.all(servers.map((server) => server.shutdown()));
   await config.close();
   log.info("agent ended");

@@ -40,6 +40,32 @@ const secret = open({
 export type Secret = Static<typeof secret>;
 export const SECRET = core("", "v1", "Secret", "secrets", secret);
 
+const configMap = open({
+  apiVersion: Type.Literal("v1"),
+  kind: Type.Literal("ConfigMap"),
+  metadata: metadata(),
+  data: optional(Type.Record(Type.String(), Type.String())),
+});
+
+export type ConfigMap = Static<typeof configMap>;
+export const CONFIG_MAP = core("", "v1", "ConfigMap", "configmaps", configMap);
+
+const node = open({
+  apiVersion: Type.Literal("v1"),
+  kind: Type.Literal("Node"),
+  metadata: metadata(),
+  status: optional(open({
+    addresses: optional(list(open({ type: text(), address: text() }))),
+    conditions: optional(list(open({ type: text(), status: text() }))),
+  })),
+});
+
+export type Node = Static<typeof node>;
+export const NODE: KindDefinition<typeof node> = {
+  ...core("", "v1", "Node", "nodes", node),
+  clusterScoped: true,
+};
+
 const service = open({
   apiVersion: Type.Literal("v1"),
   kind: Type.Literal("Service"),

@@ -57,7 +57,7 @@ export function crdOf(definition: KindDefinition): Json {
         name: version,
         served: true,
         storage: true,
-        subresources: { status: {} },
+        ...(status === null ? {} : { subresources: { status: {} } }),
         additionalPrinterColumns: columns.map(({ name, type, jsonPath }) => ({
           name,
           type,

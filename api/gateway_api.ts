@@ -3,9 +3,7 @@ import type { KindDefinition } from "./kind.ts";
 import { labelSelector } from "./label_selector.ts";
 import {
   choice,
-  duration,
   hostname,
-  integer,
   list,
   metadata,
   name,
@@ -24,7 +22,8 @@ export const CONTROLLER_NAME = "novaedge.io/gateway-controller";
 
 const open = Type.Object;
 
-function gatewayKind<T extends TSchema>(
+/** Definition of a kind of the group. */
+export function gatewayKind<T extends TSchema>(
   kind: string,
   plural: string,
   schema: T,
@@ -46,24 +45,47 @@ function gatewayKind<T extends TSchema>(
   };
 }
 
-const apiVersion = () => Type.Enum([`${GATEWAY_API}/v1`, `${GATEWAY_API}/v1beta1`]);
+export const apiVersion = () => Type.Enum([`${GATEWAY_API}/v1`, `${GATEWAY_API}/v1beta1`]);
 
 const gatewayClass = open({
   apiVersion: apiVersion(),
   kind: Type.Literal("GatewayClass"),
   metadata: metadata(),
-  spec: open({ controllerName: text({ minLength: 1 }), parametersRef: optional(Type.Any()) }),
+  spec: open({
+    controllerName: text({ minLength: 1 }),
+    parametersRef: optional(open({
+      group: text(),
+      kind: text(),
+      name: text({ minLength: 1 }),
+      namespace: optional(namespace()),
+    })),
+  }),
 });
 
 export type GatewayClass = Static<typeof gatewayClass>;
 export const GATEWAY_CLASS = gatewayKind("GatewayClass", "gatewayclasses", gatewayClass, true);
 
-const secretRef = () =>
+export const secretRef = () =>
   open({
     group: optional(text()),
     kind: optional(text()),
     name: name(),
     namespace: optional(namespace()),
+  });
+
+const fromNamespaces = () =>
+  open({
+    from: optional(choice(["All", "Selector", "Same", "None"], { default: "Same" })),
+    selector: optional(labelSelector()),
+  });
+
+/** What clients must show of themselves. */
+const frontendValidation = () =>
+  open({
+    caCertificateRefs: list(secretRef(), { minItems: 1 }),
+    mode: optional(
+      choice(["AllowValidOnly", "AllowInsecureFallback"], { default: "AllowValidOnly" }),
+    ),
   });
 
 const gatewayListener = open({
@@ -77,10 +99,7 @@ const gatewayListener = open({
     options: optional(Type.Record(Type.String(), Type.String())),
   })),
   allowedRoutes: optional(open({
-    namespaces: optional(open({
-      from: optional(choice(["All", "Selector", "Same", "None"], { default: "Same" })),
-      selector: optional(labelSelector()),
-    })),
+    namespaces: optional(fromNamespaces()),
     kinds: optional(list(open({ group: optional(text()), kind: text() }))),
   })),
 });
@@ -93,9 +112,22 @@ const gateway = open({
     gatewayClassName: text({ minLength: 1 }),
     listeners: list(gatewayListener, { minItems: 1, maxItems: 64 }),
     addresses: optional(list(open({ type: optional(text()), value: optional(text()) }))),
-    infrastructure: optional(Type.Any()),
-    allowedListeners: optional(Type.Any()),
-    tls: optional(Type.Any()),
+    infrastructure: optional(open({
+      labels: optional(Type.Record(Type.String(), Type.String())),
+      annotations: optional(Type.Record(Type.String(), Type.String())),
+      parametersRef: optional(open({ group: text(), kind: text(), name: text({ minLength: 1 }) })),
+    })),
+    allowedListeners: optional(open({ namespaces: optional(fromNamespaces()) })),
+    tls: optional(open({
+      backend: optional(open({ clientCertificateRef: optional(secretRef()) })),
+      frontend: optional(open({
+        default: open({ validation: optional(frontendValidation()) }),
+        perPort: optional(list(open({
+          port: port(),
+          tls: open({ validation: optional(frontendValidation()) }),
+        }))),
+      })),
+    })),
   }),
 });
 
@@ -103,168 +135,21 @@ export type Gateway = Static<typeof gateway>;
 export type GatewayListener = Gateway["spec"]["listeners"][number];
 export const GATEWAY = gatewayKind("Gateway", "gateways", gateway);
 
-const parentRef = () =>
-  open({
-    group: optional(text()),
-    kind: optional(text()),
-    namespace: optional(namespace()),
-    name: name(),
-    sectionName: optional(text()),
-    port: optional(port()),
-  });
-
-const headers = () => list(open({ name: text({ minLength: 1 }), value: text() }));
-
-const headerModifier = () =>
-  open({ set: optional(headers()), add: optional(headers()), remove: optional(list(text())) });
-
-const pathModifier = () =>
-  open({
-    type: choice(["ReplaceFullPath", "ReplacePrefixMatch"]),
-    replaceFullPath: optional(text()),
-    replacePrefixMatch: optional(text()),
-  });
-
-const objectRef = () => ({
-  group: optional(text()),
-  kind: optional(text()),
-  name: text({ minLength: 1 }),
-  namespace: optional(namespace()),
-  port: optional(port()),
-});
-
-const filter = () =>
-  open({
-    type: text({ minLength: 1 }),
-    requestHeaderModifier: optional(headerModifier()),
-    responseHeaderModifier: optional(headerModifier()),
-    requestMirror: optional(open({
-      backendRef: open(objectRef()),
-      percent: optional(integer(0, 100)),
-      fraction: optional(open({
-        numerator: integer(0, 1_000_000_000),
-        denominator: optional(integer(1, 1_000_000_000)),
-      })),
-    })),
-    requestRedirect: optional(open({
-      scheme: optional(choice(["http", "https"])),
-      hostname: optional(text({ minLength: 1 })),
-      path: optional(pathModifier()),
-      port: optional(port()),
-      statusCode: optional(
-        Type.Unsafe<301 | 302 | 303 | 307 | 308>({
-          type: "integer",
-          enum: [301, 302, 303, 307, 308],
-        }),
-      ),
-    })),
-    urlRewrite: optional(open({
-      hostname: optional(text({ minLength: 1 })),
-      path: optional(pathModifier()),
-    })),
-    cors: optional(open({
-      allowOrigins: optional(list(text())),
-      allowCredentials: optional(Type.Boolean()),
-      allowMethods: optional(list(text())),
-      allowHeaders: optional(list(text())),
-      exposeHeaders: optional(list(text())),
-      maxAge: optional(integer(1, 2 ** 31 - 1)),
-    })),
-  });
-
-const backendRef = () =>
-  open({
-    ...objectRef(),
-    weight: optional(integer(0, 1_000_000)),
-    filters: optional(list(filter(), { maxItems: 16 })),
-  });
-
-const valueMatch = () =>
-  open({
-    type: optional(choice(["Exact", "RegularExpression"], { default: "Exact" })),
-    name: text({ minLength: 1 }),
-    value: text(),
-  });
-
-const common = () => ({
-  parentRefs: optional(list(parentRef(), { maxItems: 32 })),
-  hostnames: optional(list(hostname(), { maxItems: 16 })),
-});
-
-const httpRoute = open({
+const listenerSet = open({
   apiVersion: apiVersion(),
-  kind: Type.Literal("HTTPRoute"),
+  kind: Type.Literal("ListenerSet"),
   metadata: metadata(),
   spec: open({
-    ...common(),
-    rules: optional(list(
-      open({
-        name: optional(text()),
-        matches: optional(list(
-          open({
-            path: optional(open({
-              type: optional(choice(["Exact", "PathPrefix", "RegularExpression"])),
-              value: optional(text({ minLength: 1 })),
-            })),
-            method: optional(text({ minLength: 1 })),
-            headers: optional(list(valueMatch(), { maxItems: 16 })),
-            queryParams: optional(list(valueMatch(), { maxItems: 16 })),
-          }),
-          { maxItems: 64 },
-        )),
-        filters: optional(list(filter(), { maxItems: 16 })),
-        backendRefs: optional(list(backendRef(), { maxItems: 16 })),
-        timeouts: optional(open({
-          request: optional(duration()),
-          backendRequest: optional(duration()),
-        })),
-        retry: optional(open({
-          codes: optional(list(integer(400, 599))),
-          attempts: optional(integer(0, 1000)),
-          backoff: optional(duration()),
-        })),
-        sessionPersistence: optional(Type.Any()),
-      }),
-      { maxItems: 16 },
-    )),
+    parentRef: open({
+      group: optional(text()),
+      kind: optional(text()),
+      namespace: optional(namespace()),
+      name: name(),
+    }),
+    listeners: list(gatewayListener, { minItems: 1, maxItems: 64 }),
   }),
 });
 
-export type HttpRoute = Static<typeof httpRoute>;
-export type HttpRouteRule = NonNullable<HttpRoute["spec"]["rules"]>[number];
-export type GatewayFilter = NonNullable<HttpRouteRule["filters"]>[number];
-export type GatewayBackendRef = NonNullable<HttpRouteRule["backendRefs"]>[number];
-export type ParentRef = NonNullable<HttpRoute["spec"]["parentRefs"]>[number];
-export const HTTP_ROUTE = gatewayKind("HTTPRoute", "httproutes", httpRoute);
-
-const grpcRoute = open({
-  apiVersion: apiVersion(),
-  kind: Type.Literal("GRPCRoute"),
-  metadata: metadata(),
-  spec: open({
-    ...common(),
-    rules: optional(list(
-      open({
-        name: optional(text()),
-        matches: optional(list(
-          open({
-            method: optional(open({
-              type: optional(choice(["Exact", "RegularExpression"], { default: "Exact" })),
-              service: optional(text({ minLength: 1 })),
-              method: optional(text({ minLength: 1 })),
-            })),
-            headers: optional(list(valueMatch(), { maxItems: 16 })),
-          }),
-          { maxItems: 64 },
-        )),
-        filters: optional(list(filter(), { maxItems: 16 })),
-        backendRefs: optional(list(backendRef(), { maxItems: 16 })),
-        sessionPersistence: optional(Type.Any()),
-      }),
-      { maxItems: 16 },
-    )),
-  }),
-});
-
-export type GrpcRoute = Static<typeof grpcRoute>;
-export const GRPC_ROUTE = gatewayKind("GRPCRoute", "grpcroutes", grpcRoute);
+export type ListenerSet = Static<typeof listenerSet>;
+/** Listeners that somebody else adds to a Gateway. */
+export const LISTENER_SET = gatewayKind("ListenerSet", "listenersets", listenerSet);

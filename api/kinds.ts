@@ -1,7 +1,27 @@
-import type { EndpointSlice, Namespace, ReferenceGrant, Secret, Service } from "./core.ts";
-import { ENDPOINT_SLICE, NAMESPACE, REFERENCE_GRANT, SECRET, SERVICE } from "./core.ts";
-import type { Gateway, GatewayClass, GrpcRoute, HttpRoute } from "./gateway_api.ts";
-import { GATEWAY, GATEWAY_CLASS, GRPC_ROUTE, HTTP_ROUTE } from "./gateway_api.ts";
+import { BACKEND_TLS_POLICY, type BackendTlsPolicy } from "./backend_tls_policy.ts";
+import type {
+  ConfigMap,
+  EndpointSlice,
+  Namespace,
+  Node,
+  ReferenceGrant,
+  Secret,
+  Service,
+} from "./core.ts";
+import {
+  CONFIG_MAP,
+  ENDPOINT_SLICE,
+  NAMESPACE,
+  NODE,
+  REFERENCE_GRANT,
+  SECRET,
+  SERVICE,
+} from "./core.ts";
+import type { Gateway, GatewayClass, ListenerSet } from "./gateway_api.ts";
+import { GATEWAY, GATEWAY_CLASS, LISTENER_SET } from "./gateway_api.ts";
+import type { GrpcRoute, HttpRoute, TcpRoute, TlsRoute, UdpRoute } from "./gateway_api_routes.ts";
+import { GRPC_ROUTE, HTTP_ROUTE, TCP_ROUTE, TLS_ROUTE, UDP_ROUTE } from "./gateway_api_routes.ts";
+import { GATEWAY_PARAMETERS, type GatewayParameters } from "./gateway_parameters.ts";
 import type { KindDefinition } from "./kind.ts";
 import { PROXY_BACKEND, type ProxyBackend } from "./proxy_backend.ts";
 import { PROXY_GATEWAY, type ProxyGateway } from "./proxy_gateway.ts";
@@ -14,11 +34,19 @@ export interface KindTypes {
   readonly ProxyRoute: ProxyRoute;
   readonly ProxyBackend: ProxyBackend;
   readonly ProxyPolicy: ProxyPolicy;
+  readonly GatewayParameters: GatewayParameters;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
   readonly HTTPRoute: HttpRoute;
+  readonly ListenerSet: ListenerSet;
   readonly GRPCRoute: GrpcRoute;
+  readonly TLSRoute: TlsRoute;
+  readonly TCPRoute: TcpRoute;
+  readonly UDPRoute: UdpRoute;
+  readonly BackendTLSPolicy: BackendTlsPolicy;
   readonly Namespace: Namespace;
+  readonly Node: Node;
+  readonly ConfigMap: ConfigMap;
   readonly Secret: Secret;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
@@ -33,11 +61,19 @@ export const KINDS: Readonly<Record<KindName, KindDefinition>> = {
   ProxyRoute: PROXY_ROUTE,
   ProxyBackend: PROXY_BACKEND,
   ProxyPolicy: PROXY_POLICY,
+  GatewayParameters: GATEWAY_PARAMETERS,
   GatewayClass: GATEWAY_CLASS,
   Gateway: GATEWAY,
   HTTPRoute: HTTP_ROUTE,
+  ListenerSet: LISTENER_SET,
   GRPCRoute: GRPC_ROUTE,
+  TLSRoute: TLS_ROUTE,
+  TCPRoute: TCP_ROUTE,
+  UDPRoute: UDP_ROUTE,
+  BackendTLSPolicy: BACKEND_TLS_POLICY,
   Namespace: NAMESPACE,
+  Node: NODE,
+  ConfigMap: CONFIG_MAP,
   Secret: SECRET,
   Service: SERVICE,
   EndpointSlice: ENDPOINT_SLICE,

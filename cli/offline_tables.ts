@@ -57,10 +57,10 @@ export class OfflineTables {
     const port = Number(url.port) || (url.protocol === "https:" ? 443 : 80);
     const listeners = this.#listeners.filter((listener) => listener.port === port);
     if (listeners.length === 0) return { reason: `no listener on port ${port}` };
-    const addresses = [...new Set(listeners.map(({ address }) => address))];
+    const addresses = [...new Set(listeners.flatMap(({ addresses }) => addresses))];
     const address = askedAddress(addresses, url.hostname);
     if (address === null) return ambiguous(port, addresses);
-    const there = listeners.filter((listener) => listener.address === address);
+    const there = listeners.filter((listener) => listener.addresses.includes(address));
     // The path as written, not as the URL parser would mend it.
     const rawPath = /^[a-z]+:\/\/[^/?#]*([^?#]*)/i.exec(text)?.[1] || "/";
     return explain(portTable(there), headers.get("host") ?? url.host, rawPath, {

@@ -12,7 +12,10 @@ import { installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import type { SourceSink } from "./source/source.ts";
 import type { SourceProblem } from "./source/source_problem.ts";
-import { openSource } from "./open_source.ts";
+import { clusterAccess, openFolder } from "./open_source.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import { ApiClient } from "./source/kubernetes/api_client.ts";
+import { KubernetesSource } from "./source/kubernetes/kubernetes_source.ts";
 import { outcomeProblems } from "./translate/outcome_log.ts";
 import { type ResourceUpdate, Translator } from "./translate/translator.ts";
 
@@ -95,7 +98,19 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   const log = createLogger("controller", flags["log-level"] as LogLevel);
   // The start time orders the terms of controllers that read a folder; an agent that holds a higher one raises it.
   const snapshot = new SnapshotManager(Date.now());
-  const translator = new Translator(await installationSecret(flags["state-dir"]));
+  const access = clusterAccess(flags);
+  const client = access === null ? null : new ApiClient(access);
+  const cluster = client === null ? null : new Cluster({
+    client,
+    log,
+    sessions: () => server.sessions(),
+    publish: (updates) => publish(updates),
+    leads: () => true,
+  });
+  const translator = new Translator(
+    await installationSecret(flags["state-dir"]),
+    cluster?.addresses ?? null,
+  );
   let problems = 0;
   const onRefusals = (refusals: readonly Refusal[]) => {
     for (const { resource, reason } of refusals) {
@@ -105,42 +120,56 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
         { kind: resource.kind, resource: resource.name, reason },
         "a node refused a resource",
       );
-      server.changed(snapshot.update(translator.quarantine({ ...resource, reason })));
+      publish(translator.quarantine({ ...resource, reason }));
     }
   };
-  const server = new DistributionServer(snapshot, log, onRefusals);
+  const server = new DistributionServer(snapshot, log, {
+    onRefusals,
+    onWord: (node) => cluster?.heard(node),
+  });
   const metrics = new ControllerMetrics({
     novaedge_active_config_streams: ["Connected agents.", () => server.sessions().length],
     novaedge_snapshot_number: ["Number of the published version.", () => snapshot.version.number],
     novaedge_snapshot_resources: ["Published resources.", () => snapshot.store.size],
     novaedge_source_errors: ["Problems of the source now.", () => problems],
   });
+  function publish(updates: readonly ResourceUpdate[]): string[] {
+    const all = [...updates, ...cluster?.place(updates) ?? []];
+    const keys = snapshot.update(all);
+    cluster?.published(all, snapshot.version);
+    server.changed(keys);
+    return keys;
+  }
   /** What was taken in and is not published yet: of each resource the last. */
   const pending = new Map<string, ResourceUpdate>();
   let found: readonly SourceProblem[] = [];
   const sink: SourceSink = {
     take(changes, problems) {
       found = problems;
+      cluster?.taken(changes);
       const end = metrics.translations.startTimer();
       for (const update of translator.update(changes)) pending.set(keyOf(update), update);
       end();
       return translator.wanted;
     },
+    touched: (key) => cluster?.touched(key),
     publish() {
       const updates = [...pending.values()];
       pending.clear();
       problems = found.length;
-      const keys = [...snapshot.update(updates), ...snapshot.setProblems(found)];
+      const keys = publish(updates);
+      server.changed(snapshot.setProblems(found));
       log.debug(
         { updates: updates.length, resources: keys.length, version: versionText(snapshot.version) },
         "translated",
       );
       server.publish();
-      server.changed(keys);
       for (const line of outcomeProblems(updates)) log.warn(line);
     },
   };
-  const source = await openSource(flags, sink, log);
+  const source = client === null
+    ? await openFolder(flags, sink, log)
+    : new KubernetesSource(client, sink, log, Math.random);
 
   const socket = flags["grpc-socket"];
   if (socket !== "") {
@@ -165,9 +194,11 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   }
   log.info({ address, source: source.name }, "controller started");
   if (flags["leader-election"]) log.warn("--leader-election has no effect with a folder as source");
+  if (source instanceof KubernetesSource) cluster?.start(source, translator);
   await source.start();
 
   await aborted(signal);
+  cluster?.stop();
   await source.stop();
   server.stop();
   await Promise.all(status.map((one) => one.shutdown()));

@@ -213,14 +213,14 @@ async function announce(
   }
   if (signal.aborted) return;
   const config = await (await fetch(`${admin}/config`)).json() as {
-    gateways: { listeners: { port: number; protocol: number; bindAddress: string }[] }[];
+    gateways: { listeners: { port: number; protocol: number; bindAddresses: string[] }[] }[];
     errors: unknown[];
     dataplane: { listenerProblems: { listener: string; reason: string }[] };
   };
   const lines = ["NovaEdge is serving", ""];
   for (const { listeners } of config.gateways) {
-    for (const { port, protocol, bindAddress } of listeners) {
-      lines.push(`  ${protocol === 2 ? "https" : "http"}://${bindAddress || "*"}:${port}`);
+    for (const { port, protocol, bindAddresses } of listeners) {
+      lines.push(`  ${protocol === 2 ? "https" : "http"}://${bindAddresses[0] ?? "*"}:${port}`);
     }
   }
   lines.push(`  ${admin}/config  what runs and what became of each object`, "");

@@ -19,6 +19,14 @@ import { Session, type SessionState } from "./session.ts";
 
 type Stream = ServerDuplexStream<AgentMessage, Delta>;
 
+/** What happens at the streams. */
+export interface DistributionEvents {
+  /** A node refused resources. */
+  onRefusals(refusals: readonly Refusal[]): void;
+  /** A node's agent came or said something. */
+  onWord(node: string): void;
+}
+
 /** Serves agents: one stream each, over TCP or a unix socket. */
 export class DistributionServer {
   readonly #server = new Server({
@@ -29,18 +37,18 @@ export class DistributionServer {
   readonly #snapshot: SnapshotManager;
   readonly #log: Logger;
   readonly #sessions = new Map<Stream, Session>();
-  readonly #onRefusals: (refusals: readonly Refusal[]) => void;
+  readonly #events: DistributionEvents;
   readonly #waiting = new Map<Stream, Hello>();
   #published = false;
 
   constructor(
     snapshot: SnapshotManager,
     log: Logger,
-    onRefusals: (refusals: readonly Refusal[]) => void,
+    events: DistributionEvents,
   ) {
     this.#snapshot = snapshot;
     this.#log = log;
-    this.#onRefusals = onRefusals;
+    this.#events = events;
     const streamConfig: handleBidiStreamingCall<AgentMessage, Delta> = (call) =>
       this.#onStream(call);
     this.#server.addService(
@@ -103,12 +111,14 @@ export class DistributionServer {
     if (session === undefined) return;
     if (message.$case === "status") {
       session.status = message.value;
+      this.#events.onWord(session.state.node);
       return;
     }
     const { nonce, version = NO_VERSION } = message.value;
     const refusals = message.$case === "nack" ? message.value.refusals : [];
     session.acknowledged(nonce, version, refusals, Date.now());
-    if (refusals.length > 0) this.#onRefusals(refusals);
+    if (refusals.length > 0) this.#events.onRefusals(refusals);
+    this.#events.onWord(session.state.node);
     session.pump();
   }
 
@@ -119,6 +129,7 @@ export class DistributionServer {
     const session = new Session(hello, this.#snapshot.store, (delta) => void call.write(delta));
     this.#sessions.set(call, session);
     this.#log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
+    this.#events.onWord(hello.node);
     session.pump();
   }
 }

@@ -1,4 +1,4 @@
-import type { SourceChange } from "../translate/source_object.ts";
+import type { ObjectKey, SourceChange } from "../translate/source_object.ts";
 import type { SourceProblem } from "./source_problem.ts";
 
 /** Who takes in what a source finds. */
@@ -8,6 +8,8 @@ export interface SourceSink {
    * @returns keys of the objects that translation looks for, of the kinds that are read by reference
    */
   take(changes: SourceChange[], problems: SourceProblem[]): ReadonlySet<string>;
+  /** Something about an object changed that is not translated: its status, or the version it has there. */
+  touched(key: ObjectKey): void;
   /** What was taken in is complete and may be served. */
   publish(): void;
 }

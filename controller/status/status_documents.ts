@@ -23,6 +23,12 @@ interface ParentStatus {
   readonly conditions: readonly StatusCondition[];
 }
 
+interface AncestorStatus {
+  readonly ancestorRef: Readonly<Record<string, unknown>>;
+  readonly controllerName: string;
+  readonly conditions: readonly StatusCondition[];
+}
+
 interface ListenerStatus {
   readonly name: string;
   readonly supportedKinds: readonly { readonly group: string; readonly kind: string }[];
@@ -36,6 +42,9 @@ export interface Status {
   readonly conditions?: readonly StatusCondition[];
   readonly listeners?: readonly ListenerStatus[];
   readonly parents?: readonly ParentStatus[];
+  readonly ancestors?: readonly AncestorStatus[];
+  readonly addresses?: readonly { readonly type: string; readonly value: string }[];
+  readonly attachedListenerSets?: number;
   readonly supportedFeatures?: readonly { readonly name: string }[];
 }
 
@@ -49,20 +58,41 @@ export interface StatusFacts {
   readonly now: string;
   /** How many routes are attached to a listener of the object. */
   readonly attachedRoutes: (listener: string) => number;
+  /** How many ListenerSets a Gateway has. */
+  readonly attachedSets: number;
+  /** Whether traffic gets what a listener of the object promises. */
+  readonly programmed: (listener: string) => Programming;
+}
+
+/** Whether something is in place on the nodes. */
+export interface Programming {
+  readonly holds: boolean;
+  readonly reason: string;
+  readonly message: string;
 }
 
 /** Kinds whose status has one part a parent, some of which other controllers write. */
-const WITH_PARENTS = new Set(["HTTPRoute", "GRPCRoute"]);
+const WITH_PARENTS = new Set(["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"]);
+/** Kinds that are served by nodes. */
+const PROGRAMMED = new Set(["Gateway", "ListenerSet"]);
+/** Most ancestors that the status of a policy takes. */
+const ANCESTORS = 16;
 
 /** The status that an outcome asks for, or null where the cluster has it already. */
 export function statusOf(outcome: Outcome, facts: StatusFacts): Status | null {
-  const next = WITH_PARENTS.has(outcome.kind) ? ofRoute(outcome, facts) : ofObject(outcome, facts);
+  const next = documentOf(outcome, facts);
   if (next === null) return null;
   const { status = {} } = facts;
   const same = Object.entries(next).every(([name, part]) =>
     isDeepStrictEqual(part, status[name as keyof Status])
   );
   return same ? null : next;
+}
+
+function documentOf(outcome: Outcome, facts: StatusFacts): Status | null {
+  if (WITH_PARENTS.has(outcome.kind)) return ofRoute(outcome, facts);
+  if (outcome.kind === "BackendTLSPolicy") return ofPolicy(outcome, facts);
+  return ofObject(outcome, facts);
 }
 
 function ofObject(outcome: Outcome, facts: StatusFacts): Status | null {
@@ -73,9 +103,19 @@ function ofObject(outcome: Outcome, facts: StatusFacts): Status | null {
   const own = outcome.kind.startsWith("Proxy");
   return {
     ...(own ? { observedGeneration: generation } : {}),
-    conditions: conditionsOf(conditions, status.conditions, facts),
+    conditions: conditionsOf(
+      withProgrammed(outcome, conditions, "", facts),
+      status.conditions,
+      facts,
+    ),
+    ...(PROGRAMMED.has(outcome.kind)
+      ? { listeners: listeners.map((listener) => ofListener(outcome, listener, facts)) }
+      : {}),
     ...(outcome.kind === "Gateway"
-      ? { listeners: listeners.map((listener) => ofListener(listener, facts)) }
+      ? {
+        addresses: outcome.addresses.map((value) => ({ type: "IPAddress", value })),
+        attachedListenerSets: facts.attachedSets,
+      }
       : {}),
     ...(outcome.kind === "GatewayClass"
       ? { supportedFeatures: supportedFeatures.map((name) => ({ name })) }
@@ -83,14 +123,34 @@ function ofObject(outcome: Outcome, facts: StatusFacts): Status | null {
   };
 }
 
-function ofListener(outcome: ListenerOutcome, facts: StatusFacts): ListenerStatus {
-  const before = facts.status?.listeners?.find(({ name }) => name === outcome.name);
+function ofListener(owner: Outcome, listener: ListenerOutcome, facts: StatusFacts): ListenerStatus {
+  const { name, supportedKinds } = listener;
+  const before = facts.status?.listeners?.find((other) => other.name === name);
+  const conditions = withProgrammed(owner, listener.conditions, name, facts);
   return {
-    name: outcome.name,
-    supportedKinds: outcome.supportedKinds.map((kind) => ({ group: GATEWAY_API, kind })),
-    attachedRoutes: facts.attachedRoutes(outcome.name),
-    conditions: conditionsOf(outcome.conditions, before?.conditions, facts),
+    name,
+    supportedKinds: supportedKinds.map((kind) => ({ group: GATEWAY_API, kind })),
+    attachedRoutes: facts.attachedRoutes(name),
+    conditions: conditionsOf(conditions, before?.conditions, facts),
   };
+}
+
+/**
+ * The conditions with Programmed: what translation said against it, else what the nodes say.
+ * @param listener "" for the object itself
+ */
+function withProgrammed(
+  { kind }: Outcome,
+  conditions: readonly Condition[],
+  listener: string,
+  facts: StatusFacts,
+): readonly Condition[] {
+  if (!PROGRAMMED.has(kind) || conditions.length === 0) return conditions;
+  const refused = conditions.some(({ type, status }) => type === "Programmed" && !status);
+  if (refused) return conditions;
+  const others = conditions.filter(({ type }) => type !== "Programmed");
+  const { holds: status, reason, message } = facts.programmed(listener);
+  return [...others, { type: "Programmed", status, reason, message }];
 }
 
 /** Our parents' parts, behind those of other controllers, which stay as they are. */
@@ -110,6 +170,25 @@ function ofRoute(outcome: Outcome, facts: StatusFacts): Status | null {
     };
   });
   return { parents: [...others, ...ours] };
+}
+
+/** A policy at its Gateways, behind what other controllers say of it. */
+function ofPolicy({ parents }: Outcome, facts: StatusFacts): Status | null {
+  const before = facts.status?.ancestors ?? [];
+  const others = before.filter(({ controllerName }) => controllerName !== CONTROLLER_NAME);
+  if (parents.length === 0 && others.length === before.length) return null;
+  const ours = parents.map((parent): AncestorStatus => {
+    const ancestorRef = refOf(parent);
+    const known = before.find((candidate) =>
+      candidate.controllerName === CONTROLLER_NAME && sameRef(candidate.ancestorRef, ancestorRef)
+    );
+    return {
+      ancestorRef,
+      controllerName: CONTROLLER_NAME,
+      conditions: conditionsOf(parent.conditions, known?.conditions, facts),
+    };
+  });
+  return { ancestors: [...others, ...ours].slice(0, ANCESTORS) };
 }
 
 function refOf(

@@ -7,7 +7,14 @@ const THEN = "2030-01-01T00:00:00Z";
 const NOW = "2030-01-02T00:00:00Z";
 
 function facts(status?: Status, generation = 3): StatusFacts {
-  return { generation, status, now: NOW, attachedRoutes: (name) => name === "http" ? 2 : 0 };
+  return {
+    generation,
+    status,
+    now: NOW,
+    attachedRoutes: (name) => name === "http" ? 2 : 0,
+    attachedSets: 1,
+    programmed: () => ({ holds: true, reason: "Programmed", message: "" }),
+  };
 }
 
 const condition = (type: string, status: boolean, reason = type, message = "") => ({
@@ -33,6 +40,7 @@ const GATEWAY = Outcome.fromPartial({
   namespace: "n",
   name: "g",
   conditions: [condition("Accepted", true)],
+  addresses: ["192.0.2.1"],
   listeners: [{
     name: "http",
     supportedKinds: ["HTTPRoute"],
@@ -43,12 +51,18 @@ const GATEWAY = Outcome.fromPartial({
 Deno.test("a Gateway's status has its listeners with the number of their routes", () => {
   const status = statusOf(GATEWAY, facts())!;
   assert.deepEqual(status, {
-    conditions: [written("Accepted", "True", NOW)],
+    conditions: [written("Accepted", "True", NOW), written("Programmed", "True", NOW)],
+    addresses: [{ type: "IPAddress", value: "192.0.2.1" }],
+    attachedListenerSets: 1,
     listeners: [{
       name: "http",
       supportedKinds: [{ group: "gateway.networking.k8s.io", kind: "HTTPRoute" }],
       attachedRoutes: 2,
-      conditions: [written("Accepted", "True", NOW), written("Conflicted", "False", NOW)],
+      conditions: [
+        written("Accepted", "True", NOW),
+        written("Conflicted", "False", NOW),
+        written("Programmed", "True", NOW),
+      ],
     }],
   });
   assert.equal(statusOf(GATEWAY, facts(status)), null, "nothing to write twice");
@@ -57,9 +71,12 @@ Deno.test("a Gateway's status has its listeners with the number of their routes"
 Deno.test("a condition keeps the time since which it holds, and says which generation it is of", () => {
   const before = { conditions: [written("Accepted", "True", THEN, 2)], listeners: [] };
   const status = statusOf(GATEWAY, facts(before))!;
-  assert.deepEqual(status.conditions, [written("Accepted", "True", THEN)]);
+  assert.deepEqual(status.conditions![0], written("Accepted", "True", THEN));
   const lost = Outcome.fromPartial({ ...GATEWAY, conditions: [condition("Accepted", false)] });
-  assert.deepEqual(statusOf(lost, facts(before))!.conditions, [written("Accepted", "False", NOW)]);
+  assert.deepEqual(
+    statusOf(lost, facts(before))!.conditions![0],
+    written("Accepted", "False", NOW),
+  );
 });
 
 const PARENT = {
@@ -125,4 +142,42 @@ Deno.test("our own kinds say which generation was seen, and a class what it can"
     { name: "Gateway" },
     { name: "HTTPRoute" },
   ]);
+});
+
+Deno.test("what translation says against Programmed comes before what the nodes say", () => {
+  const pending = { holds: false, reason: "Pending", message: "waiting for node a" };
+  const waiting = statusOf(GATEWAY, { ...facts(), programmed: () => pending })!;
+  assert.equal(waiting.conditions!.find(({ type }) => type === "Programmed")!.reason, "Pending");
+  assert.equal(waiting.listeners![0].conditions.at(-1)!.message, "waiting for node a");
+  const unserved = {
+    ...GATEWAY,
+    conditions: [...GATEWAY.conditions, condition("Programmed", false, "AddressNotUsable")],
+  };
+  const refused = statusOf(unserved, facts())!;
+  assert.equal(refused.conditions!.at(-1)!.reason, "AddressNotUsable");
+  assert.equal(refused.conditions!.at(-1)!.status, "False");
+});
+
+Deno.test("a policy has a part for each Gateway, beside what other controllers say", () => {
+  const policy = Outcome.fromPartial({
+    kind: "BackendTLSPolicy",
+    namespace: "n",
+    name: "p",
+    parents: [{ ...PARENT, sectionName: "" }],
+  });
+  const foreign = {
+    ancestorRef: { kind: "Gateway", name: "other" },
+    controllerName: "example.com/other",
+    conditions: [],
+  };
+  const status = statusOf(policy, facts({ ancestors: [foreign] }))!;
+  const group = "gateway.networking.k8s.io";
+  assert.deepEqual(status.ancestors, [foreign, {
+    ancestorRef: { group, kind: "Gateway", namespace: "n", name: "g" },
+    controllerName: CONTROLLER_NAME,
+    conditions: [written("Accepted", "True", NOW)],
+  }]);
+  assert.equal(statusOf(policy, facts(status)), null);
+  const left = statusOf({ ...policy, parents: [] }, facts(status))!;
+  assert.deepEqual(left.ancestors, [foreign], "ours goes with the Gateway, the other's stays");
 });

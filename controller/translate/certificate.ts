@@ -8,6 +8,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { classServed } from "./gateway_class.ts";
 import { mayRefer } from "./grants.ts";
+import { listenersOfSet } from "./listener_owner.ts";
 import { secretValue } from "./secret_value.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -47,8 +48,12 @@ export function serverNames(secret: Secret): string[] {
 
 /** Why a Secret cannot serve as a bundle of authorities, or null. */
 export function authoritiesProblem(secret: Secret): string | null {
-  const bundle = secretValue(secret, "ca.crt");
-  if (bundle === null) return "ca.crt is missing";
+  return bundleProblem(secretValue(secret, "ca.crt") ?? undefined);
+}
+
+/** Why ca.crt cannot serve as a bundle of authorities, or null. */
+export function bundleProblem(bundle: string | Uint8Array | undefined): string | null {
+  if (bundle === undefined) return "ca.crt is missing";
   try {
     return new X509Certificate(bundle).ca ? null : "ca.crt is not the certificate of a CA";
   } catch {
@@ -56,20 +61,18 @@ export function authoritiesProblem(secret: Secret): string | null {
   }
 }
 
-/** Whether a Gateway is ours and may refer to the Secret. */
-function mayUse(
-  { namespace, body }: SourceObject<"Gateway">,
-  secret: SourceObject<"Secret">,
-  view: View,
-): boolean {
-  const from = { group: GATEWAY_API, kind: "Gateway", namespace };
-  return classServed(view, body.spec.gatewayClassName) &&
-    mayRefer(view, from, {
-      group: "",
-      kind: "Secret",
-      namespace: secret.namespace,
-      name: secret.name,
-    });
+/** Whether Gateways of ours, or sets of theirs, may refer to the Secret. */
+function usedByGateway(secret: SourceObject<"Secret">, view: View): boolean {
+  const name = fullName(secret);
+  const to = { group: "", kind: "Secret", namespace: secret.namespace, name: secret.name };
+  const mayUse = ({ kind, namespace }: SourceObject) =>
+    mayRefer(view, { group: GATEWAY_API, kind, namespace }, to);
+  return view.select("Gateway", "gateway-secret", name).some((gateway) =>
+    classServed(view, gateway.body.spec.gatewayClassName) && mayUse(gateway)
+  ) ||
+    view.select("ListenerSet", "gateway-secret", name).some((set) =>
+      listenersOfSet(set, view) !== null && mayUse(set)
+    );
 }
 
 /** Translates a Secret: its certificate and authorities where something refers to it, else nothing. */
@@ -77,9 +80,7 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const conditions = new Conditions().expect("Accepted");
   const name = fullName(secret);
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
-    view.select("Gateway", "gateway-secret", name).some((gateway) =>
-      mayUse(gateway, secret, view)
-    ) ||
+    usedByGateway(secret, view) ||
     view.select("ProxyBackend", "backend-secret", name).length > 0 ||
     view.select("ProxyPolicy", "policy-secret", name).length > 0;
   if (!used) return { outcome: conditions.outcome(secret), resources: [] };
@@ -106,6 +107,31 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
     resources: [{
       kind: Kind.KIND_CERTIFICATE,
       name: objectKey(secret),
+      body: Certificate.encode(message).finish(),
+    }],
+  };
+}
+
+/** Translates a ConfigMap: the authorities that it holds, where something refers to it. */
+export function deriveConfigMap(map: SourceObject<"ConfigMap">, view: View): Derived {
+  const outcome = new Conditions().outcome(map);
+  const bundle = map.body.data?.["ca.crt"];
+  const name = fullName(map);
+  const used = view.select("Gateway", "config-map-user", name).length > 0 ||
+    view.select("BackendTLSPolicy", "config-map-user", name).length > 0;
+  if (!used || bundle === undefined || bundleProblem(bundle) !== null) {
+    return { outcome, resources: [] };
+  }
+  const message = Certificate.create({
+    namespace: map.namespace,
+    name: map.name,
+    caPem: Buffer.from(bundle),
+  });
+  return {
+    outcome,
+    resources: [{
+      kind: Kind.KIND_CERTIFICATE,
+      name: objectKey(map),
       body: Certificate.encode(message).finish(),
     }],
   };

@@ -13,4 +13,6 @@ export interface DerivedResource {
 export interface Derived {
   readonly outcome: Outcome;
   readonly resources: readonly DerivedResource[];
+  /** Labels of the nodes that serve a Gateway; undefined for other objects. */
+  readonly nodeSelector?: Readonly<Record<string, string>>;
 }

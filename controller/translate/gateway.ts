@@ -14,7 +14,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
-import { claimsOf, conflictOf, LISTENER_PROTOCOLS } from "./listener_claims.ts";
+import { conflictsOf, LISTENER_PROTOCOLS, proxyClaims } from "./listener_claims.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
@@ -39,7 +39,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     namespace: gateway.namespace,
     name: gateway.name,
   } as const;
-  const claims = claimsOf(gateway);
+  const conflicts = conflictsOf(proxyClaims(gateway), view);
   spec.listeners.forEach((listener, index) => {
     const fail = (type: string, reason: string, message: string) =>
       conditions.fail(type, reason, `listener ${listener.name}: ${message}`);
@@ -52,7 +52,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       fail("Accepted", "UnsupportedProtocol", `protocol ${listener.protocol} is not served yet`);
       return;
     }
-    const conflict = conflictOf(claims[index], index, view);
+    const conflict = conflicts[index];
     if (conflict !== null) {
       fail("Accepted", "Conflicted", conflict.message);
       return;
@@ -81,7 +81,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       port: listener.port,
       protocol,
       hostnames: (listener.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
-      bindAddress: listener.address ?? "",
+      bindAddresses: listener.address === undefined ? [] : [listener.address],
       tls: https
         ? { certificates, minVersion: listener.tls?.minVersion ?? "", clientAuth }
         : undefined,

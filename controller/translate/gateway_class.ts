@@ -1,15 +1,26 @@
 import { CONTROLLER_NAME } from "../../api/gateway_api.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
+import { classParameters } from "./gateway_parameters.ts";
 import type { SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
 /** Features of the Gateway API that are served, by the names of its conformance suite; sorted. */
 const SUPPORTED_FEATURES = [
+  "BackendTLSPolicy",
+  "BackendTLSPolicySANValidation",
   "GRPCRoute",
   "GRPCRouteNamedRouteRule",
+  "GRPCRouteRequestHeaderModifier",
   "Gateway",
+  "GatewayAddressEmpty",
+  "GatewayBackendClientCertificate",
+  "GatewayFrontendClientCertificateValidation",
+  "GatewayFrontendClientCertificateValidationInsecureFallback",
+  "GatewayHTTPListenerIsolation",
+  "GatewayHTTPSListenerDetectMisdirectedRequests",
   "GatewayPort8080",
+  "GatewayStaticAddresses",
   "HTTPRoute",
   "HTTPRoute303RedirectStatusCode",
   "HTTPRoute307RedirectStatusCode",
@@ -19,6 +30,7 @@ const SUPPORTED_FEATURES = [
   "HTTPRouteBackendRequestHeaderModification",
   "HTTPRouteBackendTimeout",
   "HTTPRouteCORS",
+  "HTTPRouteDestinationPortMatching",
   "HTTPRouteHostRewrite",
   "HTTPRouteMethodMatching",
   "HTTPRouteNamedRouteRule",
@@ -32,22 +44,24 @@ const SUPPORTED_FEATURES = [
   "HTTPRouteRequestPercentageMirror",
   "HTTPRouteRequestTimeout",
   "HTTPRouteResponseHeaderModification",
+  "HTTPRouteRetry",
+  "HTTPRouteRetryBackendTimeout",
   "HTTPRouteRetryCodes",
   "HTTPRouteRetryConnectionError",
   "HTTPRouteSchemeRedirect",
+  "ListenerSet",
   "ReferenceGrant",
 ];
 
 /** Accepts a GatewayClass that names our controller; others are nobody's business here. */
-export function deriveGatewayClass(object: SourceObject<"GatewayClass">): Derived {
-  const { controllerName, parametersRef } = object.body.spec;
+export function deriveGatewayClass(object: SourceObject<"GatewayClass">, view: View): Derived {
+  const { controllerName } = object.body.spec;
   if (controllerName !== CONTROLLER_NAME) {
     return { outcome: new Conditions().outcome(object), resources: [] };
   }
   const conditions = new Conditions().expect("Accepted").expect("SupportedVersion");
-  if (parametersRef !== undefined) {
-    conditions.fail("Accepted", "InvalidParameters", "spec.parametersRef is not served yet");
-  }
+  const parameters = classParameters(object, view);
+  if ("problem" in parameters) conditions.fail("Accepted", "InvalidParameters", parameters.problem);
   const outcome = conditions.outcome(object);
   return { outcome: { ...outcome, supportedFeatures: SUPPORTED_FEATURES }, resources: [] };
 }
@@ -56,7 +70,7 @@ export function deriveGatewayClass(object: SourceObject<"GatewayClass">): Derive
 export function classServed(view: View, name: string): boolean {
   const found = view.get("GatewayClass", "", name);
   return found !== null && found.body.spec.controllerName === CONTROLLER_NAME &&
-    found.body.spec.parametersRef === undefined;
+    !("problem" in classParameters(found, view));
 }
 
 /** Whether a class is ours at all. */

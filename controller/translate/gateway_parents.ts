@@ -1,19 +1,34 @@
-import { GATEWAY_API, type GatewayListener, type ParentRef } from "../../api/gateway_api.ts";
+import { GATEWAY_API, type GatewayListener } from "../../api/gateway_api.ts";
+import type { ParentRef } from "../../api/gateway_api_routes.ts";
 import { ParentOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { admitsNamespace } from "./allowed_routes.ts";
 import { Conditions } from "./conditions.ts";
-import { ROUTE_KINDS } from "./gateway_api_gateway.ts";
 import { classOurs } from "./gateway_class.ts";
+import { ROUTE_KINDS } from "./gateway_listener.ts";
 import { hostnamesMeet } from "./hostnames.ts";
-import { objectKey, type SourceObject } from "./source_object.ts";
+import {
+  gatewayOf,
+  listenerKey,
+  type ListenerOwner,
+  listenersOfSet,
+  ownListeners,
+} from "./listener_owner.ts";
+import type { SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
-/** Routes of the Gateway API. */
+/** Routes of requests of the Gateway API. */
 export type GatewayRoute = SourceObject<"HTTPRoute"> | SourceObject<"GRPCRoute">;
+
+/** Routes of connections. */
+export type StreamRoute =
+  | SourceObject<"TLSRoute">
+  | SourceObject<"TCPRoute">
+  | SourceObject<"UDPRoute">;
 
 /** A parent of ours, and what becomes of the route there. */
 export interface Parent {
   readonly ref: ParentRef;
+  readonly gateway: SourceObject<"Gateway">;
   readonly conditions: Conditions;
   /** Keys of the listeners that take the route. */
   readonly listeners: readonly string[];
@@ -27,42 +42,64 @@ const MESSAGES: Readonly<Record<Refused, string>> = {
   NoMatchingListenerHostname: "no hostname of the route is served by a listener",
 };
 
-/** The parents of a route that are Gateways of ours; others are nobody's business here. */
-export function parentsOf(route: GatewayRoute, view: View): Parent[] {
+/** The parents of a route that are Gateways of ours, or sets of theirs; others are nobody's business here. */
+export function parentsOf(route: GatewayRoute | StreamRoute, view: View): Parent[] {
   const parents: Parent[] = [];
   for (const ref of route.body.spec.parentRefs ?? []) {
-    const { group = GATEWAY_API, kind = "Gateway", namespace = route.namespace, name } = ref;
-    if (group !== GATEWAY_API || kind !== "Gateway") continue;
-    const gateway = view.get("Gateway", namespace, name);
-    if (gateway === null || !classOurs(view, gateway.body.spec.gatewayClassName)) continue;
+    const found = parentOf(route, ref, view);
+    if (found === null) continue;
+    const { gateway, owner } = found;
     const conditions = new Conditions().expect("Accepted");
-    const found = attach(route, gateway, ref, view);
-    if (typeof found === "string") conditions.fail("Accepted", found, MESSAGES[found]);
-    parents.push({ ref, conditions, listeners: typeof found === "string" ? [] : found });
+    const attached = owner === null ? "NotAllowedByListeners" : attach(route, owner, ref, view);
+    if (typeof attached === "string") conditions.fail("Accepted", attached, MESSAGES[attached]);
+    const listeners = typeof attached === "string" ? [] : attached;
+    parents.push({ ref, gateway, conditions, listeners });
   }
   return parents;
 }
 
+interface FoundParent {
+  readonly gateway: SourceObject<"Gateway">;
+  /** Null for a set that its Gateway does not take. */
+  readonly owner: ListenerOwner | null;
+}
+
+function parentOf(
+  { namespace: own }: SourceObject,
+  { group = GATEWAY_API, kind = "Gateway", namespace = own, name }: ParentRef,
+  view: View,
+): FoundParent | null {
+  if (group !== GATEWAY_API) return null;
+  if (kind === "ListenerSet") {
+    const set = view.get("ListenerSet", namespace, name);
+    const gateway = set === null ? null : gatewayOf(set, view);
+    return gateway === null ? null : { gateway, owner: listenersOfSet(set!, view) };
+  }
+  const gateway = kind === "Gateway" ? view.get("Gateway", namespace, name) : null;
+  if (gateway === null || !classOurs(view, gateway.body.spec.gatewayClassName)) return null;
+  return { gateway, owner: ownListeners(gateway) };
+}
+
 /** Keys of the listeners that take the route, or why none does. */
 function attach(
-  route: GatewayRoute,
-  gateway: SourceObject<"Gateway">,
+  route: GatewayRoute | StreamRoute,
+  owner: ListenerOwner,
   { sectionName, port }: ParentRef,
   view: View,
 ): string[] | Refused {
   const attached: string[] = [];
   let reason: Refused = "NoMatchingParent";
-  for (const listener of gateway.body.spec.listeners) {
+  for (const listener of owner.listeners) {
     if (sectionName !== undefined && sectionName !== listener.name) continue;
     if (port !== undefined && port !== listener.port) continue;
     const hostnames = listener.hostname === undefined ? [] : [listener.hostname];
-    const { allowedRoutes } = listener;
-    const admitted = admitsNamespace(allowedRoutes, gateway.namespace, route.namespace, view);
+    const { namespace } = owner.object;
+    const admitted = admitsNamespace(listener.allowedRoutes, namespace, route.namespace, view);
     if (!takesKind(listener, route.kind) || !admitted) {
       if (reason === "NoMatchingParent") reason = "NotAllowedByListeners";
     } else if (!hostnamesMeet(route.body.spec.hostnames ?? [], hostnames)) {
       reason = "NoMatchingListenerHostname";
-    } else attached.push(`${objectKey(gateway)}/${listener.name}`);
+    } else attached.push(listenerKey(owner, listener.name));
   }
   return attached.length > 0 ? attached : reason;
 }
@@ -70,15 +107,16 @@ function attach(
 function takesKind({ protocol, allowedRoutes }: GatewayListener, kind: string): boolean {
   if (protocol !== "HTTP" && protocol !== "HTTPS") return false;
   const { kinds = [] } = allowedRoutes ?? {};
-  if (kinds.length === 0) return ROUTE_KINDS.includes(kind);
-  return kinds.some((allowed) =>
-    (allowed.group ?? GATEWAY_API) === GATEWAY_API && allowed.kind === kind
-  );
+  if (!ROUTE_KINDS.includes(kind)) return false;
+  return kinds.length === 0 ||
+    kinds.some((allowed) =>
+      (allowed.group ?? GATEWAY_API) === GATEWAY_API && allowed.kind === kind
+    );
 }
 
 /** What the route's status says of a parent. */
 export function parentOutcome(
-  route: GatewayRoute,
+  route: GatewayRoute | StreamRoute,
   { ref, conditions, listeners }: Parent,
 ): ParentOutcome {
   return ParentOutcome.create({

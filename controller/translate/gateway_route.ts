@@ -1,10 +1,12 @@
-import { GATEWAY_API, type GatewayBackendRef } from "../../api/gateway_api.ts";
+import { GATEWAY_API } from "../../api/gateway_api.ts";
+import type { GatewayBackendRef } from "../../api/gateway_api_routes.ts";
 import { Kind } from "../../common/delta/resources.ts";
-import { BackendRef, Policy, Route } from "../../proto/gen/novaedge/v1/config.ts";
+import { BackendRef, Policy, Route, type RouteRule } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { FieldChanges } from "./field_changes.ts";
-import { type GatewayRoute, parentOutcome, parentsOf } from "./gateway_parents.ts";
+import { backendAs, clientCertificateOf } from "./client_certificate.ts";
+import { type GatewayRoute, type Parent, parentOutcome, parentsOf } from "./gateway_parents.ts";
 import { filtersOf, type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
@@ -51,20 +53,21 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
       mayBeEmpty: true,
     });
   });
-  const listeners = [...new Set(parents.flatMap((parent) => parent.listeners))].sort();
-  const message = Route.create({
-    namespace: route.namespace,
-    name: route.name,
-    listeners,
-    policies: policiesOf(view, target),
-    hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
-    rules,
-    // Methods of gRPC rank as their patterns do among themselves: see methodPath.
-    regexBeforePrefix: route.kind === "HTTPRoute",
-    created: createdAt(route),
-  });
-  if (listeners.length > 0) {
-    resources.push({ kind: Kind.KIND_ROUTE, name: key, body: Route.encode(message).finish() });
+  const attached = listenersByCertificate(parents, view);
+  for (const [certificate, listeners] of attached) {
+    const message = Route.create({
+      namespace: route.namespace,
+      name: route.name,
+      listeners: [...listeners].sort(),
+      policies: policiesOf(view, target),
+      hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
+      rules: rules.map((rule) => withCertificate(rule, certificate)),
+      // Methods of gRPC rank as their patterns do among themselves: see methodPath.
+      regexBeforePrefix: route.kind === "HTTPRoute",
+      created: createdAt(route),
+    });
+    const body = Route.encode(message).finish();
+    resources.push({ kind: Kind.KIND_ROUTE, name: backendAs(key, certificate), body });
   }
   const unsupported = conditions.list().find(({ type, status }) => type === "Accepted" && !status);
   const resolved = conditions.list().find(({ type }) => type === "ResolvedRefs")!;
@@ -83,7 +86,38 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
   return {
     outcome: { ...outcome, parents: parents.map((parent) => parentOutcome(route, parent)) },
     // Nobody needs the policies of a route that is nowhere.
-    resources: listeners.length > 0 ? resources : [],
+    resources: attached.size > 0 ? resources : [],
+  };
+}
+
+/** The listeners that take a route, by the certificate that their Gateway shows backends, "" for none. */
+function listenersByCertificate(
+  parents: readonly Parent[],
+  view: View,
+): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const { gateway, listeners } of parents) {
+    if (listeners.length === 0) continue;
+    const certificate = clientCertificateOf(gateway, view, new Conditions()) ?? "";
+    let group = found.get(certificate);
+    if (group === undefined) found.set(certificate, group = new Set());
+    for (const listener of listeners) group.add(listener);
+  }
+  return found;
+}
+
+/** A rule that leads to the same Services under a Gateway's own certificate. */
+function withCertificate(rule: RouteRule, certificate: string): RouteRule {
+  if (certificate === "") return rule;
+  const renamed = <T extends { backend: string }>(ref: T): T =>
+    ref.backend.startsWith("Service/")
+      ? { ...ref, backend: backendAs(ref.backend, certificate) }
+      : ref;
+  const { filters } = rule;
+  return {
+    ...rule,
+    backendRefs: rule.backendRefs.map(renamed),
+    filters: filters && { ...filters, mirrors: filters.mirrors.map(renamed) },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { GatewayFilter, GrpcRoute, HttpRouteRule } from "../../api/gateway_api.ts";
+import type { GatewayFilter, GrpcRoute, HttpRouteRule } from "../../api/gateway_api_routes.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { Cors, RetryPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import { backoff } from "./retry.ts";

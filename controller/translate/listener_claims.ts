@@ -1,5 +1,7 @@
 import { Protocol } from "../../proto/gen/novaedge/v1/config.ts";
+import { boundAddresses } from "./gateway_addresses.ts";
 import { classServed } from "./gateway_class.ts";
+import { listenerKey, type ListenerOwner, listenersOfSet, ownListeners } from "./listener_owner.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
@@ -14,13 +16,17 @@ export interface ListenerClaim {
   /** "kind/namespace/gateway/listener" */
   readonly key: string;
   readonly port: number;
-  /** Address to bind, "" for every one. */
-  readonly address: string;
+  /** Addresses to bind, "" for every one; none yet when empty. */
+  readonly addresses: readonly string[];
   readonly protocol: string;
   /** In lower case; "" for any. */
   readonly hostnames: readonly string[];
   /** From whom a PROXY header is taken; "" for nobody. */
   readonly proxyProtocol: string;
+  /** Key of the gateway among whose listeners the rank decides. */
+  readonly gateway: string;
+  /** Of two listeners of one gateway the one with the lower rank counts. */
+  readonly rank: string;
 }
 
 /** Why a listener cannot be told apart from another one. */
@@ -29,38 +35,37 @@ export interface ListenerConflict {
   readonly message: string;
 }
 
-/** The claims of a gateway's listeners, in their order. */
-export function claimsOf(
-  gateway: SourceObject<"ProxyGateway"> | SourceObject<"Gateway">,
-): ListenerClaim[] {
+/** The claims of a ProxyGateway's listeners, in their order. */
+export function proxyClaims(gateway: SourceObject<"ProxyGateway">): ListenerClaim[] {
   const key = objectKey(gateway);
-  if (gateway.kind === "ProxyGateway") {
-    return (gateway as SourceObject<"ProxyGateway">).body.spec.listeners.map((listener) => ({
-      key: `${key}/${listener.name}`,
-      port: listener.port,
-      address: listener.address ?? "",
-      protocol: listener.protocol,
-      hostnames: listener.hostnames === undefined || listener.hostnames.length === 0
-        ? [""]
-        : listener.hostnames.map((hostname) => hostname.toLowerCase()),
-      proxyProtocol: proxyProtocolKey(listener.proxyProtocol),
-    }));
-  }
-  const { spec } = (gateway as SourceObject<"Gateway">).body;
-  return spec.listeners.map((listener) => ({
+  return gateway.body.spec.listeners.map((listener) => ({
     key: `${key}/${listener.name}`,
     port: listener.port,
-    address: addressOf(spec),
+    addresses: [listener.address ?? ""],
     protocol: listener.protocol,
-    hostnames: [(listener.hostname ?? "").toLowerCase()],
-    proxyProtocol: "",
+    hostnames: listener.hostnames === undefined || listener.hostnames.length === 0
+      ? [""]
+      : listener.hostnames.map((hostname) => hostname.toLowerCase()),
+    proxyProtocol: proxyProtocolKey(listener.proxyProtocol),
+    gateway: key,
+    rank: "",
   }));
 }
 
-/** The address that a Gateway's listeners bind; "" for every one. */
-export function addressOf(spec: SourceObject<"Gateway">["body"]["spec"]): string {
-  const [first] = (spec.addresses ?? []).filter(({ type = "IPAddress" }) => type === "IPAddress");
-  return first?.value ?? "";
+/** The claims of listeners of the Gateway API, in their order. */
+export function claimsOf(owner: ListenerOwner, view: View): ListenerClaim[] {
+  const addresses = boundAddresses(owner.gateway, view);
+  const gateway = objectKey(owner.gateway);
+  return owner.listeners.map(({ name, port, protocol, hostname = "" }) => ({
+    key: listenerKey(owner, name),
+    port,
+    addresses,
+    protocol,
+    hostnames: [hostname.toLowerCase()],
+    proxyProtocol: "",
+    gateway,
+    rank: owner.rank,
+  }));
 }
 
 /** A PROXY header comes before anything that could tell listeners of one port apart. */
@@ -73,48 +78,79 @@ function proxyProtocolKey(
   return `${settings.version ?? 0}|${[...(settings.trustedCIDRs ?? [])].sort()}`;
 }
 
-/**
- * Why the claim cannot be told apart from another one on its port, or null. Neither of two such listeners
- * is served, whichever came first. What is not served anyway, or is another controller's, takes no port.
- */
-export function conflictOf(
-  claim: ListenerClaim,
-  index: number,
-  view: View,
-): ListenerConflict | null {
-  const port = String(claim.port);
-  const gateways = [
-    ...view.select("ProxyGateway", "gateway-port", port),
-    ...view.select("Gateway", "gateway-port", port).filter(({ body }) =>
+/** All claims on a port, but for those of other controllers' Gateways. */
+function claimsOn(port: number, view: View): ListenerClaim[] {
+  const key = String(port);
+  const gateways = view.select("Gateway", "gateway-port", key).map(ownListeners);
+  const sets = view.select("ListenerSet", "gateway-port", key).map((set) =>
+    listenersOfSet(set, view)
+  ).filter((owner) => owner !== null);
+  return [
+    ...view.select("ProxyGateway", "gateway-port", key).flatMap(proxyClaims),
+    ...[...gateways, ...sets].filter(({ gateway: { body } }) =>
       classServed(view, body.spec.gatewayClassName)
-    ),
+    ).flatMap((owner) => claimsOf(owner, view)),
   ];
-  if (!LISTENER_PROTOCOLS.has(claim.protocol)) return null;
-  for (const gateway of gateways) {
-    for (const [i, peer] of claimsOf(gateway).entries()) {
-      const itself = peer.key === claim.key && i === index;
-      if (itself || !LISTENER_PROTOCOLS.has(peer.protocol)) continue;
-      if (peer.port !== claim.port || !overlaps(claim.address, peer.address)) continue;
-      const label = peer.key.slice(peer.key.indexOf("/") + 1);
-      if (peer.proxyProtocol !== claim.proxyProtocol) {
-        const message = `proxyProtocol differs from that of ${label} on the same port`;
-        return { reason: "ProtocolConflict", message };
-      }
-      if (peer.protocol !== claim.protocol) {
-        const message = `port ${claim.port} is ${peer.protocol} at ${label}`;
-        return { reason: "ProtocolConflict", message };
-      }
-      const shared = peer.hostnames.find((hostname) => claim.hostnames.includes(hostname));
-      if (shared !== undefined) {
-        const name = shared || "(any)";
-        const message = `port ${claim.port} and hostname ${name} are also those of ${label}`;
-        return { reason: "HostnameConflict", message };
-      }
-    }
-  }
-  return null;
 }
 
-function overlaps(a: string, b: string): boolean {
-  return a === b || a === "" || b === "";
+/**
+ * Why claims cannot be told apart from others on their ports, by their positions; null for those that can.
+ * Of two such listeners of different gateways neither is served, whichever came first; of one gateway's
+ * the one with the lower rank is. What is not served anyway, or is another controller's, takes no port.
+ */
+export function conflictsOf(
+  claims: readonly ListenerClaim[],
+  view: View,
+): (ListenerConflict | null)[] {
+  const onPort = new Map<number, ListenerClaim[]>();
+  return claims.map((claim, index) => {
+    let peers = onPort.get(claim.port);
+    if (peers === undefined) {
+      peers = claimsOn(claim.port, view).filter(({ protocol, port }) =>
+        port === claim.port && LISTENER_PROTOCOLS.has(protocol)
+      );
+      onPort.set(claim.port, peers);
+    }
+    const served = LISTENER_PROTOCOLS.has(claim.protocol);
+    // It has no port beside UDP's own in any case.
+    if (!served && claim.protocol === "UDP") return null;
+    // Of listeners with one name only the later ones are peers: they are this one otherwise.
+    const twins = claims.filter(({ key }, i) => key === claim.key && i !== index);
+    const others = [...peers.filter(({ key }) => key !== claim.key), ...twins];
+    for (const peer of others) {
+      // What is not served loses against what comes before it and takes nothing from anybody else.
+      const loses = served || (peer.gateway === claim.gateway && peer.rank < claim.rank);
+      const meets = loses && overlap(claim, peer, view);
+      const conflict = meets ? conflictWith(claim, peer) : null;
+      if (conflict !== null) return conflict;
+    }
+    return null;
+  });
+}
+
+function conflictWith(claim: ListenerClaim, peer: ListenerClaim): ListenerConflict | null {
+  if (peer.port !== claim.port || !LISTENER_PROTOCOLS.has(peer.protocol)) return null;
+  if (peer.gateway === claim.gateway && peer.rank > claim.rank) return null;
+  const label = peer.key.slice(peer.key.indexOf("/") + 1);
+  if (peer.proxyProtocol !== claim.proxyProtocol) {
+    const message = `proxyProtocol differs from that of ${label} on the same port`;
+    return { reason: "ProtocolConflict", message };
+  }
+  if (peer.protocol !== claim.protocol) {
+    const message = `port ${claim.port} is ${peer.protocol} at ${label}`;
+    return { reason: "ProtocolConflict", message };
+  }
+  const shared = peer.hostnames.find((hostname) => claim.hostnames.includes(hostname));
+  if (shared === undefined) return null;
+  const name = shared || "(any)";
+  const message = `port ${claim.port} and hostname ${name} are also those of ${label}`;
+  return { reason: "HostnameConflict", message };
+}
+
+/** Whether two claims are of one address. Gateways with addresses of their own leave the others to others. */
+function overlap(a: ListenerClaim, b: ListenerClaim, view: View): boolean {
+  const managed = view.addressesOf(a.gateway) !== null;
+  return a.addresses.some((x) =>
+    b.addresses.some((y) => x === y || (!managed && (x === "" || y === "")))
+  );
 }

@@ -91,5 +91,5 @@ export function clientAuthOf(
     namespace: caCertRef.namespace ?? gateway.namespace,
     name: caCertRef.name,
   });
-  return { mode, ca, cnPatterns: requiredCNPatterns, sans: requiredSANs };
+  return { mode, cas: [ca], cnPatterns: requiredCNPatterns, sans: requiredSANs };
 }

@@ -1,4 +1,4 @@
-import type { GatewayFilter } from "../../api/gateway_api.ts";
+import type { GatewayFilter } from "../../api/gateway_api_routes.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 
 /** A reference to a backend, of whichever kind. */

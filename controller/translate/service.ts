@@ -1,8 +1,16 @@
 import { Kind } from "../../common/delta/resources.ts";
-import { Backend, LbPolicy, UpstreamProtocol } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  Backend,
+  LbPolicy,
+  UpstreamProtocol,
+  type UpstreamTls,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { sliceEndpoints } from "./endpoints.ts";
+import { backendAs, clientCertificateOf } from "./client_certificate.ts";
+import { type GatewayRoute, parentsOf } from "./gateway_parents.ts";
+import { policyTls } from "./backend_tls_policy.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { fullName, type ObjectKey, objectKey, type SourceObject } from "./source_object.ts";
 import { appProtocolOf } from "./upstream.ts";
@@ -19,11 +27,34 @@ export function serviceBackend(service: ObjectKey, port: number, grpc: boolean):
   return `${objectKey(service)}:${port}${grpc ? "/grpc" : ""}`;
 }
 
+const SYSTEM_ROOTS: UpstreamTls = {
+  serverName: "",
+  ca: "",
+  clientCertificate: "",
+  insecure: false,
+  sans: [],
+};
+
+/** The certificates that the Gateways from which a Service is reached show it; "" for none. */
+function certificatesFor(service: SourceObject<"Service">, view: View): Set<string> {
+  if (view.select("Gateway", "client-certificate", "all").length === 0) return new Set([""]);
+  const found = new Set<string>();
+  for (const [kind] of ROUTES) {
+    for (const route of view.select(kind, "route-service", fullName(service))) {
+      for (const { gateway } of parentsOf(route as GatewayRoute, view)) {
+        found.add(clientCertificateOf(gateway, view, new Conditions()) ?? "");
+      }
+    }
+  }
+  return found;
+}
+
 /** Translates a Service: a backend for each port that a route of the Gateway API names. */
 export function deriveService(service: SourceObject<"Service">, view: View): Derived {
   const outcome = new Conditions().expect("Accepted").outcome(service);
   const { namespace, name, body } = service;
   const resources: DerivedResource[] = [];
+  const certificates = certificatesFor(service, view);
   for (const [kind, grpc] of ROUTES) {
     if (view.select(kind, "route-service", fullName(service)).length === 0) continue;
     const slices = view.select("EndpointSlice", "slice-service", fullName(service));
@@ -32,6 +63,8 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
       const { port, appProtocol = "" } = servicePort;
       const spoken = appProtocolOf(appProtocol);
       if (spoken === null) continue;
+      const policy = policyTls(service, servicePort.name, view);
+      const tls = policy?.tls ?? (spoken.secure ? SYSTEM_ROOTS : undefined);
       const message = Backend.create({
         namespace,
         name: `${name}:${port}`,
@@ -40,16 +73,17 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
         protocol: grpc && appProtocol === ""
           ? UpstreamProtocol.UPSTREAM_PROTOCOL_HTTP2
           : spoken.protocol,
-        tls: spoken.secure
-          ? { serverName: "", ca: "", clientCertificate: "", insecure: false, sans: [] }
-          : undefined,
+        closedReason: policy?.closedReason ?? "",
         policies,
       });
-      resources.push({
-        kind: Kind.KIND_BACKEND,
-        name: serviceBackend(service, port, grpc),
-        body: Backend.encode(message).finish(),
-      });
+      for (const certificate of certificates) {
+        const own = { ...message, tls: tls && { ...tls, clientCertificate: certificate } };
+        resources.push({
+          kind: Kind.KIND_BACKEND,
+          name: backendAs(serviceBackend(service, port, grpc), certificate),
+          body: Backend.encode(own).finish(),
+        });
+      }
     }
   }
   return { outcome, resources };

@@ -11,7 +11,7 @@ export interface ObjectKey {
 export interface SourceObject<K extends KindName = KindName> extends ObjectKey {
   readonly kind: K;
   readonly body: KindTypes[K];
-  /** Where it was read: "file:line", or a resourceVersion. */
+  /** Where it was read: "file:line", or its generation. */
   readonly origin: string;
   /** Why a newer version of the object was refused while this one keeps serving; "" otherwise. */
   readonly heldBecause: string;
@@ -22,6 +22,11 @@ export interface SourceChange {
   readonly key: ObjectKey;
   /** Null when the object is gone. */
   readonly object: SourceObject | null;
+}
+
+/** Where an object of a cluster was read. */
+export function originOf(generation: number): string {
+  return `generation ${generation}`;
 }
 
 /** Key text of an object, "Kind/namespace/name". */

@@ -1,24 +1,33 @@
+import { isDeepStrictEqual } from "node:util";
 import { keyOf, Kind, type Resource } from "../../common/delta/resources.ts";
 import { sha256 } from "../../common/hash.ts";
 import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { deriveBackend } from "./backend.ts";
-import { deriveSecret } from "./certificate.ts";
+import { deriveBackendTlsPolicy } from "./backend_tls_policy.ts";
+import { deriveConfigMap, deriveSecret } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { deriveGatewayApiGateway } from "./gateway_api_gateway.ts";
 import { deriveGatewayClass } from "./gateway_class.ts";
-import type { GatewayRoute } from "./gateway_parents.ts";
+import type { AddressBook, AddressRequest } from "./gateway_addresses.ts";
+import type { GatewayRoute, StreamRoute } from "./gateway_parents.ts";
 import { deriveGatewayRoute } from "./gateway_route.ts";
 import { deriveService } from "./service.ts";
 import { deriveGateway } from "./gateway.ts";
+import { deriveListenerSet } from "./listener_set.ts";
 import { derivePolicy } from "./policy.ts";
 import { deriveRoute } from "./route.ts";
+import { deriveStreamRoute } from "./stream_route.ts";
 import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
 import { ObjectStore, RecordingView, type View } from "./view.ts";
 
 /** How reads of single objects begin, and those of kinds that a source reads by reference. */
 const OBJECT = "object:";
-const WANTED = `${OBJECT}Secret/`;
+const WANTED = [`${OBJECT}Secret/`, `${OBJECT}ConfigMap/`];
+
+function isWanted(read: string): boolean {
+  return WANTED.some((prefix) => read.startsWith(prefix));
+}
 
 /** One change of the translated configuration. */
 export interface ResourceUpdate {
@@ -29,6 +38,8 @@ export interface ResourceUpdate {
 }
 
 interface Entry {
+  readonly request: AddressRequest | null;
+  readonly nodeSelector: Readonly<Record<string, string>> | null;
   readonly reads: ReadonlySet<string>;
   /** Resources of this object, by their keys. */
   readonly resources: ReadonlyMap<string, Resource>;
@@ -56,13 +67,18 @@ export class Translator {
   /** Derivations computed since the start; tests compare it. */
   derivations = 0;
   readonly #secret: Uint8Array;
+  readonly #addresses: AddressBook | null;
 
-  /** @param secret of this installation, from which keys are made; the same after a restart */
-  constructor(secret: Uint8Array) {
+  /**
+   * @param secret of this installation, from which keys are made; the same after a restart
+   * @param addresses who hands out addresses to Gateways; null where they bind what they say
+   */
+  constructor(secret: Uint8Array, addresses: AddressBook | null = null) {
     this.#secret = secret;
+    this.#addresses = addresses;
   }
 
-  /** Keys of the Secrets that derivations look for, whether they are there or not. */
+  /** Keys of the Secrets and ConfigMaps that derivations look for, whether they are there or not. */
   get wanted(): ReadonlySet<string> {
     return this.#wanted;
   }
@@ -79,6 +95,11 @@ export class Translator {
     return this.#recompute(dirty);
   }
 
+  /** Labels of the nodes that serve a Gateway, by its key; null for what is no Gateway of ours. */
+  nodeSelectorOf(key: string): Readonly<Record<string, string>> | null {
+    return this.#entries.get(key)?.nodeSelector ?? null;
+  }
+
   /** Takes in a node's refusal; returns what changed (the object's outcome). */
   quarantine(refusal: Quarantine): ResourceUpdate[] {
     this.#quarantine.set(keyOf(refusal), refusal);
@@ -90,11 +111,37 @@ export class Translator {
     return this.#recompute(dirty);
   }
 
-  #recompute(dirty: ReadonlySet<string>): ResourceUpdate[] {
+  #recompute(first: ReadonlySet<string>): ResourceUpdate[] {
+    const updates: ResourceUpdate[] = [];
+    for (let dirty = first; dirty.size > 0;) {
+      const requests = new Map<string, AddressRequest | null>();
+      updates.push(...this.#pass(dirty, requests));
+      dirty = this.#answered(requests);
+    }
+    return updates;
+  }
+
+  /** Hands on wishes for addresses; returns the derivations that read what came of them. */
+  #answered(requests: ReadonlyMap<string, AddressRequest | null>): Set<string> {
+    const dirty = new Set<string>();
+    if (this.#addresses === null || requests.size === 0) return dirty;
+    for (const gateway of this.#addresses.request(requests)) {
+      for (const reader of this.#readers.get(`address:${gateway}`) ?? []) dirty.add(reader);
+    }
+    return dirty;
+  }
+
+  /** @param requests gets what derivations ask for anew */
+  #pass(
+    dirty: ReadonlySet<string>,
+    requests: Map<string, AddressRequest | null>,
+  ): ResourceUpdate[] {
     const updates: ResourceUpdate[] = [];
     for (const key of dirty) {
       const old = this.#entries.get(key);
       const next = this.#derive(key, old);
+      const request = next?.request ?? null;
+      if (!isDeepStrictEqual(request, old?.request ?? null)) requests.set(key, request);
       this.#replace(key, old, next);
       for (const [id, { kind, name }] of old?.resources ?? []) {
         if (next?.resources.has(id) !== true) updates.push({ kind, name, resource: null });
@@ -114,7 +161,7 @@ export class Translator {
       readers?.delete(key);
       if (readers?.size !== 0) continue;
       this.#readers.delete(read);
-      if (read.startsWith(WANTED)) this.#wanted.delete(read.slice(OBJECT.length));
+      if (isWanted(read)) this.#wanted.delete(read.slice(OBJECT.length));
     }
     if (next === null) {
       this.#entries.delete(key);
@@ -125,7 +172,7 @@ export class Translator {
       let readers = this.#readers.get(read);
       if (readers === undefined) {
         this.#readers.set(read, readers = new Set());
-        if (read.startsWith(WANTED)) this.#wanted.add(read.slice(OBJECT.length));
+        if (isWanted(read)) this.#wanted.add(read.slice(OBJECT.length));
       }
       readers.add(key);
     }
@@ -136,7 +183,7 @@ export class Translator {
     const object = this.#store.get(key);
     if (object === undefined) return null;
     this.derivations++;
-    const view = new RecordingView(this.#store, this.#secret);
+    const view = new RecordingView(this.#store, this.#secret, this.#addresses);
     const derived = derivedOrKept(object, view, old);
     const resources = new Map<string, Resource>();
     const take = (part: DerivedResource): Resource => {
@@ -147,7 +194,8 @@ export class Translator {
     let { outcome } = derived;
     for (const part of derived.resources) outcome = this.#withQuarantine(take(part), outcome);
     take({ kind: Kind.KIND_OUTCOME, name: key, body: Outcome.encode(outcome).finish() });
-    return { reads: view.reads, resources };
+    const { request } = view;
+    return { reads: view.reads, resources, request, nodeSelector: derived.nodeSelector ?? null };
   }
 
   /** A refused resource shows in its object's outcome until the object changes. */
@@ -198,9 +246,19 @@ function derive(object: SourceObject, view: View): Derived {
     case "Secret":
       return deriveSecret(object as SourceObject<"Secret">, view);
     case "GatewayClass":
-      return deriveGatewayClass(object as SourceObject<"GatewayClass">);
+      return deriveGatewayClass(object as SourceObject<"GatewayClass">, view);
     case "Gateway":
       return deriveGatewayApiGateway(object as SourceObject<"Gateway">, view);
+    case "ListenerSet":
+      return deriveListenerSet(object as SourceObject<"ListenerSet">, view);
+    case "TLSRoute":
+    case "TCPRoute":
+    case "UDPRoute":
+      return deriveStreamRoute(object as StreamRoute, view);
+    case "BackendTLSPolicy":
+      return deriveBackendTlsPolicy(object as SourceObject<"BackendTLSPolicy">, view);
+    case "ConfigMap":
+      return deriveConfigMap(object as SourceObject<"ConfigMap">, view);
     case "HTTPRoute":
     case "GRPCRoute":
       return deriveGatewayRoute(object as GatewayRoute, view);
@@ -209,6 +267,8 @@ function derive(object: SourceObject, view: View): Derived {
     case "Namespace":
     case "EndpointSlice":
     case "ReferenceGrant":
+    case "GatewayParameters":
+    case "Node":
       return { outcome: new Conditions().expect("Accepted").outcome(object), resources: [] };
   }
 }

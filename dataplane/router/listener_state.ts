@@ -19,7 +19,8 @@ export interface ListenerState {
   readonly key: string;
   readonly gateway: string;
   readonly port: number;
-  readonly address: string;
+  /** Addresses to bind, "" for every one. */
+  readonly addresses: readonly string[];
   readonly https: boolean;
   readonly hostnames: readonly string[];
   readonly minVersion: string;
@@ -72,7 +73,7 @@ export function listenerState(
     key,
     gateway: gatewayName,
     port: listener.port,
-    address: listener.bindAddress,
+    addresses: listener.bindAddresses.length > 0 ? listener.bindAddresses : [""],
     https: listener.protocol === Protocol.PROTOCOL_HTTPS,
     hostnames: listener.hostnames.length > 0 ? listener.hostnames : [""],
     minVersion: listener.tls?.minVersion ?? "",

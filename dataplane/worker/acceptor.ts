@@ -13,7 +13,7 @@ import type {
   TlsChoice,
   TlsServerOptions,
 } from "../net/transport.ts";
-import { ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
+import { type ClientAuth, ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
 import type { LoadedCertificate } from "./certificate.ts";
 import type { ListenerState } from "../router/listener_state.ts";
@@ -195,7 +195,7 @@ export class Acceptor {
     const { clientAuth } = listener;
     if (clientAuth === null) return "";
     // A resumed session did not ask for the context, which there is none of without authorities.
-    const authorities = this.#authorities(clientAuth.ca);
+    const authorities = this.#authorities(clientAuth);
     if (authorities.length === 0) return null;
     const required = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_REQUIRE;
     const check = checkClientCertificate(tls!.peerChain, {
@@ -205,18 +205,19 @@ export class Acceptor {
       sans: clientAuth.sans,
     }, Date.now());
     if (check.kind === "verified") return check.fields;
-    return required || check.kind === "refused" ? null : "";
+    const admitted = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_FALLBACK;
+    return admitted || (!required && check.kind !== "refused") ? "" : null;
   }
 
   #clientAuthKey(listener: ListenerState | undefined): string {
     const auth = listener?.clientAuth ?? null;
     if (auth === null) return "";
-    const prints = this.#authorities(auth.ca).map(({ fingerprint256 }) => fingerprint256).join(",");
+    const prints = this.#authorities(auth).map(({ fingerprint256 }) => fingerprint256).join(",");
     return `${auth.mode}|${auth.cnPatterns.join(",")}|${auth.sans.join(",")}|${prints}`;
   }
 
-  #authorities(name: string): LoadedCertificate["authorities"] {
-    return this.#certificates.get(name)?.authorities ?? [];
+  #authorities({ cas }: ClientAuth): LoadedCertificate["authorities"] {
+    return cas.flatMap((name) => this.#certificates.get(name)?.authorities ?? []);
   }
 
   #tls(port: Port): TlsServerOptions {
@@ -235,7 +236,7 @@ export class Acceptor {
     if (listener === undefined) return null;
     const { clientAuth } = listener;
     // Without its authorities a listener cannot tell whom to let in.
-    if (clientAuth !== null && this.#authorities(clientAuth.ca).length === 0) return null;
+    if (clientAuth !== null && this.#authorities(clientAuth).length === 0) return null;
     for (const certificate of listener.certificates.lookup(name)) {
       const identity = this.#certificates.get(certificate)?.identity ?? null;
       if (identity === null) continue;

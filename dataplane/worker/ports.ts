@@ -62,12 +62,14 @@ export class Ports {
 
   /** Brings sockets and tables in line with the listeners; resolves when every new port was tried. */
   async reconcile(): Promise<void> {
-    const wanted = new Map<string, ListenerState[]>();
+    const wanted = new Map<string, { address: string; listeners: ListenerState[] }>();
     for (const listener of this.#tables.listeners.values()) {
-      const key = `${listener.address}|${listener.port}`;
-      const group = wanted.get(key);
-      if (group === undefined) wanted.set(key, [listener]);
-      else group.push(listener);
+      for (const address of listener.addresses) {
+        const key = `${address}|${listener.port}`;
+        const group = wanted.get(key);
+        if (group === undefined) wanted.set(key, { address, listeners: [listener] });
+        else group.listeners.push(listener);
+      }
     }
     for (const [key, port] of this.#ports) {
       if (wanted.has(key)) continue;
@@ -75,14 +77,14 @@ export class Ports {
       this.#close(port);
     }
     const opening: Promise<void>[] = [];
-    for (const [key, listeners] of wanted) {
+    for (const [key, { address, listeners }] of wanted) {
       let port = this.#ports.get(key);
       if (port !== undefined && (port.scheme === "https") !== listeners[0].https) {
         this.#close(port);
         port = undefined;
       }
       const isNew = port === undefined;
-      port ??= new Port(listeners[0].address, listeners[0].port, this.#slots);
+      port ??= new Port(address, listeners[0].port, this.#slots);
       this.#ports.set(key, port);
       port.point(listeners);
       if (isNew) opening.push(this.#open(port));

@@ -9,8 +9,9 @@ const VERSION = "k8s.io/component-base/version";
 const COMPONENTS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
 
 /** Runs a command; its output is shown only when it fails. */
-export async function run(command: string, args: string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args, cwd }).output();
+export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd })
+    .output();
   const text = new TextDecoder();
   if (code !== 0) {
     throw new Error(`${command} ${args.join(" ")}: ${text.decode(stderr).slice(-2_000)}`);

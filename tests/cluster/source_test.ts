@@ -13,7 +13,14 @@ import { withApiServer } from "./tools.ts";
 const CLASS = `apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: { name: novaedge }
-spec: { controllerName: novaedge.io/gateway-controller }
+spec:
+  controllerName: novaedge.io/gateway-controller
+  parametersRef: { group: novaedge.io, kind: GatewayParameters, name: edge, namespace: default }
+---
+apiVersion: novaedge.io/v1alpha1
+kind: GatewayParameters
+metadata: { name: edge, namespace: default }
+spec: { addressPools: [127.0.0.0/24] }
 `;
 
 function gateway(plain: number, secure: number, certificate: string): string {

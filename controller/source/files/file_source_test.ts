@@ -50,6 +50,7 @@ class Fixture {
           this.problems = problems;
           return new Set();
         },
+        touched() {},
         publish: () => {
           for (const wake of this.#wake.splice(0)) wake();
         },

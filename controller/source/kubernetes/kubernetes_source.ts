@@ -1,10 +1,17 @@
 import type { KindName, KindTypes } from "../../../api/kinds.ts";
 import { KINDS } from "../../../api/kinds.ts";
 import { validate } from "../../../api/validate.ts";
+import { delay } from "../../../common/backoff.ts";
 import { messageOf } from "../../../common/errors.ts";
 import type { Logger } from "../../../common/log.ts";
+import { sha256 } from "../../../common/hash.ts";
 import { OutageLog } from "../../../common/outage_log.ts";
-import { type ObjectKey, objectKey, type SourceChange } from "../../translate/source_object.ts";
+import {
+  type ObjectKey,
+  objectKey,
+  originOf,
+  type SourceChange,
+} from "../../translate/source_object.ts";
 import type { Source, SourceSink } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { substituteFor } from "../substitute.ts";
@@ -26,12 +33,14 @@ const METADATA = {
   watch: "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
 };
 /** Kinds of which only what is referred to is read. */
-const BY_REFERENCE: ReadonlySet<KindName> = new Set<KindName>(["Secret"]);
+const BY_REFERENCE: ReadonlySet<KindName> = new Set<KindName>(["Secret", "ConfigMap"]);
 /** Kinds without which what they restrict would be open. */
 const RESTRICTING: ReadonlySet<KindName> = new Set<KindName>([
   "ProxyPolicy",
   "ReferenceGrant",
+  "BackendTLSPolicy",
   "Secret",
+  "ConfigMap",
 ]);
 
 /** What is known of an object beside its body. */
@@ -40,6 +49,8 @@ export interface ObjectFacts {
   readonly generation: number;
   /** As the API server has it; undefined for none. */
   readonly status: unknown;
+  /** Hash of what is handed on: most changes are of the status alone. */
+  readonly digest: string;
 }
 
 /** What the source asks of an API server. */
@@ -128,7 +139,7 @@ export class KubernetesSource implements Source {
       ...(referred ? { accept: METADATA } : {}),
       collection: this.#client,
       random,
-      sleep,
+      sleep: delay,
       handler: {
         upsert: (object) => referred ? this.#noted(kind, object) : this.#upsert(kind, object),
         remove: (key) => this.#remove(kind, key),
@@ -165,12 +176,15 @@ export class KubernetesSource implements Source {
     const { name, namespace = "", resourceVersion, generation = 0 } = given.metadata;
     const key: ObjectKey = { kind, namespace, name };
     const text = objectKey(key);
-    const { status, ...rest } = trimmed(kind, given);
-    // Objects of a list do not say what they are.
-    const { group, version } = KINDS[kind];
-    const body = { ...rest, apiVersion: group === "" ? version : `${group}/${version}`, kind };
-    this.#facts.set(text, { resourceVersion, generation: Number(generation), status });
-    const origin = resourceVersion;
+    const { status, body } = trimmed(kind, given);
+    const origin = originOf(Number(generation));
+    const digest = sha256(`${origin}${JSON.stringify(body)}`);
+    const same = this.#facts.get(text)?.digest === digest;
+    this.#facts.set(text, { resourceVersion, generation: Number(generation), status, digest });
+    if (same) {
+      this.#sink.touched(key);
+      return;
+    }
     const problems = validate(kind, body);
     if (problems.length === 0) {
       this.#invalid.delete(text);
@@ -280,10 +294,9 @@ export class KubernetesSource implements Source {
     for (let tries = 1;; tries++) {
       try {
         const object = await this.#client.request(objectPath(key), { signal });
-        const { resourceVersion } = object.metadata;
         // As new as what was noted, or newer, which will be noted in a moment.
         this.#fetched.set(text, version);
-        const body = { ...trimmed(kind, object), apiVersion: KINDS[kind].version, kind };
+        const { body } = trimmed(kind, object);
         const valid = validate(kind, body).length === 0;
         return {
           key,
@@ -291,7 +304,7 @@ export class KubernetesSource implements Source {
             ? {
               ...key,
               body: body as unknown as KindTypes[KindName],
-              origin: resourceVersion,
+              origin: `resourceVersion ${object.metadata.resourceVersion}`,
               heldBecause: "",
             }
             : null,
@@ -303,7 +316,7 @@ export class KubernetesSource implements Source {
           return { key, object: null };
         }
         if (tries < TRIES) {
-          await sleep(RETRY, signal);
+          await delay(RETRY, signal);
           continue;
         }
         this.#log.warn({ object: text, reason: messageOf(error) }, "an object cannot be read");
@@ -349,16 +362,4 @@ export class KubernetesSource implements Source {
       ...[...this.#invalid.values()].flat(),
     ];
   }
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    signal.addEventListener("abort", end);
-  });
 }

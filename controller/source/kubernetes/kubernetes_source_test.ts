@@ -89,6 +89,7 @@ function read(cluster: FakeCluster, wanted: () => string[] = () => []) {
   let published = new Map<string, SourceChange["object"]>();
   let problems: SourceProblem[] = [];
   let times = 0;
+  const touched: string[] = [];
   let wake: () => void = () => {};
   const source = new KubernetesSource(
     cluster,
@@ -100,6 +101,9 @@ function read(cluster: FakeCluster, wanted: () => string[] = () => []) {
           else objects.set(objectKey(key), object);
         }
         return new Set(wanted());
+      },
+      touched(key) {
+        touched.push(objectKey(key));
       },
       publish() {
         times++;
@@ -113,6 +117,7 @@ function read(cluster: FakeCluster, wanted: () => string[] = () => []) {
   void source.start();
   return {
     source,
+    touched,
     get problems() {
       return problems;
     },

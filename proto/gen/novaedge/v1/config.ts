@@ -40,6 +40,8 @@ export enum ClientAuthMode {
   CLIENT_AUTH_MODE_UNSPECIFIED = 0,
   CLIENT_AUTH_MODE_OPTIONAL = 1,
   CLIENT_AUTH_MODE_REQUIRE = 2,
+  /** CLIENT_AUTH_MODE_FALLBACK - Whoever shows no certificate, or a wrong one, gets in unverified. */
+  CLIENT_AUTH_MODE_FALLBACK = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -196,8 +198,8 @@ export interface Listener {
   protocol: Protocol;
   /** Hostnames this listener serves; empty means any. "*.example.com" spans labels. */
   hostnames: string[];
-  /** Address to bind; empty means every address. */
-  bindAddress: string;
+  /** Addresses to bind; empty means every address. */
+  bindAddresses: string[];
   tls:
     | ListenerTls
     | undefined;
@@ -243,8 +245,8 @@ export interface Redirect {
 
 export interface ClientAuth {
   mode: ClientAuthMode;
-  /** Name of the Certificate resource that holds the CA bundle. */
-  ca: string;
+  /** Names of the Certificate resources that hold the CA bundles. */
+  cas: string[];
   /** Patterns with * of which the subject's common name must match one, if there are any. */
   cnPatterns: string[];
   /** Subject alternative names of which the certificate must have one, if there are any. */
@@ -728,9 +730,11 @@ export interface RequestLimits {
   methods: string[];
 }
 
-/** Vip is carried by the protocol and filled by the kinds of a later version. */
+/** Vip is an address that one node of several holds. Listeners that bind it are open there only. */
 export interface Vip {
-  name: string;
+  address: string;
+  /** Name of the node that holds it; empty for none. */
+  node: string;
 }
 
 export interface Certificate {
@@ -1449,7 +1453,7 @@ function createBaseListener(): Listener {
     port: 0,
     protocol: 0,
     hostnames: [],
-    bindAddress: "",
+    bindAddresses: [],
     tls: undefined,
     closedReason: "",
     proxyProtocol: undefined,
@@ -1480,8 +1484,8 @@ export const Listener: MessageFns<Listener> = {
     for (const v of message.hostnames) {
       writer.uint32(34).string(v!);
     }
-    if (message.bindAddress !== "") {
-      writer.uint32(42).string(message.bindAddress);
+    for (const v of message.bindAddresses) {
+      writer.uint32(42).string(v!);
     }
     if (message.tls !== undefined) {
       ListenerTls.encode(message.tls, writer.uint32(50).fork()).join();
@@ -1575,7 +1579,7 @@ export const Listener: MessageFns<Listener> = {
               break;
             }
 
-            message.bindAddress = reader.string();
+            message.bindAddresses.push(reader.string());
             continue;
           }
           case 6: {
@@ -1703,7 +1707,7 @@ export const Listener: MessageFns<Listener> = {
     message.port = object.port ?? 0;
     message.protocol = object.protocol ?? 0;
     message.hostnames = object.hostnames?.map((e) => e) || [];
-    message.bindAddress = object.bindAddress ?? "";
+    message.bindAddresses = object.bindAddresses?.map((e) => e) || [];
     message.tls = (object.tls !== undefined && object.tls !== null) ? ListenerTls.fromPartial(object.tls) : undefined;
     message.closedReason = object.closedReason ?? "";
     message.proxyProtocol = (object.proxyProtocol !== undefined && object.proxyProtocol !== null)
@@ -1884,7 +1888,7 @@ export const Redirect: MessageFns<Redirect> = {
 };
 
 function createBaseClientAuth(): ClientAuth {
-  return { mode: 0, ca: "", cnPatterns: [], sans: [] };
+  return { mode: 0, cas: [], cnPatterns: [], sans: [] };
 }
 
 export const ClientAuth: MessageFns<ClientAuth> = {
@@ -1892,8 +1896,8 @@ export const ClientAuth: MessageFns<ClientAuth> = {
     if (message.mode !== 0) {
       writer.uint32(8).int32(message.mode);
     }
-    if (message.ca !== "") {
-      writer.uint32(18).string(message.ca);
+    for (const v of message.cas) {
+      writer.uint32(18).string(v!);
     }
     for (const v of message.cnPatterns) {
       writer.uint32(26).string(v!);
@@ -1930,7 +1934,7 @@ export const ClientAuth: MessageFns<ClientAuth> = {
               break;
             }
 
-            message.ca = reader.string();
+            message.cas.push(reader.string());
             continue;
           }
           case 3: {
@@ -1967,7 +1971,7 @@ export const ClientAuth: MessageFns<ClientAuth> = {
   fromPartial<I extends Exact<DeepPartial<ClientAuth>, I>>(object: I): ClientAuth {
     const message = createBaseClientAuth();
     message.mode = object.mode ?? 0;
-    message.ca = object.ca ?? "";
+    message.cas = object.cas?.map((e) => e) || [];
     message.cnPatterns = object.cnPatterns?.map((e) => e) || [];
     message.sans = object.sans?.map((e) => e) || [];
     return message;
@@ -6802,13 +6806,16 @@ export const RequestLimits: MessageFns<RequestLimits> = {
 };
 
 function createBaseVip(): Vip {
-  return { name: "" };
+  return { address: "", node: "" };
 }
 
 export const Vip: MessageFns<Vip> = {
   encode(message: Vip, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.name !== "") {
-      writer.uint32(10).string(message.name);
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.node !== "") {
+      writer.uint32(18).string(message.node);
     }
     return writer;
   },
@@ -6831,7 +6838,15 @@ export const Vip: MessageFns<Vip> = {
               break;
             }
 
-            message.name = reader.string();
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.node = reader.string();
             continue;
           }
         }
@@ -6851,7 +6866,8 @@ export const Vip: MessageFns<Vip> = {
   },
   fromPartial<I extends Exact<DeepPartial<Vip>, I>>(object: I): Vip {
     const message = createBaseVip();
-    message.name = object.name ?? "";
+    message.address = object.address ?? "";
+    message.node = object.node ?? "";
     return message;
   },
 };

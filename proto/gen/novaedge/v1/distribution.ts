@@ -78,6 +78,8 @@ export interface Outcome {
   listeners: ListenerOutcome[];
   parents: ParentOutcome[];
   supportedFeatures: string[];
+  /** Addresses that a Gateway has. */
+  addresses: string[];
 }
 
 /** ListenerOutcome says how a listener of a Gateway stands. */
@@ -142,11 +144,18 @@ export interface Hello {
   resources: ResourceRef[];
 }
 
-/** NodeStatus is what a node tells of itself; sent on change. */
+/** NodeStatus is what a node tells of itself; sent on change, and every few seconds as a sign of life. */
 export interface NodeStatus {
   dataplaneConnected: boolean;
   dataplaneVersion: Version | undefined;
   listenerProblems: ListenerProblem[];
+  /** Addresses that the node should hold and does not. */
+  addressProblems: AddressProblem[];
+}
+
+export interface AddressProblem {
+  address: string;
+  reason: string;
 }
 
 export interface ListenerProblem {
@@ -516,6 +525,7 @@ function createBaseOutcome(): Outcome {
     listeners: [],
     parents: [],
     supportedFeatures: [],
+    addresses: [],
   };
 }
 
@@ -544,6 +554,9 @@ export const Outcome: MessageFns<Outcome> = {
     }
     for (const v of message.supportedFeatures) {
       writer.uint32(66).string(v!);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -625,6 +638,14 @@ export const Outcome: MessageFns<Outcome> = {
             message.supportedFeatures.push(reader.string());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -650,6 +671,7 @@ export const Outcome: MessageFns<Outcome> = {
     message.listeners = object.listeners?.map((e) => ListenerOutcome.fromPartial(e)) || [];
     message.parents = object.parents?.map((e) => ParentOutcome.fromPartial(e)) || [];
     message.supportedFeatures = object.supportedFeatures?.map((e) => e) || [];
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
@@ -1379,7 +1401,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { dataplaneConnected: false, dataplaneVersion: undefined, listenerProblems: [] };
+  return { dataplaneConnected: false, dataplaneVersion: undefined, listenerProblems: [], addressProblems: [] };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -1392,6 +1414,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.listenerProblems) {
       ListenerProblem.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.addressProblems) {
+      AddressProblem.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1433,6 +1458,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.listenerProblems.push(ListenerProblem.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.addressProblems.push(AddressProblem.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1455,6 +1488,74 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       ? Version.fromPartial(object.dataplaneVersion)
       : undefined;
     message.listenerProblems = object.listenerProblems?.map((e) => ListenerProblem.fromPartial(e)) || [];
+    message.addressProblems = object.addressProblems?.map((e) => AddressProblem.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAddressProblem(): AddressProblem {
+  return { address: "", reason: "" };
+}
+
+export const AddressProblem: MessageFns<AddressProblem> = {
+  encode(message: AddressProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddressProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AddressProblem>, I>>(base?: I): AddressProblem {
+    return AddressProblem.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AddressProblem>, I>>(object: I): AddressProblem {
+    const message = createBaseAddressProblem();
+    message.address = object.address ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

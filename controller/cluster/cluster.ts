@@ -1,0 +1,175 @@
+import { Kind, type Version } from "../../common/delta/resources.ts";
+import type { Logger } from "../../common/log.ts";
+import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { Node } from "../../api/core.ts";
+import { AddressAllocator } from "../addresses/address_allocator.ts";
+import type { SessionState } from "../distribution/session.ts";
+import { Placement } from "../placement/placement.ts";
+import type { ApiClient } from "../source/kubernetes/api_client.ts";
+import type { KubernetesSource } from "../source/kubernetes/kubernetes_source.ts";
+import type { Status } from "../status/status_documents.ts";
+import { StatusWriter } from "../status/status_writer.ts";
+import { type ObjectKey, objectKey, type SourceChange } from "../translate/source_object.ts";
+import type { ResourceUpdate, Translator } from "../translate/translator.ts";
+import { Programmed } from "./programmed.ts";
+
+/** Milliseconds between two looks at which nodes are there. */
+const TICK = 1_000;
+
+/** What the cluster's side needs of the rest of the controller. */
+export interface ClusterOptions {
+  readonly client: ApiClient;
+  readonly log: Logger;
+  /** Every connected agent. */
+  readonly sessions: () => SessionState[];
+  /** Publishes changes that come from nodes, not from objects. */
+  readonly publish: (updates: readonly ResourceUpdate[]) => void;
+  /** Whether this controller leads. */
+  readonly leads: () => boolean;
+}
+
+/** What a controller does for a cluster beside translating its objects: addresses, nodes, statuses. */
+export class Cluster {
+  readonly addresses: AddressAllocator;
+  readonly writer: StatusWriter;
+  readonly #options: ClusterOptions;
+  readonly #placement = new Placement(performance.now());
+  readonly #programmed = new Programmed();
+  /** Version with which an object's present generation was published. */
+  readonly #since = new Map<string, Version>();
+  /** Gateway by ListenerSet. */
+  readonly #parents = new Map<string, string>();
+  /** Addresses by Gateway. */
+  readonly #held = new Map<string, readonly string[]>();
+  #source: KubernetesSource | null = null;
+  #translator: Translator | null = null;
+  #alive = "";
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.addresses = new AddressAllocator((key) => this.#before(key));
+    this.writer = new StatusWriter({
+      client: options.client,
+      log: options.log,
+      factsOf: (key) => this.#source?.factsOf(key),
+      programmed: (key, listener) => this.#programming(key, listener),
+      leads: options.leads,
+      now: () => performance.now(),
+      time: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    });
+  }
+
+  start(source: KubernetesSource, translator: Translator): void {
+    this.#source = source;
+    this.#translator = translator;
+    this.#timer = setInterval(() => this.#tick(), TICK);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.writer.stop();
+  }
+
+  /** Objects of the source changed. */
+  taken(changes: readonly SourceChange[]): void {
+    for (const { key, object } of changes) {
+      if (key.kind !== "Node") continue;
+      this.#placement.setNode(key.name, object === null ? null : object.body as Node);
+    }
+  }
+
+  /** Something changed of an object that is not translated. */
+  touched(key: ObjectKey): void {
+    this.writer.touch(objectKey(key));
+  }
+
+  /** What has to be published with these updates: who holds which address. */
+  place(updates: readonly ResourceUpdate[]): ResourceUpdate[] {
+    for (const { kind, name, resource } of updates) {
+      if (kind !== Kind.KIND_OUTCOME) continue;
+      if (name.startsWith("Gateway/")) this.#placeGateway(name, resource?.body ?? null);
+      else if (name.startsWith("ListenerSet/")) this.#placeSet(name, resource?.body ?? null);
+    }
+    return this.#placement.settle(performance.now());
+  }
+
+  /** Updates were published as this version. */
+  published(updates: readonly ResourceUpdate[], version: Version): void {
+    const moved = new Set<string>();
+    for (const { kind, name, resource } of updates) {
+      if (kind === Kind.KIND_VIP) moved.add(name);
+      else if (kind === Kind.KIND_OUTCOME && /^(Gateway|ListenerSet)\//.test(name)) {
+        if (resource !== null) this.#since.set(name, version);
+        else {
+          this.#since.delete(name);
+          this.#programmed.forget(name);
+        }
+      }
+    }
+    for (const [key, addresses] of this.#held) {
+      if (addresses.some((address) => moved.has(address))) this.#since.set(key, version);
+    }
+    this.writer.update(updates);
+    if (moved.size > 0) this.writer.touchServed();
+  }
+
+  /** A node's agent came or said something. */
+  heard(node: string): void {
+    this.#placement.heard(node, performance.now());
+    this.writer.touchServed();
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const updates = this.#placement.settle(now);
+    if (updates.length > 0) this.#options.publish(updates);
+    const alive = [...this.#held.keys()].map((key) => this.#placement.nodesOf(key, now)).join("|");
+    if (alive === this.#alive) return;
+    this.#alive = alive;
+    this.writer.touchServed();
+  }
+
+  #placeGateway(key: string, body: Uint8Array | null): void {
+    const nodeSelector = this.#translator!.nodeSelectorOf(key);
+    if (body === null || nodeSelector === null) {
+      this.#placement.setGateway(key, null);
+      this.#held.delete(key);
+      return;
+    }
+    const { addresses } = Outcome.decode(body);
+    this.#held.set(key, addresses);
+    this.#placement.setGateway(key, { addresses, nodeSelector });
+  }
+
+  #placeSet(key: string, body: Uint8Array | null): void {
+    const [parent] = body === null ? [] : Outcome.decode(body).parents;
+    if (parent === undefined) this.#parents.delete(key);
+    else this.#parents.set(key, `Gateway/${parent.namespace}/${parent.name}`);
+  }
+
+  #programming(key: string, listener: string) {
+    const gateway = this.#parents.get(key) ?? key;
+    const [kind, namespace, name] = key.split("/") as [ObjectKey["kind"], string, string];
+    const sessions = new Map(this.#options.sessions().map((state) => [state.node, state]));
+    return this.#programmed.of(
+      {
+        key,
+        generation: this.#source?.factsOf({ kind, namespace, name })?.generation ?? 0,
+        since: this.#since.get(key),
+        nodes: this.#placement.nodesOf(gateway, performance.now()),
+        addresses: this.#held.get(gateway) ?? [],
+      },
+      listener,
+      sessions,
+    );
+  }
+
+  /** The addresses that a Gateway had before this controller began. */
+  #before(key: string): string[] {
+    const [, namespace, name] = key.split("/");
+    const facts = this.#source?.factsOf({ kind: "Gateway", namespace, name });
+    const { addresses = [] } = (facts?.status ?? {}) as Status;
+    return addresses.map(({ value }) => value);
+  }
+}

@@ -1,0 +1,137 @@
+import type { Node } from "../../api/core.ts";
+import { Kind } from "../../common/delta/resources.ts";
+import { sha256 } from "../../common/hash.ts";
+import { Vip } from "../../proto/gen/novaedge/v1/config.ts";
+import type { ResourceUpdate } from "../translate/translator.ts";
+import { holderOf } from "./rendezvous.ts";
+
+/** Milliseconds without a word from an agent after which its node no longer counts. */
+export const LOST_AFTER = 10_000;
+
+/** Where a Gateway is served. */
+export interface PlacedGateway {
+  readonly addresses: readonly string[];
+  /** Labels that nodes must have. */
+  readonly nodeSelector: Readonly<Record<string, string>>;
+}
+
+interface NodeState {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly addresses: ReadonlySet<string>;
+  readonly ready: boolean;
+}
+
+/** A node of which the cluster says nothing. */
+const UNKNOWN: NodeState = { labels: {}, addresses: new Set(), ready: true };
+
+/**
+ * Which nodes serve which Gateways, and which of them holds an address. Pure: times are given in
+ * milliseconds of a clock that never goes back.
+ */
+export class Placement {
+  readonly #began: number;
+  readonly #nodes = new Map<string, NodeState>();
+  /** When each node's agent was last heard. */
+  readonly #heard = new Map<string, number>();
+  readonly #gateways = new Map<string, PlacedGateway>();
+  /** Node by address. */
+  readonly #holders = new Map<string, string>();
+
+  /** @param now until LOST_AFTER from now every ready node counts: its agent may not have come yet */
+  constructor(now: number) {
+    this.#began = now;
+  }
+
+  /** The cluster's word on a node; null when it is gone. */
+  setNode(name: string, node: Node | null): void {
+    if (node === null) {
+      this.#nodes.delete(name);
+      return;
+    }
+    const { conditions = [], addresses = [] } = node.status ?? {};
+    this.#nodes.set(name, {
+      labels: node.metadata.labels ?? {},
+      addresses: new Set(addresses.map(({ address }) => address)),
+      ready: conditions.every(({ type, status }) => type !== "Ready" || status === "True"),
+    });
+  }
+
+  /** A Gateway came or changed; null when it is gone. */
+  setGateway(key: string, gateway: PlacedGateway | null): void {
+    if (gateway === null) this.#gateways.delete(key);
+    else this.#gateways.set(key, gateway);
+  }
+
+  /** A node's agent said something. */
+  heard(node: string, now: number): void {
+    this.#heard.set(node, now);
+  }
+
+  /** Whether a node has the labels that a Gateway asks for. */
+  serves(node: string, key: string): boolean {
+    const gateway = this.#gateways.get(key);
+    const { labels } = this.#nodes.get(node) ?? UNKNOWN;
+    return gateway !== undefined &&
+      Object.entries(gateway.nodeSelector).every(([label, value]) =>
+        Object.hasOwn(labels, label) && labels[label] === value
+      );
+  }
+
+  /** The nodes that serve a Gateway now: ready, and their agent was heard lately. */
+  nodesOf(key: string, now: number): string[] {
+    return this.#alive(now).filter((node) => this.serves(node, key));
+  }
+
+  /** Settles who holds what; returns what changed. */
+  settle(now: number): ResourceUpdate[] {
+    const wanted = new Map<string, Set<string>>();
+    for (const [key, { addresses }] of this.#gateways) {
+      const nodes = this.#candidates(key, now);
+      for (const address of addresses) {
+        const others = wanted.get(address);
+        // An address that Gateways share is where all of them are.
+        if (others === undefined) wanted.set(address, new Set(nodes));
+        else wanted.set(address, others.intersection(new Set(nodes)));
+      }
+    }
+    const updates: ResourceUpdate[] = [];
+    for (const address of this.#holders.keys()) {
+      if (wanted.has(address)) continue;
+      this.#holders.delete(address);
+      updates.push({ kind: Kind.KIND_VIP, name: address, resource: null });
+    }
+    for (const [address, candidates] of wanted) {
+      const node = this.#ownerOf(address, candidates) ?? holderOf(address, candidates) ?? "";
+      if (this.#holders.get(address) === node) continue;
+      this.#holders.set(address, node);
+      const body = Vip.encode(Vip.create({ address, node })).finish();
+      const resource = { kind: Kind.KIND_VIP, name: address, body, hash: sha256(body) };
+      updates.push({ kind: Kind.KIND_VIP, name: address, resource });
+    }
+    return updates;
+  }
+
+  /** The node whose own address it is. */
+  #ownerOf(address: string, candidates: ReadonlySet<string>): string | null {
+    for (const node of candidates) {
+      if (this.#nodes.get(node)?.addresses.has(address) === true) return node;
+    }
+    return null;
+  }
+
+  /** Nodes whose agent was heard lately. */
+  #alive(now: number): string[] {
+    return [...this.#heard].filter(([node, at]) =>
+      now - at < LOST_AFTER && (this.#nodes.get(node) ?? UNKNOWN).ready
+    ).map(([node]) => node);
+  }
+
+  /** Nodes that may hold a Gateway's addresses. */
+  #candidates(key: string, now: number): string[] {
+    const names = new Set(this.#alive(now));
+    if (now - this.#began < LOST_AFTER) {
+      for (const [name, { ready }] of this.#nodes) if (ready) names.add(name);
+    }
+    return [...names].filter((node) => this.serves(node, key));
+  }
+}
