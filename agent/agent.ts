@@ -11,7 +11,7 @@ import { VERSION } from "../common/version.ts";
 import type { Delta, NodeStatus, Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { adminApp, sourceErrorsOf } from "./admin/admin_app.ts";
 import { ConfigManager } from "./config/config_manager.ts";
-import { ControllerClient } from "./config/controller_client.ts";
+import { ControllerClient, type StreamIdentity } from "./config/controller_client.ts";
 import { NodeView } from "./config/node_view.ts";
 import { DataplaneClient } from "./dataplane/dataplane_client.ts";
 import { LinuxSystem } from "./system/linux_system.ts";
@@ -26,6 +26,16 @@ export const AGENT_FLAGS = {
     type: "string",
     default: "localhost:9090",
     help: "controller, host:port or unix:/path",
+  },
+  "controller-ca": {
+    type: "string",
+    default: "",
+    help: "authorities of the controller, PEM; without it the stream is in the clear",
+  },
+  "token-file": {
+    type: "string",
+    default: "",
+    help: "ServiceAccount token that is shown to the controller, with --controller-ca",
   },
   "node-name": { type: "string", default: "", help: "name of this node; the host name when empty" },
   "dataplane-socket": {
@@ -42,6 +52,11 @@ export const AGENT_FLAGS = {
   "https-port": { type: "integer", default: 443, range: PORTS, help: "port for listeners on 443" },
   "metrics-port": { type: "integer", default: 9090, range: PORTS, help: "metrics, 0 for none" },
   "health-port": { type: "integer", default: 8080, range: PORTS, help: "probes, 0 for none" },
+  "status-address": {
+    type: "string",
+    default: "0.0.0.0",
+    help: "address of the ports for metrics and probes; Gateways may want them on theirs",
+  },
   "admin": {
     type: "string",
     default: "127.0.0.1:9901",
@@ -87,6 +102,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   });
   const controller: ControllerClient = new ControllerClient({
     address: flags["controller-addr"],
+    identity: identityOf(flags),
     log,
     hello: () => ({
       node,
@@ -239,6 +255,16 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   log.info("agent ended");
 }
 
+/** Files that other programs replace: each connection reads them anew. */
+function identityOf(flags: AgentFlags): StreamIdentity | null {
+  const { "controller-ca": authorities, "token-file": token } = flags;
+  if (authorities === "") return null;
+  return {
+    authorities: () => Deno.readFileSync(authorities),
+    token: () => token === "" ? "" : Deno.readTextFileSync(token).trim(),
+  };
+}
+
 function listen(
   flags: AgentFlags,
   admin: (request: Request) => Response | Promise<Response>,
@@ -255,12 +281,12 @@ function listen(
       "/healthz": () => probe(true, ""),
       "/ready": readiness,
       "/readyz": readiness,
-    }));
+    }, flags["status-address"]));
   }
   if (flags["metrics-port"] > 0) {
     servers.push(serveStatus(flags["metrics-port"], {
       "/metrics": async () => new Response(await metrics()),
-    }));
+    }, flags["status-address"]));
   }
   if (flags.admin !== "") {
     const colon = flags.admin.lastIndexOf(":");

@@ -10,6 +10,15 @@ export const MESSAGE_LIMITS = {
   "grpc.max_send_message_length": MAX_MESSAGE,
 } as const;
 
+/** Both sides of a stream notice within seconds that the other one is gone, or stands still. */
+export const KEEPALIVE = {
+  "grpc.keepalive_time_ms": 5_000,
+  "grpc.keepalive_timeout_ms": 5_000,
+} as const;
+
+/** Metadata of a refused stream that says where the leader is. */
+export const LEADER = "novaedge-leader";
+
 const UNIX = "unix:";
 
 /**
@@ -17,9 +26,13 @@ const UNIX = "unix:";
  * @param address "host:port" or "unix:/path"
  * @throws {NovaEdgeError} BIND, with the address and the reason
  */
-export async function bindServer(server: Server, address: string): Promise<void> {
+export async function bindServer(
+  server: Server,
+  address: string,
+  credentials: ServerCredentials = ServerCredentials.createInsecure(),
+): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (cause) => {
+    server.bindAsync(address, credentials, (cause) => {
       if (cause === null) resolve();
       else {reject(
           new NovaEdgeError("BIND", `cannot listen on ${address}: ${cause.message}`, { cause }),

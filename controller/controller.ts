@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { keyOf, versionText } from "../common/delta/resources.ts";
@@ -8,6 +9,8 @@ import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { DistributionServer } from "./distribution/distribution_server.ts";
+import { NodeScopes } from "./distribution/node_scopes.ts";
+import { AgentIdentities } from "./identity/agent_identities.ts";
 import { installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import type { SourceSink } from "./source/source.ts";
@@ -60,6 +63,34 @@ export const CONTROLLER_FLAGS = {
     default: false,
     help: "elect one active controller (with Kubernetes as source; a folder has one reader)",
   },
+  "namespace": {
+    type: "string",
+    default: "novaedge-system",
+    help: "namespace of this controller: its Lease, its authority, the agents' ServiceAccount",
+  },
+  "advertise-address": {
+    type: "string",
+    default: "",
+    help: "host:port where agents reach this controller when it leads; loopback when empty",
+  },
+  "agent-auth": {
+    type: "string",
+    default: "none",
+    choices: ["none", "token"],
+    help:
+      "who agents must show to be: nobody, on loopback or a socket; or a ServiceAccount, by TLS",
+  },
+  "agent-account": {
+    type: "string",
+    default: "novaedge-agent",
+    help: "ServiceAccount of the agents, in --namespace",
+  },
+  "tls-cert-file": {
+    type: "string",
+    default: "",
+    help: "certificate shown to agents, PEM; an authority of our own is kept when empty",
+  },
+  "tls-key-file": { type: "string", default: "", help: "its key, PEM" },
 } as const satisfies FlagTable;
 
 export type ControllerFlags = FlagValues<typeof CONTROLLER_FLAGS>;
@@ -100,12 +131,25 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   const snapshot = new SnapshotManager(Date.now());
   const access = clusterAccess(flags);
   const client = access === null ? null : new ApiClient(access);
-  const cluster = client === null ? null : new Cluster({
+  const port = flags["grpc-port"];
+  const cluster: Cluster | null = client === null ? null : new Cluster({
     client,
     log,
     sessions: () => server.sessions(),
     publish: (updates) => publish(updates),
-    leads: () => true,
+    election: flags["leader-election"]
+      ? {
+        namespace: flags.namespace,
+        identity: `${hostname()}_${crypto.randomUUID()}`,
+        address: flags["advertise-address"] || `127.0.0.1:${port}`,
+      }
+      : null,
+    onServe(term) {
+      if (term !== null) snapshot.begin(term);
+      publish(translator.readdress());
+      server.publish();
+    },
+    onStop: () => server.dismiss(),
   });
   const translator = new Translator(
     await installationSecret(flags["state-dir"]),
@@ -123,7 +167,18 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       publish(translator.quarantine({ ...resource, reason }));
     }
   };
-  const server = new DistributionServer(snapshot, log, {
+  const identity = client === null || flags["agent-auth"] === "none"
+    ? null
+    : new AgentIdentities(flags, client, log, () => cluster!.leads);
+  const server: DistributionServer = new DistributionServer({
+    snapshot,
+    log,
+    scopes: cluster === null
+      ? null
+      : new NodeScopes(snapshot.store, (node, gateway) => cluster.serves(node, gateway)),
+    admit: identity === null ? null : (token) => identity.review(token),
+    leads: () => cluster?.leads ?? true,
+    leaderAddress: () => cluster?.leaderAddress ?? "",
     onRefusals,
     onWord: (node) => cluster?.heard(node),
   });
@@ -176,9 +231,11 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     await Deno.mkdir(dirname(socket), { recursive: true, mode: 0o750 });
     await Deno.remove(socket).catch(() => {});
   }
-  // The stream carries private keys and agents have no identity yet: it does not leave the machine.
-  const address = socket === "" ? `127.0.0.1:${flags["grpc-port"]}` : `unix:${socket}`;
-  await server.listen(address);
+  // The stream carries private keys: where agents show no identity it does not leave the machine.
+  const host = identity === null ? "127.0.0.1" : "[::]";
+  const address = socket === "" ? `${host}:${port}` : `unix:${socket}`;
+  await server.listen(address, await identity?.credentials());
+  identity?.announce();
   const status: StatusServer[] = [];
   if (flags["health-port"] > 0) {
     status.push(serveStatus(flags["health-port"], {
@@ -193,12 +250,15 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     }));
   }
   log.info({ address, source: source.name }, "controller started");
-  if (flags["leader-election"]) log.warn("--leader-election has no effect with a folder as source");
+  if (flags["leader-election"] && cluster === null) {
+    log.warn("--leader-election has no effect with a folder as source");
+  }
   if (source instanceof KubernetesSource) cluster?.start(source, translator);
   await source.start();
 
   await aborted(signal);
-  cluster?.stop();
+  await cluster?.stop();
+  identity?.stop();
   await source.stop();
   server.stop();
   await Promise.all(status.map((one) => one.shutdown()));

@@ -1,5 +1,7 @@
-import { credentials } from "@grpc/grpc-js";
-import { MESSAGE_LIMITS } from "../../common/grpc.ts";
+import { Buffer } from "node:buffer";
+import { type ChannelCredentials, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { messageOf } from "../../common/errors.ts";
+import { KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import { keepConnected } from "../../common/reconnect.ts";
 import {
@@ -16,16 +18,35 @@ const BACKOFF = { initial: 100, maximum: 5_000 };
 export interface ControllerClientOptions {
   /** "host:port" or "unix:/path" */
   readonly address: string;
+  /** What we show, and what the controller must show; null for nothing on both sides. */
+  readonly identity: StreamIdentity | null;
   readonly log: Logger;
   hello(): Hello;
   onDelta(delta: Delta): void;
   onConnection(connected: boolean): void;
 }
 
+/** How both ends of the stream show who they are. */
+export interface StreamIdentity {
+  /** Certificates of the authorities that controllers' are signed by, PEM. */
+  authorities(): Uint8Array;
+  /** The token that says which pod we are, now. */
+  token(): string;
+}
+
+/** Name that controllers' certificates are for. */
+const CONTROLLER_NAME = "novaedge-controller";
+/** Milliseconds between two looks at whether the token was replaced. */
+const TOKEN_CHECK = 30_000;
+
 /** Keeps a configuration stream to the controller; reconnects for ever. */
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
   #send: ((message: AgentMessage) => void) | null = null;
+  /** Where the last controller said that the leader is. */
+  #leader = "";
+  /** What we showed last. */
+  #token = "";
 
   constructor(options: ControllerClientOptions) {
     this.#options = options;
@@ -54,23 +75,58 @@ export class ControllerClient {
     );
   }
 
+  /** Shows the token that has replaced the one that we showed. */
+  #renew(): void {
+    let token: string;
+    try {
+      token = this.#options.identity?.token() ?? "";
+    } catch {
+      // What we showed counts until it ends.
+      return;
+    }
+    if (token === this.#token || this.#send === null) return;
+    this.#token = token;
+    this.send({ $case: "token", value: { token } });
+  }
+
   /** One connection, until it ends; resolves to the reason. */
   #stream(signal: AbortSignal, onFirst: () => void): Promise<string> {
-    const { address, log, hello, onDelta, onConnection } = this.#options;
+    const { log, hello, onDelta, onConnection, identity } = this.#options;
+    // The leader is asked once where another controller said that it is; then the usual address again.
+    const address = this.#leader || this.#options.address;
+    this.#leader = "";
+    let token: string;
+    let channel: ChannelCredentials;
+    try {
+      token = identity?.token() ?? "";
+      channel = identity === null
+        ? credentials.createInsecure()
+        : credentials.createSsl(Buffer.from(identity.authorities()));
+    } catch (error) {
+      return Promise.resolve(messageOf(error));
+    }
+    const metadata = new Metadata();
+    if (token !== "") metadata.set("authorization", `Bearer ${token}`);
     // A channel of its own each time: a shared one would keep its own, longer backoff.
-    const client = new ConfigDistributionClient(address, credentials.createInsecure(), {
+    const client = new ConfigDistributionClient(address, channel, {
       ...MESSAGE_LIMITS,
-      "grpc.keepalive_time_ms": 60_000,
-      "grpc.keepalive_timeout_ms": 20_000,
+      ...KEEPALIVE,
+      ...(identity === null ? {} : {
+        "grpc.ssl_target_name_override": CONTROLLER_NAME,
+        "grpc.default_authority": CONTROLLER_NAME,
+      }),
       "grpc.use_local_subchannel_pool": 1,
     });
     return new Promise((resolve) => {
-      const call = client.streamConfig();
+      const call = client.streamConfig(metadata);
+      const renewal = setInterval(() => this.#renew(), TOKEN_CHECK);
+      this.#token = token;
       let first = true;
       const abort = () => call.cancel();
       signal.addEventListener("abort", abort);
       const end = (reason: string) => {
         signal.removeEventListener("abort", abort);
+        clearInterval(renewal);
         if (this.#send !== null) {
           this.#send = null;
           onConnection(false);
@@ -88,7 +144,10 @@ export class ControllerClient {
         }
         onDelta(delta);
       });
-      call.on("error", (error: Error) => end(error.message));
+      call.on("error", (error: ServiceError) => {
+        this.#leader = String(error.metadata?.get(LEADER)[0] ?? "");
+        end(error.message);
+      });
       call.on("end", () => end("the controller ended the stream"));
       call.write({ message: { $case: "hello", value: hello() } });
     });

@@ -33,6 +33,17 @@ export class AddressAllocator implements AddressBook {
     return this.#settle();
   }
 
+  /**
+   * Takes over what Gateways have by their statuses: another controller handed out addresses until now.
+   * @returns keys of the Gateways whose answer changed
+   */
+  adopt(): string[] {
+    for (const key of this.#requests.keys()) {
+      if (this.#held(key).length > 0) this.#given.delete(key);
+    }
+    return this.#settle();
+  }
+
   #settle(): string[] {
     const requests = [...this.#requests.values()].sort((a, b) =>
       a.created < b.created ? -1 : a.created > b.created ? 1 : a.key < b.key ? -1 : 1

@@ -11,6 +11,7 @@ import type { Status } from "../status/status_documents.ts";
 import { StatusWriter } from "../status/status_writer.ts";
 import { type ObjectKey, objectKey, type SourceChange } from "../translate/source_object.ts";
 import type { ResourceUpdate, Translator } from "../translate/translator.ts";
+import { Leadership } from "./leadership.ts";
 import { Programmed } from "./programmed.ts";
 
 /** Milliseconds between two looks at which nodes are there. */
@@ -24,8 +25,19 @@ export interface ClusterOptions {
   readonly sessions: () => SessionState[];
   /** Publishes changes that come from nodes, not from objects. */
   readonly publish: (updates: readonly ResourceUpdate[]) => void;
-  /** Whether this controller leads. */
-  readonly leads: () => boolean;
+  /** Where this controller stands in an election; null where there is none, and it leads. */
+  readonly election: ElectionSettings | null;
+  /** This controller serves agents from now on. @param term null without elections */
+  readonly onServe: (term: number | null) => void;
+  readonly onStop: () => void;
+}
+
+/** How this controller takes part in elections. */
+export interface ElectionSettings {
+  readonly namespace: string;
+  readonly identity: string;
+  /** Where agents reach this controller. */
+  readonly address: string;
 }
 
 /** What a controller does for a cluster beside translating its objects: addresses, nodes, statuses. */
@@ -33,6 +45,7 @@ export class Cluster {
   readonly addresses: AddressAllocator;
   readonly writer: StatusWriter;
   readonly #options: ClusterOptions;
+  readonly #leadership: Leadership | null;
   readonly #placement = new Placement(performance.now());
   readonly #programmed = new Programmed();
   /** Version with which an object's present generation was published. */
@@ -48,26 +61,58 @@ export class Cluster {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    const { client, log, election, onServe, onStop } = options;
+    this.#leadership = election === null ? null : new Leadership({
+      ...election,
+      client,
+      log,
+      source: () => this.#source!,
+      onServe: (term) => {
+        this.#placement.begin(performance.now());
+        onServe(term);
+        this.writer.touchAll();
+      },
+      onStop,
+    });
     this.addresses = new AddressAllocator((key) => this.#before(key));
     this.writer = new StatusWriter({
       client: options.client,
       log: options.log,
       factsOf: (key) => this.#source?.factsOf(key),
       programmed: (key, listener) => this.#programming(key, listener),
-      leads: options.leads,
+      leads: () => this.leads,
       now: () => performance.now(),
       time: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
     });
+  }
+
+  /** Whether this controller serves agents and writes statuses. */
+  get leads(): boolean {
+    return this.#leadership?.leads ?? true;
+  }
+
+  /** Where the controller is that does, "" when nobody knows. */
+  get leaderAddress(): string {
+    return this.#leadership?.leaderAddress ?? "";
+  }
+
+  /** Whether a node serves a gateway, by the gateway resource's name. */
+  serves(node: string, gateway: string): boolean {
+    // Kinds of our own say nothing of nodes: all of them serve.
+    if (gateway.startsWith("ProxyGateway/")) return true;
+    return this.#placement.serves(node, this.#parents.get(gateway) ?? gateway);
   }
 
   start(source: KubernetesSource, translator: Translator): void {
     this.#source = source;
     this.#translator = translator;
     this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#leadership?.start();
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     clearInterval(this.#timer);
+    await this.#leadership?.stop();
     this.writer.stop();
   }
 

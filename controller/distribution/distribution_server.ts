@@ -1,11 +1,15 @@
 import {
   type handleBidiStreamingCall,
+  Metadata,
   Server,
+  type ServerCredentials,
   type ServerDuplexStream,
+  status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { NO_VERSION } from "../../common/delta/resources.ts";
-import { bindServer, MESSAGE_LIMITS } from "../../common/grpc.ts";
+import { messageOf } from "../../common/errors.ts";
+import { bindServer, KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import {
   type AgentMessage,
@@ -15,40 +19,56 @@ import {
   type Refusal,
 } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { SnapshotManager } from "../snapshot/snapshot_manager.ts";
+import type { NodeScopes } from "./node_scopes.ts";
 import { Session, type SessionState } from "./session.ts";
 
 type Stream = ServerDuplexStream<AgentMessage, Delta>;
 
-/** What happens at the streams. */
-export interface DistributionEvents {
+/** Milliseconds between two looks at whose streams may go on. */
+const REVIEW = 10_000;
+
+/** Who an agent showed to be. */
+export interface Admission {
+  readonly node: string;
+  /** When that ends, in milliseconds since 1970. */
+  readonly expires: number;
+}
+
+/** What the server asks, and tells, the rest of the controller. */
+export interface DistributionOptions {
+  readonly snapshot: SnapshotManager;
+  readonly log: Logger;
+  /** What each node may see; null where every agent gets everything. */
+  readonly scopes: NodeScopes | null;
+  /** Finds out who sends a token; null where agents are known by how they reach us. Rejects others. */
+  readonly admit: ((token: string) => Promise<Admission>) | null;
+  /** Whether this controller serves agents. */
+  readonly leads: () => boolean;
+  /** Where the controller is that does, "" when nobody knows. */
+  readonly leaderAddress: () => string;
   /** A node refused resources. */
   onRefusals(refusals: readonly Refusal[]): void;
   /** A node's agent came or said something. */
   onWord(node: string): void;
 }
 
+interface Guest {
+  token: string;
+  expires: number;
+  hello: Hello | null;
+  session: Session | null;
+}
+
 /** Serves agents: one stream each, over TCP or a unix socket. */
 export class DistributionServer {
-  readonly #server = new Server({
-    ...MESSAGE_LIMITS,
-    "grpc.keepalive_time_ms": 60_000,
-    "grpc.keepalive_timeout_ms": 20_000,
-  });
-  readonly #snapshot: SnapshotManager;
-  readonly #log: Logger;
-  readonly #sessions = new Map<Stream, Session>();
-  readonly #events: DistributionEvents;
-  readonly #waiting = new Map<Stream, Hello>();
+  readonly #server = new Server({ ...MESSAGE_LIMITS, ...KEEPALIVE });
+  readonly #options: DistributionOptions;
+  readonly #guests = new Map<Stream, Guest>();
   #published = false;
+  #reviews: ReturnType<typeof setInterval> | undefined;
 
-  constructor(
-    snapshot: SnapshotManager,
-    log: Logger,
-    events: DistributionEvents,
-  ) {
-    this.#snapshot = snapshot;
-    this.#log = log;
-    this.#events = events;
+  constructor(options: DistributionOptions) {
+    this.#options = options;
     const streamConfig: handleBidiStreamingCall<AgentMessage, Delta> = (call) =>
       this.#onStream(call);
     this.#server.addService(
@@ -58,78 +78,153 @@ export class DistributionServer {
   }
 
   /** @param address "host:port" or "unix:/path" */
-  listen(address: string): Promise<void> {
-    return bindServer(this.#server, address);
+  async listen(address: string, credentials?: ServerCredentials): Promise<void> {
+    await bindServer(this.#server, address, credentials);
+    if (this.#options.admit === null) return;
+    this.#reviews = setInterval(() => {
+      for (const [call, guest] of this.#guests) void this.#review(call, guest);
+    }, REVIEW);
   }
 
   /** Every connected agent. */
   sessions(): SessionState[] {
-    return Array.from(this.#sessions.values(), ({ state }) => state);
+    return [...this.#guests.values()].flatMap(({ session }) =>
+      session === null ? [] : [session.state]
+    );
   }
 
   /** The first complete snapshot is there: agents that wait get it. */
   publish(): void {
     this.#published = true;
-    for (const [call, hello] of this.#waiting) this.#open(call, hello);
-    this.#waiting.clear();
+    for (const guest of this.#guests.keys()) this.#open(guest);
   }
 
-  /** These resources changed. */
+  /** These resources changed, or which nodes serve what. */
   changed(keys: readonly string[]): void {
-    if (keys.length === 0) return;
-    for (const session of this.#sessions.values()) session.changed(keys);
+    const { scopes } = this.#options;
+    const sessions = [...this.#guests.values()].flatMap(({ session }) => session ?? []);
+    if (scopes === null) {
+      if (keys.length > 0) { for (const session of sessions) session.changed(keys); }
+      return;
+    }
+    const nodes = new Set(sessions.map(({ state }) => state.node));
+    const byNode = scopes.refresh(keys, nodes);
+    for (const session of sessions) session.changed([...byNode.get(session.state.node) ?? []]);
+  }
+
+  /** This controller no longer serves agents: they go where the leader is. */
+  dismiss(): void {
+    for (const call of [...this.#guests.keys()]) this.#sendAway(call);
   }
 
   stop(): void {
+    clearInterval(this.#reviews);
     this.#server.forceShutdown();
   }
 
   #onStream(call: Stream): void {
+    const { leads, admit } = this.#options;
+    const header = String(call.metadata.get("authorization")[0] ?? "");
+    const token = header.startsWith("Bearer ") ? header.slice("Bearer ".length) : "";
+    const guest: Guest = { token, expires: Infinity, hello: null, session: null };
+    this.#guests.set(call, guest);
     call.on("data", (message: AgentMessage) => this.#onMessage(call, message));
-    const gone = () => {
-      const session = this.#sessions.get(call);
-      if (session !== undefined) this.#log.info({ node: session.state.node }, "agent disconnected");
-      this.#sessions.delete(call);
-      this.#waiting.delete(call);
-    };
+    const gone = () => this.#gone(call);
     call.on("cancelled", gone);
     call.on("error", gone);
     call.on("end", () => {
       gone();
       call.end();
     });
+    if (!leads()) this.#sendAway(call);
+    else if (admit !== null && token === "") {
+      this.#refuse(call, status.UNAUTHENTICATED, "there is no token");
+    }
+  }
+
+  #gone(call: Stream): void {
+    const session = this.#guests.get(call)?.session ?? null;
+    this.#guests.delete(call);
+    if (session !== null) {
+      this.#options.log.info({ node: session.state.node }, "agent disconnected");
+    }
   }
 
   #onMessage(call: Stream, { message }: AgentMessage): void {
-    if (message === undefined) return;
+    const guest = this.#guests.get(call);
+    if (message === undefined || guest === undefined) return;
     if (message.$case === "hello") {
-      if (this.#published) this.#open(call, message.value);
-      else this.#waiting.set(call, message.value);
+      if (guest.hello !== null) return;
+      guest.hello = message.value;
+      void this.#review(call, guest).then(() => this.#open(call));
       return;
     }
-    const session = this.#sessions.get(call);
-    if (session === undefined) return;
-    if (message.$case === "status") {
-      session.status = message.value;
-      this.#events.onWord(session.state.node);
+    if (message.$case === "token") {
+      guest.token = message.value.token;
+      void this.#review(call, guest);
       return;
     }
-    const { nonce, version = NO_VERSION } = message.value;
-    const refusals = message.$case === "nack" ? message.value.refusals : [];
-    session.acknowledged(nonce, version, refusals, Date.now());
-    if (refusals.length > 0) this.#events.onRefusals(refusals);
-    this.#events.onWord(session.state.node);
+    const { session } = guest;
+    if (session === null) return;
+    if (message.$case === "status") session.status = message.value;
+    else {
+      const { nonce, version = NO_VERSION } = message.value;
+      const refusals = message.$case === "nack" ? message.value.refusals : [];
+      session.acknowledged(nonce, version, refusals, Date.now());
+      if (refusals.length > 0) this.#options.onRefusals(refusals);
+    }
+    this.#options.onWord(session.state.node);
     session.pump();
   }
 
-  #open(call: Stream, hello: Hello): void {
-    this.#snapshot.raiseAbove(
-      hello.held?.term === this.#snapshot.version.term ? 0 : hello.held?.term ?? 0,
-    );
-    const session = new Session(hello, this.#snapshot.store, (delta) => void call.write(delta));
-    this.#sessions.set(call, session);
-    this.#log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
-    this.#events.onWord(hello.node);
-    session.pump();
+  /** Whether the agent is who it says, still; otherwise its stream ends. */
+  async #review(call: Stream, guest: Guest): Promise<void> {
+    const { admit, log } = this.#options;
+    const { hello } = guest;
+    if (admit === null || hello === null) return;
+    try {
+      const { node, expires } = await admit(guest.token);
+      if (node !== hello.node) throw new Error(`the token is of a pod on node ${node}`);
+      guest.expires = expires;
+    } catch (error) {
+      if (!this.#guests.has(call)) return;
+      const reason = messageOf(error);
+      log.warn({ node: hello.node, peer: call.getPeer(), reason }, "refused an agent");
+      this.#refuse(call, status.UNAUTHENTICATED, reason);
+    }
+  }
+
+  #open(call: Stream): void {
+    const { snapshot, scopes, log, onWord, admit } = this.#options;
+    const guest = this.#guests.get(call);
+    if (guest === undefined || guest.session !== null || !this.#published) return;
+    const { hello } = guest;
+    // Nobody is served before it is known who it is.
+    if (hello === null || (admit !== null && guest.expires === Infinity)) return;
+    for (const [other, { session }] of this.#guests) {
+      // An agent that comes again has lost its old stream, even if that is not known here yet.
+      if (session?.state.node === hello.node) this.#refuse(other, status.ABORTED, "came again");
+    }
+    snapshot.raiseAbove(hello.held?.term === snapshot.version.term ? 0 : hello.held?.term ?? 0);
+    const view = scopes === null ? snapshot.store : scopes.viewFor(hello.node);
+    guest.session = new Session(hello, view, (delta) => void call.write(delta));
+    log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
+    onWord(hello.node);
+    guest.session.pump();
+  }
+
+  #sendAway(call: Stream): void {
+    const address = this.#options.leaderAddress();
+    const metadata = new Metadata();
+    if (address !== "") metadata.set(LEADER, address);
+    const details = address === ""
+      ? "this controller does not lead"
+      : `this controller does not lead; ${address} does`;
+    this.#refuse(call, status.UNAVAILABLE, details, metadata);
+  }
+
+  #refuse(call: Stream, code: status, details: string, metadata = new Metadata()): void {
+    this.#gone(call);
+    call.emit("error", { code, details, metadata });
   }
 }

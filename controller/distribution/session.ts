@@ -1,5 +1,4 @@
-import { DeltaSender } from "../../common/delta/delta_sender.ts";
-import type { ResourceStore } from "../../common/delta/resource_store.ts";
+import { DeltaSender, type ResourceView } from "../../common/delta/delta_sender.ts";
 import type { Version } from "../../common/delta/resources.ts";
 import type {
   Delta,
@@ -29,9 +28,9 @@ export class Session {
   #lastError = "";
   status: NodeStatus | null = null;
 
-  constructor(hello: Hello, store: ResourceStore, write: (delta: Delta) => void) {
+  constructor(hello: Hello, view: ResourceView, write: (delta: Delta) => void) {
     this.#hello = hello;
-    this.#sender = new DeltaSender(store, hello.resources);
+    this.#sender = new DeltaSender(view, hello.resources);
     this.#write = write;
   }
 

@@ -29,7 +29,7 @@ const UNKNOWN: NodeState = { labels: {}, addresses: new Set(), ready: true };
  * milliseconds of a clock that never goes back.
  */
 export class Placement {
-  readonly #began: number;
+  #began: number;
   readonly #nodes = new Map<string, NodeState>();
   /** When each node's agent was last heard. */
   readonly #heard = new Map<string, number>();
@@ -39,6 +39,11 @@ export class Placement {
 
   /** @param now until LOST_AFTER from now every ready node counts: its agent may not have come yet */
   constructor(now: number) {
+    this.#began = now;
+  }
+
+  /** The count of who was heard begins anew: another controller heard the agents until now. */
+  begin(now: number): void {
     this.#began = now;
   }
 

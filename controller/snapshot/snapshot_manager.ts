@@ -56,6 +56,11 @@ export class SnapshotManager {
     return this.update(updates);
   }
 
+  /** A term of this controller's begins. */
+  begin(term: number): void {
+    this.store.version = { term, number: 1 };
+  }
+
   /** Moves to a term above `term`: an agent holds a version of a controller whose clock was ahead. */
   raiseAbove(term: number): void {
     if (this.version.term <= term) {

@@ -5,6 +5,8 @@ import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { type ApiClient, ApiError, MERGE_PATCH } from "../source/kubernetes/api_client.ts";
 import type { ObjectFacts } from "../source/kubernetes/kubernetes_source.ts";
 import { objectPath } from "../source/kubernetes/paths.ts";
+import { isNewer } from "../source/kubernetes/reflector.ts";
+import { WITH_STATUS } from "../source/kubernetes/trim.ts";
 import { type ObjectKey, originOf } from "../translate/source_object.ts";
 import type { ResourceUpdate } from "../translate/translator.ts";
 import { Attachments } from "./attachments.ts";
@@ -79,7 +81,7 @@ export class StatusWriter {
   /** Outcomes changed. */
   update(updates: readonly ResourceUpdate[]): void {
     for (const { kind, name, resource } of updates) {
-      if (kind !== Kind.KIND_OUTCOME) continue;
+      if (kind !== Kind.KIND_OUTCOME || !WITH_STATUS.has(keyOf(name).kind)) continue;
       const before = this.#outcomes.get(name);
       const after = resource === null ? undefined : Outcome.decode(resource.body);
       if (after === undefined) this.#outcomes.delete(name);
@@ -228,9 +230,4 @@ export class StatusWriter {
 function keyOf(text: string): ObjectKey {
   const [kind, namespace, name] = text.split("/") as [ObjectKey["kind"], string, string];
   return { kind, namespace, name };
-}
-
-/** Whether a version of an object is newer: they are numbers that grow. */
-function isNewer(a: string, b: string): boolean {
-  return a.length !== b.length ? a.length > b.length : a > b;
 }

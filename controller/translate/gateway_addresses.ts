@@ -34,6 +34,8 @@ export interface AddressBook {
    * @returns keys of the Gateways whose answer changed
    */
   request(changes: ReadonlyMap<string, AddressRequest | null>): string[];
+  /** Begins anew from what is known outside; returns keys as `request` does. */
+  adopt(): string[];
 }
 
 const NOT_YET: AddressAnswer = { addresses: [], reason: "AddressNotAssigned", message: "" };

@@ -100,6 +100,15 @@ export class Translator {
     return this.#entries.get(key)?.nodeSelector ?? null;
   }
 
+  /** Takes over the addresses that another controller handed out; returns what changed. */
+  readdress(): ResourceUpdate[] {
+    const dirty = new Set<string>();
+    for (const gateway of this.#addresses?.adopt() ?? []) {
+      for (const reader of this.#readers.get(`address:${gateway}`) ?? []) dirty.add(reader);
+    }
+    return this.#recompute(dirty);
+  }
+
   /** Takes in a node's refusal; returns what changed (the object's outcome). */
   quarantine(refusal: Quarantine): ResourceUpdate[] {
     this.#quarantine.set(keyOf(refusal), refusal);

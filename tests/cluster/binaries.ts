@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { execute as run } from "../../deploy/image/archive.ts";
 
 /** Versions that are built: not every patch of Kubernetes is published as modules. */
 const KUBERNETES = "1.36.3";
@@ -7,17 +8,6 @@ const ETCD = "3.6.5";
 
 const VERSION = "k8s.io/component-base/version";
 const COMPONENTS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
-
-/** Runs a command; its output is shown only when it fails. */
-export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd })
-    .output();
-  const text = new TextDecoder();
-  if (code !== 0) {
-    throw new Error(`${command} ${args.join(" ")}: ${text.decode(stderr).slice(-2_000)}`);
-  }
-  return text.decode(stdout);
-}
 
 function missing(folder: string, names: readonly string[]): boolean {
   return names.some((name) => {
@@ -96,3 +86,5 @@ async function buildEtcd(work: string, folder: string): Promise<void> {
 export const CONTROL_PLANE = ["etcd", "kube-apiserver"];
 /** The programs of a whole cluster. */
 export const CLUSTER = ["etcd", ...COMPONENTS, "kube-proxy", "kubectl"];
+
+export { run };

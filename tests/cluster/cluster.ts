@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { createPublicKey } from "node:crypto";
 import { ApiClient } from "../../controller/source/kubernetes/api_client.ts";
+import { writeImage } from "../../deploy/image/archive.ts";
 import { Authority, type Pair, type Subject } from "../support/authority.ts";
 import { Program } from "../support/programs.ts";
 import { binaries, CLUSTER, run } from "./binaries.ts";
-import { writeImage } from "./images.ts";
 import { Lan } from "./lan.ts";
 
 const CACHE = join(import.meta.dirname!, "../../.cache/kubernetes");
@@ -305,6 +305,8 @@ func main() {
       authorization: { mode: "Webhook" },
       containerRuntimeEndpoint: `unix://${folder}/containerd.sock`,
       podCIDR: podCidr,
+      // The nodes have one file system.
+      podLogsDir: join(folder, "pods"),
       clusterDNS: ["10.96.0.10"],
       clusterDomain: "cluster.local",
       evictionHard: {},

@@ -111,7 +111,11 @@ Deno.test("the tasks in deno.json grant the variables of the permission table", 
   for (const name of ["start", "controller", "agent", "dataplane"]) {
     const granted = /--allow-env=(\S+)/.exec(tasks[name].command)![1].split(",");
     assert.ok(ENV.every((variable) => granted.includes(variable)), name);
-    assert.doesNotMatch(tasks[name].command, /--allow-(run|ffi|all)|-A/);
+    // Addresses on interfaces and raw frames are the agent's, in a program of its own only.
+    const rest = name === "agent"
+      ? tasks[name].command.replace(" --allow-run=ip --allow-ffi ", " ")
+      : tasks[name].command;
+    assert.doesNotMatch(rest, /--allow-(run|ffi|all)|-A/);
   }
 });
 

@@ -27,6 +27,8 @@ const GATHER = 5;
 const RETRY = 200;
 const TRIES = 3;
 const LATER = 10_000;
+/** How many times RETRY a watch may take to bring what another controller has seen. */
+const PATIENCE = 5;
 /** Asks for metadata alone, so that nobody's secrets pass through here that nobody refers to. */
 const METADATA = {
   list: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
@@ -117,6 +119,44 @@ export class KubernetesSource implements Source {
   /** What is known of an object beside its body, undefined when it is not there. */
   factsOf(key: ObjectKey): ObjectFacts | undefined {
     return this.#facts.get(objectKey(key));
+  }
+
+  /** The newest version of an object of each kind that was seen. */
+  newest(): Record<string, string> {
+    return Object.fromEntries(
+      this.#followed.map(({ kind, reflector }) => [kind, reflector.newest]),
+    );
+  }
+
+  /**
+   * Resolves when everything up to these versions was seen and delivered; what does not come by itself is
+   * listed anew.
+   */
+  async catchUp(versions: Readonly<Record<string, string>>): Promise<void> {
+    const behind = () =>
+      this.#followed.filter(({ kind, reflector, state }) =>
+        state === "following" && !reflector.reached(versions[kind] ?? "")
+      );
+    const { signal } = this.#ended;
+    for (let tries = 0; tries < PATIENCE && behind().length > 0; tries++) {
+      await delay(RETRY, signal);
+    }
+    await Promise.all(behind().map(({ reflector }) => reflector.relist()));
+    await this.#delivered(signal);
+  }
+
+  /** Lists everything anew; resolves when it was delivered. */
+  async refresh(): Promise<void> {
+    const following = this.#followed.filter(({ state }) => state === "following");
+    await Promise.all(following.map(({ reflector }) => reflector.relist()));
+    await this.#delivered(this.#ended.signal);
+  }
+
+  /** Resolves when nothing waits to be delivered. */
+  async #delivered(signal: AbortSignal): Promise<void> {
+    while ((this.#timer !== undefined || this.#delivering || !this.synced) && !signal.aborted) {
+      await delay(GATHER, signal);
+    }
   }
 
   start(): Promise<void> {

@@ -53,6 +53,11 @@ export interface ReflectorOptions {
   readonly sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** Whether a version of an object is newer than another: they are numbers that grow. */
+export function isNewer(a: string, b: string): boolean {
+  return a.length !== b.length ? a.length > b.length : a > b;
+}
+
 /** "namespace/name", of objects without a namespace "/name". */
 export function keyOfObject({ metadata }: ApiObject): string {
   return `${metadata.namespace ?? ""}/${metadata.name}`;
@@ -70,6 +75,9 @@ export class Reflector {
   #resourceVersion = "";
   #state: ReflectorState = "starting";
   #failures = 0;
+  #newest = "";
+  #again = new AbortController();
+  readonly #listed = new Set<() => void>();
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
@@ -79,19 +87,45 @@ export class Reflector {
     return this.#state;
   }
 
+  /** The newest version of an object that was seen, "" for none. */
+  get newest(): string {
+    return this.#newest;
+  }
+
+  /** Whether everything up to a version was seen. */
+  reached(version: string): boolean {
+    return !isNewer(version, this.#resourceVersion) || !isNewer(version, this.#newest);
+  }
+
+  /** Lists anew what is there now, whatever the watch has brought; resolves when that was taken in. */
+  relist(): Promise<void> {
+    const done = new Promise<void>((resolve) => this.#listed.add(resolve));
+    this.#resourceVersion = "";
+    this.#again.abort();
+    return done;
+  }
+
   /** Runs until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let wait = 0;
       try {
         if (this.#resourceVersion === "") await this.#list(signal);
-        await this.#watch(signal);
+        this.#again = new AbortController();
+        await this.#watch(AbortSignal.any([signal, this.#again.signal]));
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted) break;
+        if (this.#resourceVersion === "" && this.#again.signal.aborted) continue;
         wait = this.#failed(error as Error);
       }
       if (wait > 0) await this.#options.sleep(wait, signal);
     }
+    this.#tellListed();
+  }
+
+  #tellListed(): void {
+    for (const tell of this.#listed) tell();
+    this.#listed.clear();
   }
 
   async #list(signal: AbortSignal): Promise<void> {
@@ -110,6 +144,7 @@ export class Reflector {
     this.#state = "following";
     handler.reached();
     handler.settled("following", "");
+    this.#tellListed();
   }
 
   async #watch(signal: AbortSignal): Promise<void> {
@@ -147,19 +182,28 @@ export class Reflector {
     }
     this.#failures = 0;
     this.#options.handler.reached();
-    if (type === "DELETED") this.#remove(keyOfObject(object));
-    else if (type !== "BOOKMARK") this.#upsert(object);
-    this.#resourceVersion = object.metadata.resourceVersion;
+    const { resourceVersion } = object.metadata;
+    if (type === "DELETED") {
+      this.#note(resourceVersion);
+      this.#remove(keyOfObject(object));
+    } else if (type !== "BOOKMARK") this.#upsert(object);
+    // Unless everything is to be listed anew.
+    if (!this.#again.signal.aborted) this.#resourceVersion = resourceVersion;
   }
 
   #upsert(object: ApiObject): string {
     const key = keyOfObject(object);
     const { resourceVersion } = object.metadata;
+    this.#note(resourceVersion);
     if (this.#known.get(key) !== resourceVersion) {
       this.#known.set(key, resourceVersion);
       this.#options.handler.upsert(object);
     }
     return key;
+  }
+
+  #note(version: string): void {
+    if (isNewer(version, this.#newest)) this.#newest = version;
   }
 
   #remove(key: string): void {
@@ -181,6 +225,7 @@ export class Reflector {
       if (absent) { for (const key of [...this.#known.keys()]) this.#remove(key); }
       this.#state = absent ? "absent" : "forbidden";
       handler.settled(this.#state, error.message);
+      this.#tellListed();
       return ABSENT_WAIT;
     }
     handler.failed(error.message);

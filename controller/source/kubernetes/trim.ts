@@ -3,7 +3,7 @@ import { type KindName, KINDS } from "../../../api/kinds.ts";
 import type { ApiObject } from "./api_client.ts";
 
 /** Kinds whose status is ours to write, beside other controllers' parts of it. */
-const WITH_STATUS: ReadonlySet<KindName> = new Set<KindName>([
+export const WITH_STATUS: ReadonlySet<KindName> = new Set<KindName>([
   ...["GatewayClass", "Gateway", "ListenerSet", "BackendTLSPolicy"] as const,
   ...["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"] as const,
   ...["ProxyGateway", "ProxyRoute", "ProxyBackend", "ProxyPolicy"] as const,

@@ -164,11 +164,19 @@ export interface ListenerProblem {
   reason: string;
 }
 
+/** TokenRenewal brings the token that follows the one with which the stream began. */
+export interface TokenRenewal {
+  token: string;
+}
+
 export interface AgentMessage {
-  message: { $case: "hello"; value: Hello } | { $case: "ack"; value: Ack } | { $case: "nack"; value: Nack } | {
-    $case: "status";
-    value: NodeStatus;
-  } | undefined;
+  message:
+    | { $case: "hello"; value: Hello }
+    | { $case: "ack"; value: Ack }
+    | { $case: "nack"; value: Nack }
+    | { $case: "status"; value: NodeStatus }
+    | { $case: "token"; value: TokenRenewal }
+    | undefined;
 }
 
 export interface ConfigMessage {
@@ -1627,6 +1635,61 @@ export const ListenerProblem: MessageFns<ListenerProblem> = {
   },
 };
 
+function createBaseTokenRenewal(): TokenRenewal {
+  return { token: "" };
+}
+
+export const TokenRenewal: MessageFns<TokenRenewal> = {
+  encode(message: TokenRenewal, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenRenewal {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenRenewal();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TokenRenewal>, I>>(base?: I): TokenRenewal {
+    return TokenRenewal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TokenRenewal>, I>>(object: I): TokenRenewal {
+    const message = createBaseTokenRenewal();
+    message.token = object.token ?? "";
+    return message;
+  },
+};
+
 function createBaseAgentMessage(): AgentMessage {
   return { message: undefined };
 }
@@ -1645,6 +1708,9 @@ export const AgentMessage: MessageFns<AgentMessage> = {
         break;
       case "status":
         NodeStatus.encode(message.message.value, writer.uint32(34).fork()).join();
+        break;
+      case "token":
+        TokenRenewal.encode(message.message.value, writer.uint32(42).fork()).join();
         break;
     }
     return writer;
@@ -1695,6 +1761,14 @@ export const AgentMessage: MessageFns<AgentMessage> = {
             message.message = { $case: "status", value: NodeStatus.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = { $case: "token", value: TokenRenewal.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1734,6 +1808,12 @@ export const AgentMessage: MessageFns<AgentMessage> = {
       case "status": {
         if (object.message?.value !== undefined && object.message?.value !== null) {
           message.message = { $case: "status", value: NodeStatus.fromPartial(object.message.value) };
+        }
+        break;
+      }
+      case "token": {
+        if (object.message?.value !== undefined && object.message?.value !== null) {
+          message.message = { $case: "token", value: TokenRenewal.fromPartial(object.message.value) };
         }
         break;
       }

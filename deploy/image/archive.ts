@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import { sha256 } from "../../common/hash.ts";
-import { run } from "./binaries.ts";
 
 /** What an image is made of. */
 export interface Image {
@@ -20,7 +19,7 @@ export async function writeImage(image: Image, archive: string): Promise<void> {
   const work = await Deno.makeTempDir({ prefix: "novaedge-image-" });
   try {
     const layer = join(work, "layer.tar");
-    await run("tar", [
+    await execute("tar", [
       ...["--numeric-owner", "--owner=0", "--group=0", "--sort=name", "--mtime=@0"],
       ...["-cf", layer, "-C", image.root, "."],
     ], work);
@@ -41,14 +40,14 @@ export async function writeImage(image: Image, archive: string): Promise<void> {
     await Deno.writeTextFile(join(work, name), config);
     const manifest = [{ Config: name, RepoTags: image.names, Layers: ["layer.tar"] }];
     await Deno.writeTextFile(join(work, "manifest.json"), JSON.stringify(manifest));
-    await run("tar", ["-cf", archive, "-C", work, name, "layer.tar", "manifest.json"], work);
+    await execute("tar", ["-cf", archive, "-C", work, name, "layer.tar", "manifest.json"], work);
   } finally {
     await Deno.remove(work, { recursive: true });
   }
 }
 
 async function hashOf(path: string): Promise<string> {
-  return (await run("sha256sum", [path], "/")).slice(0, 64);
+  return (await execute("sha256sum", [path], "/")).slice(0, 64);
 }
 
 /** Copies a program with the libraries that it is linked to. */
@@ -59,6 +58,21 @@ export async function copyProgram(program: string, root: string, target: string)
     await Deno.copyFile(await Deno.realPath(from), path);
   };
   await put(program, target);
-  const linked = await run("ldd", [program], "/").catch(() => "");
+  const linked = await execute("ldd", [program], "/").catch(() => "");
   for (const [, library] of linked.matchAll(/(?:=> |^\s*)(\/\S+)/gm)) await put(library, library);
+}
+
+/** Runs a command; its output is shown only when it fails. */
+export async function execute(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command, { args: [...args], cwd })
+    .output();
+  const text = new TextDecoder();
+  if (!success) {
+    throw new Error(`${command} ${args.join(" ")}: ${text.decode(stderr).slice(-2_000)}`);
+  }
+  return text.decode(stdout);
 }
