@@ -1,0 +1,41 @@
+import { join } from "node:path";
+import { gatewayCrds, install } from "./crds.ts";
+import { type Cluster, eventually } from "./cluster.ts";
+import { commonImages, ownImage } from "./images.ts";
+
+const HERE = import.meta.dirname!;
+const NAMESPACE = "novaedge-system";
+
+/** Which definitions of the Gateway API a cluster has. */
+export interface GatewayApi {
+  readonly version: string;
+  readonly channel: "standard" | "experimental";
+}
+
+/** Gives a cluster names of Services, the Gateway API, and NovaEdge by its manifests. */
+export async function deployNovaEdge(cluster: Cluster, api: GatewayApi): Promise<void> {
+  await cluster.load(...await commonImages(), await ownImage());
+  const client = cluster.client();
+  await install(client, await gatewayCrds(api.version, api.channel));
+  client.close();
+  await cluster.kubectl("apply", "-f", join(HERE, "coredns.yaml"));
+  await cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns");
+  await cluster.kubectl("apply", "-k", join(HERE, "../../deploy/crds"));
+  await cluster.kubectl("wait", "--for=condition=Established", "crd", "--all");
+  await cluster.kubectl("apply", "-k", join(HERE, "overlay"));
+  const pools = { spec: { addressPools: [`${cluster.lan.network}.128/25`] } };
+  const patch = ["--type=merge", "-p", JSON.stringify(pools)];
+  await cluster.kubectl("-n", NAMESPACE, "patch", "gatewayparameters", "novaedge", ...patch);
+  await ready(cluster);
+}
+
+/** Resolves when controllers and nodes are as the manifests say. */
+export async function ready(cluster: Cluster): Promise<void> {
+  for (const object of ["deployment/novaedge-controller", "daemonset/novaedge-node"]) {
+    await cluster.kubectl("-n", NAMESPACE, "rollout", "status", object, "--timeout=120s");
+  }
+  await eventually("the GatewayClass to be accepted", async () => {
+    const path = "jsonpath={.status.conditions[?(@.type=='Accepted')].status}";
+    return await cluster.kubectl("get", "gatewayclass", "novaedge", "-o", path) === "True";
+  });
+}
