@@ -20,6 +20,8 @@ import { AddressHolder } from "./vip/address_holder.ts";
 const PORTS = [0, 65_535] as const;
 /** Milliseconds between two signs of life to the controller. */
 const HEARTBEAT = 3_000;
+/** Milliseconds that a dataplane may drain before its addresses go. */
+const DRAIN = 50_000;
 
 export const AGENT_FLAGS = {
   "controller-addr": {
@@ -130,8 +132,10 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     novaedge_config_errors: ["Problems of the source.", () => sourceErrorsOf(config.store).length],
   });
 
+  let leaving = false;
   function status(): NodeStatus {
     return {
+      leaving,
       dataplaneConnected: dataplane.connected,
       dataplaneVersion: dataplane.applied ?? undefined,
       listenerProblems: [...dataplane.problems],
@@ -247,7 +251,19 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     () => controller.send({ $case: "status", value: status() }),
     HEARTBEAT,
   );
-  await Promise.all([controller.run(signal), dataplane.run(signal), aborted(signal)]);
+  // Addresses stay until the dataplane has drained, and configuration comes until then.
+  const ended = new AbortController();
+  const runs = [controller.run(ended.signal), dataplane.run(ended.signal)];
+  await aborted(signal);
+  if (view.heldHere().size > 0) {
+    log.info("waiting until the dataplane has ended");
+    await dataplane.gone(AbortSignal.timeout(DRAIN));
+    leaving = true;
+    await holder.hold(new Set());
+    await controller.sendLast({ $case: "status", value: status() });
+  }
+  ended.abort();
+  await Promise.all(runs);
   clearInterval(heartbeat);
   holder.stop();
   await Promise.all(servers.map((server) => server.shutdown()));

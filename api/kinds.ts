@@ -22,6 +22,7 @@ import { GATEWAY, GATEWAY_CLASS, LISTENER_SET } from "./gateway_api.ts";
 import type { GrpcRoute, HttpRoute, TcpRoute, TlsRoute, UdpRoute } from "./gateway_api_routes.ts";
 import { GRPC_ROUTE, HTTP_ROUTE, TCP_ROUTE, TLS_ROUTE, UDP_ROUTE } from "./gateway_api_routes.ts";
 import { GATEWAY_PARAMETERS, type GatewayParameters } from "./gateway_parameters.ts";
+import { INGRESS, type Ingress, INGRESS_CLASS, type IngressClass } from "./ingress.ts";
 import type { KindDefinition } from "./kind.ts";
 import { PROXY_BACKEND, type ProxyBackend } from "./proxy_backend.ts";
 import { PROXY_GATEWAY, type ProxyGateway } from "./proxy_gateway.ts";
@@ -44,6 +45,8 @@ export interface KindTypes {
   readonly TCPRoute: TcpRoute;
   readonly UDPRoute: UdpRoute;
   readonly BackendTLSPolicy: BackendTlsPolicy;
+  readonly Ingress: Ingress;
+  readonly IngressClass: IngressClass;
   readonly Namespace: Namespace;
   readonly Node: Node;
   readonly ConfigMap: ConfigMap;
@@ -71,6 +74,8 @@ export const KINDS: Readonly<Record<KindName, KindDefinition>> = {
   TCPRoute: TCP_ROUTE,
   UDPRoute: UDP_ROUTE,
   BackendTLSPolicy: BACKEND_TLS_POLICY,
+  Ingress: INGRESS,
+  IngressClass: INGRESS_CLASS,
   Namespace: NAMESPACE,
   Node: NODE,
   ConfigMap: CONFIG_MAP,

@@ -181,6 +181,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     leaderAddress: () => cluster?.leaderAddress ?? "",
     onRefusals,
     onWord: (node) => cluster?.heard(node),
+    onLeft: (node) => cluster?.left(node),
   });
   const metrics = new ControllerMetrics({
     novaedge_active_config_streams: ["Connected agents.", () => server.sessions().length],

@@ -42,7 +42,7 @@ const TOKEN_CHECK = 30_000;
 /** Keeps a configuration stream to the controller; reconnects for ever. */
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
-  #send: ((message: AgentMessage) => void) | null = null;
+  #send: ((message: AgentMessage) => Promise<void>) | null = null;
   /** Where the last controller said that the leader is. */
   #leader = "";
   /** What we showed last. */
@@ -57,7 +57,12 @@ export class ControllerClient {
   }
 
   send(message: AgentMessage["message"]): void {
-    this.#send?.({ message });
+    void this.#send?.({ message });
+  }
+
+  /** Sends something before the stream ends. */
+  async sendLast(message: AgentMessage["message"]): Promise<void> {
+    await this.#send?.({ message });
   }
 
   /** Runs until the signal is aborted. */
@@ -138,7 +143,7 @@ export class ControllerClient {
         if (first) {
           first = false;
           onFirst();
-          this.#send = (message) => void call.write(message);
+          this.#send = (message) => new Promise((resolve) => call.write(message, () => resolve()));
           log.info({ address }, "connected to the controller");
           onConnection(true);
         }

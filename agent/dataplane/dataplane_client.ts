@@ -6,6 +6,7 @@ import {
   type Version,
   versionText,
 } from "../../common/delta/resources.ts";
+import { delay } from "../../common/backoff.ts";
 import { NovaEdgeError } from "../../common/errors.ts";
 import { MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
@@ -21,6 +22,8 @@ import {
 import type { NodeView } from "../config/node_view.ts";
 
 const BACKOFF = { initial: 50, maximum: 1_000 };
+/** Milliseconds between two looks at whether it is gone. */
+const GONE = 100;
 
 /** What the client needs of the agent. */
 export interface DataplaneClientOptions {
@@ -69,6 +72,11 @@ export class DataplaneClient {
   changed(keys: readonly string[]): void {
     this.#sender?.changed(keys);
     this.#pump();
+  }
+
+  /** Resolves when the dataplane is not connected, or the signal is aborted. */
+  async gone(signal: AbortSignal): Promise<void> {
+    while (this.connected && !signal.aborted) await delay(GONE, signal);
   }
 
   stats(): Promise<StatsReply> {

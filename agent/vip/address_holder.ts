@@ -19,6 +19,8 @@ export class AddressHolder {
   /** Interface by address: what we put there. */
   readonly #placed: Map<string, string>;
   #problems = new Map<string, string>();
+  /** What was to be here last. */
+  #wanted: ReadonlySet<string> = new Set();
   #work: Promise<void> = Promise.resolve();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
 
@@ -80,8 +82,15 @@ export class AddressHolder {
       this.#placed.delete(address);
       changed = true;
     }
+    const before = this.#wanted;
+    this.#wanted = wanted;
     for (const address of wanted) {
-      if (this.#has(address)) continue;
+      if (this.#has(address)) {
+        // It was left here by an earlier run, and neighbours may have learnt another place meanwhile.
+        const device = before.has(address) ? undefined : this.#placed.get(address);
+        if (device !== undefined) this.#announce({ address, interface: device }, ANNOUNCEMENTS);
+        continue;
+      }
       try {
         const device = await this.#system.interfaceFor(address);
         this.#placed.set(address, device);

@@ -133,7 +133,7 @@ export class Cluster {
   place(updates: readonly ResourceUpdate[]): ResourceUpdate[] {
     for (const { kind, name, resource } of updates) {
       if (kind !== Kind.KIND_OUTCOME) continue;
-      if (name.startsWith("Gateway/")) this.#placeGateway(name, resource?.body ?? null);
+      if (/^(Gateway|IngressClass)\//.test(name)) this.#placeGateway(name, resource?.body ?? null);
       else if (name.startsWith("ListenerSet/")) this.#placeSet(name, resource?.body ?? null);
     }
     return this.#placement.settle(performance.now());
@@ -163,6 +163,12 @@ export class Cluster {
   heard(node: string): void {
     this.#placement.heard(node, performance.now());
     this.writer.touchServed();
+  }
+
+  /** A node ends: its addresses move at once. */
+  left(node: string): void {
+    this.#placement.left(node);
+    this.#tick();
   }
 
   #tick(): void {

@@ -7,7 +7,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { NO_VERSION } from "../../common/delta/resources.ts";
+import { compareVersions, NO_VERSION } from "../../common/delta/resources.ts";
 import { messageOf } from "../../common/errors.ts";
 import { bindServer, KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
@@ -50,6 +50,8 @@ export interface DistributionOptions {
   onRefusals(refusals: readonly Refusal[]): void;
   /** A node's agent came or said something. */
   onWord(node: string): void;
+  /** A node ends. */
+  onLeft(node: string): void;
 }
 
 interface Guest {
@@ -166,8 +168,13 @@ export class DistributionServer {
     }
     const { session } = guest;
     if (session === null) return;
-    if (message.$case === "status") session.status = message.value;
-    else {
+    if (message.$case === "status") {
+      session.status = message.value;
+      if (message.value.leaving) {
+        this.#options.onLeft(session.state.node);
+        return;
+      }
+    } else {
       const { nonce, version = NO_VERSION } = message.value;
       const refusals = message.$case === "nack" ? message.value.refusals : [];
       session.acknowledged(nonce, version, refusals, Date.now());
@@ -205,7 +212,9 @@ export class DistributionServer {
       // An agent that comes again has lost its old stream, even if that is not known here yet.
       if (session?.state.node === hello.node) this.#refuse(other, status.ABORTED, "came again");
     }
-    snapshot.raiseAbove(hello.held?.term === snapshot.version.term ? 0 : hello.held?.term ?? 0);
+    // Newer than what we have can only be another's: of a clock that was ahead, or of an earlier installation.
+    const { held = NO_VERSION } = hello;
+    if (compareVersions(held, snapshot.version) > 0) snapshot.raiseAbove(held.term);
     const view = scopes === null ? snapshot.store : scopes.viewFor(hello.node);
     guest.session = new Session(hello, view, (delta) => void call.write(delta));
     log.info({ node: hello.node, held: hello.resources.length }, "agent connected");

@@ -57,7 +57,8 @@ export class Placement {
     this.#nodes.set(name, {
       labels: node.metadata.labels ?? {},
       addresses: new Set(addresses.map(({ address }) => address)),
-      ready: conditions.every(({ type, status }) => type !== "Ready" || status === "True"),
+      // Of a node that cannot reach the API server nothing is known; its agent may be here all the same.
+      ready: conditions.every(({ type, status }) => type !== "Ready" || status !== "False"),
     });
   }
 
@@ -70,6 +71,11 @@ export class Placement {
   /** A node's agent said something. */
   heard(node: string, now: number): void {
     this.#heard.set(node, now);
+  }
+
+  /** A node's agent said that it ends. */
+  left(node: string): void {
+    this.#heard.set(node, -LOST_AFTER);
   }
 
   /** Whether a node has the labels that a Gateway asks for. */
@@ -135,7 +141,9 @@ export class Placement {
   #candidates(key: string, now: number): string[] {
     const names = new Set(this.#alive(now));
     if (now - this.#began < LOST_AFTER) {
-      for (const [name, { ready }] of this.#nodes) if (ready) names.add(name);
+      for (const [name, { ready }] of this.#nodes) {
+        if (ready && !this.#heard.has(name)) names.add(name);
+      }
     }
     return [...names].filter((node) => this.serves(node, key));
   }

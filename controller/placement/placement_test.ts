@@ -68,6 +68,19 @@ Deno.test("after the start ready nodes count before their agents come, so that n
   assert.notEqual(holders.get("192.0.2.1"), last, "its agent never came");
 });
 
+Deno.test("bug: nodes that the cluster had not heard of for a minute kept their addresses", () => {
+  const placement = new Placement(0);
+  const holders = new Holders();
+  for (const name of ["a", "b", "c"]) placement.setNode(name, node());
+  placement.setGateway("Gateway/x/y", EDGE);
+  for (const name of ["a", "b", "c"]) placement.heard(name, LATER);
+  holders.settle(placement, LATER);
+  const holder = holders.get("192.0.2.1")!;
+  // After an outage of the API server all nodes are unknown for a moment.
+  placement.setNode(holder, node({}, [], "Unknown"));
+  assert.equal(holders.settle(placement, LATER), 0);
+});
+
 Deno.test("labels decide who serves; without a node the address is nobody's", () => {
   const placement = new Placement(0);
   const holders = new Holders();

@@ -45,6 +45,7 @@ export interface Status {
   readonly ancestors?: readonly AncestorStatus[];
   readonly addresses?: readonly { readonly type: string; readonly value: string }[];
   readonly attachedListenerSets?: number;
+  readonly loadBalancer?: { readonly ingress?: readonly { readonly ip: string }[] };
   readonly supportedFeatures?: readonly { readonly name: string }[];
 }
 
@@ -92,6 +93,7 @@ export function statusOf(outcome: Outcome, facts: StatusFacts): Status | null {
 function documentOf(outcome: Outcome, facts: StatusFacts): Status | null {
   if (WITH_PARENTS.has(outcome.kind)) return ofRoute(outcome, facts);
   if (outcome.kind === "BackendTLSPolicy") return ofPolicy(outcome, facts);
+  if (outcome.kind === "Ingress") return ofIngress(outcome, facts);
   return ofObject(outcome, facts);
 }
 
@@ -170,6 +172,15 @@ function ofRoute(outcome: Outcome, facts: StatusFacts): Status | null {
     };
   });
   return { parents: [...others, ...ours] };
+}
+
+/** Where an Ingress of ours is served; of another controller's nothing is said. */
+function ofIngress({ conditions, addresses }: Outcome, { status }: StatusFacts): Status | null {
+  if (conditions.length === 0) return null;
+  const accepted = conditions.some(({ type, status }) => type === "Accepted" && status);
+  const ingress = accepted ? addresses.map((ip) => ({ ip })) : [];
+  if (ingress.length === 0 && status?.loadBalancer?.ingress === undefined) return null;
+  return { loadBalancer: { ingress } };
 }
 
 /** A policy at its Gateways, behind what other controllers say of it. */

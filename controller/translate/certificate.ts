@@ -67,6 +67,7 @@ function usedByGateway(secret: SourceObject<"Secret">, view: View): boolean {
   const to = { group: "", kind: "Secret", namespace: secret.namespace, name: secret.name };
   const mayUse = ({ kind, namespace }: SourceObject) =>
     mayRefer(view, { group: GATEWAY_API, kind, namespace }, to);
+  if (view.select("Ingress", "gateway-secret", name).length > 0) return true;
   return view.select("Gateway", "gateway-secret", name).some((gateway) =>
     classServed(view, gateway.body.spec.gatewayClassName) && mayUse(gateway)
   ) ||

@@ -1,9 +1,8 @@
 import { isIP } from "node:net";
-import type { Parameters } from "./gateway_parameters.ts";
 import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
 
-/** What a Gateway asks for. */
+/** What a Gateway, or a class of Ingresses, asks for. */
 export interface AddressRequest {
   /** Key of the Gateway. */
   readonly key: string;
@@ -40,33 +39,45 @@ export interface AddressBook {
 
 const NOT_YET: AddressAnswer = { addresses: [], reason: "AddressNotAssigned", message: "" };
 
-/** Addresses that the Gateway names: without those of other types and without wishes for any. */
-function named({ body: { spec } }: SourceObject<"Gateway">): string[] {
-  return (spec.addresses ?? []).flatMap(({ type = "IPAddress", value = "" }) =>
+/** How objects write the addresses that they want. */
+export type WantedAddresses = readonly { readonly type?: string; readonly value?: string }[];
+
+/** Addresses that are named: without those of other types and without wishes for any. */
+function named(wanted: WantedAddresses): string[] {
+  return wanted.flatMap(({ type = "IPAddress", value = "" }) =>
     type === "IPAddress" && isIP(value) !== 0 ? [value] : []
   );
 }
 
-/** Asks for the addresses of a Gateway and tells which it has; without a book those it names itself. */
+/** Asks for addresses and tells which there are; without a book those that are named. */
 export function requestAddresses(
-  gateway: SourceObject<"Gateway">,
-  { pools }: Parameters,
+  object: SourceObject,
+  wanted: WantedAddresses,
+  pools: readonly string[],
   view: View,
 ): AddressAnswer {
-  const { addresses = [] } = gateway.body.spec;
-  const any = addresses.length === 0 ||
-    addresses.some(({ type = "IPAddress", value = "" }) => type === "IPAddress" && value === "");
-  const key = objectKey(gateway);
-  view.requestAddresses({ key, created: createdAt(gateway), named: named(gateway), any, pools });
-  return view.addressesOf(key) ?? { addresses: named(gateway), reason: "", message: "" };
+  const any = wanted.length === 0 ||
+    wanted.some(({ type = "IPAddress", value = "" }) => type === "IPAddress" && value === "");
+  const key = objectKey(object);
+  view.requestAddresses({ key, created: createdAt(object), named: named(wanted), any, pools });
+  return view.addressesOf(key) ?? { addresses: named(wanted), reason: "", message: "" };
 }
 
-/** The addresses that a Gateway's listeners bind; "" for every one. */
-export function boundAddresses(gateway: SourceObject<"Gateway">, view: View): readonly string[] {
-  const answer = view.addressesOf(objectKey(gateway));
+/** The addresses that listeners bind, by the key of what has them; "" for every one. */
+export function boundAddresses(
+  key: string,
+  wanted: WantedAddresses,
+  view: View,
+): readonly string[] {
+  const answer = view.addressesOf(key);
   if (answer !== null) return answer.addresses;
-  const own = named(gateway);
+  const own = named(wanted);
   return own.length > 0 ? own : [""];
+}
+
+/** The addresses that a Gateway's listeners bind. */
+export function gatewayAddresses(gateway: SourceObject<"Gateway">, view: View): readonly string[] {
+  return boundAddresses(objectKey(gateway), gateway.body.spec.addresses ?? [], view);
 }
 
 export { NOT_YET };

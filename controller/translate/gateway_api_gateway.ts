@@ -28,7 +28,7 @@ export function deriveGatewayApiGateway(gateway: GatewayObject, view: View): Der
   clientCertificateOf(gateway, view, conditions);
   const found = gatewayParameters(gateway, view);
   const parameters = "problem" in found ? { pools: [], nodeSelector: {} } : found;
-  const assigned = requestAddresses(gateway, parameters, view);
+  const assigned = requestAddresses(gateway, spec.addresses ?? [], parameters.pools, view);
   if (assigned.reason !== "") conditions.fail("Programmed", assigned.reason, assigned.message);
   const { listeners, outcomes, refused } = translateListeners(
     ownListeners(gateway),

@@ -5,7 +5,7 @@ import { ListenerOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { certificateProblem, serverNames } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import { clientAuthAt } from "./frontend_validation.ts";
-import { boundAddresses } from "./gateway_addresses.ts";
+import { gatewayAddresses } from "./gateway_addresses.ts";
 import { mayRefer } from "./grants.ts";
 import {
   claimsOf,
@@ -94,7 +94,7 @@ function translate(
     port: listener.port,
     protocol,
     hostnames: listener.hostname === undefined ? [] : [listener.hostname.toLowerCase()],
-    bindAddresses: boundAddresses(gateway, view).filter((address) => address !== ""),
+    bindAddresses: gatewayAddresses(gateway, view).filter((address) => address !== ""),
     tls: https ? { certificates, minVersion: "", clientAuth } : undefined,
     policies,
   });

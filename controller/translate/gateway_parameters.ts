@@ -25,6 +25,7 @@ interface Ref {
   readonly namespace?: string;
 }
 
+/** What a reference to parameters says; nothing without one. */
 function read(ref: Ref | undefined, view: View): Partial<Parameters> | ParametersProblem {
   if (ref === undefined) return {};
   const { group, kind, name, namespace } = ref;
@@ -42,6 +43,12 @@ function read(ref: Ref | undefined, view: View): Partial<Parameters> | Parameter
     ...(addressPools === undefined ? {} : { pools: addressPools }),
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
   };
+}
+
+/** The parameters that a reference leads to. */
+export function readParameters(ref: Ref, view: View): Parameters | ParametersProblem {
+  const found = read(ref, view);
+  return "problem" in found ? found : { ...NONE, ...found };
 }
 
 /** The parameters of a class. */

@@ -1,3 +1,5 @@
+import { PREFIX } from "./ingress/annotation_table.ts";
+import { isDefault, isOurs, namedClass } from "./ingress/ingress_class.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
 
 /** Groups of objects that translation looks up together. */
@@ -18,6 +20,14 @@ export type Index =
   | "tls-policy"
   /** ProxyBackends that refer to a Secret: "namespace/name". */
   | "backend-secret"
+  /** Ingresses by the class that they name, "" for none. */
+  | "ingress-class"
+  /** Ingresses that take a part of others' requests: "namespace/host". */
+  | "canary"
+  /** IngressClasses of ours: "ours". */
+  | "ingress-controller"
+  /** IngressClasses that are used where none is named: "all". */
+  | "default-class"
   /** EndpointSlices of a Service: "namespace/name". */
   | "slice-service"
   /** Routes of the Gateway API that name a Service: "namespace/name". */
@@ -91,6 +101,23 @@ function addListeners(
   }
 }
 
+function addIngress(keys: Set<string>, ingress: SourceObject<"Ingress">): void {
+  const { namespace, body: { spec = {}, metadata } } = ingress;
+  keys.add(`ingress-class:${namedClass(ingress)}`);
+  const canary = metadata.annotations?.[`${PREFIX}canary`] === "true";
+  const paths = (spec.rules ?? []).flatMap(({ http }) => http?.paths ?? []);
+  for (const { host = "" } of spec.rules ?? []) {
+    if (canary) keys.add(`canary:${namespace}/${host.toLowerCase()}`);
+  }
+  for (const backend of [spec.defaultBackend, ...paths.map((path) => path.backend)]) {
+    const name = backend?.service?.name;
+    if (name !== undefined) keys.add(`route-service:${namespace}/${name}`);
+  }
+  for (const { secretName } of spec.tls ?? []) {
+    if (secretName !== undefined) keys.add(`gateway-secret:${namespace}/${secretName}`);
+  }
+}
+
 /** Index entries an object belongs to. */
 export function indexKeysOf(object: SourceObject): Set<string> {
   const keys = new Set([`namespace:${object.kind}/${object.namespace}`]);
@@ -138,6 +165,12 @@ export function indexKeysOf(object: SourceObject): Set<string> {
     if (target !== null) keys.add(`policy-target:${target}`);
     const secret = policy.body.spec.forwardAuth?.tls?.caCertSecretRef;
     if (secret !== undefined) keys.add(`policy-secret:${policy.namespace}/${secret}`);
+  } else if (object.kind === "Ingress") {
+    addIngress(keys, object as SourceObject<"Ingress">);
+  } else if (object.kind === "IngressClass") {
+    const found = object as SourceObject<"IngressClass">;
+    if (isOurs(found)) keys.add("ingress-controller:ours");
+    if (isDefault(found)) keys.add("default-class:all");
   } else if (object.kind === "EndpointSlice") {
     const service = object.body.metadata.labels?.[SERVICE_LABEL];
     if (service !== undefined) {

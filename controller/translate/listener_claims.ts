@@ -1,6 +1,7 @@
 import { Protocol } from "../../proto/gen/novaedge/v1/config.ts";
-import { boundAddresses } from "./gateway_addresses.ts";
+import { gatewayAddresses } from "./gateway_addresses.ts";
 import { classServed } from "./gateway_class.ts";
+import { classClaims, HTTP_PORT, HTTPS_PORT } from "./ingress/ingress_class.ts";
 import { listenerKey, type ListenerOwner, listenersOfSet, ownListeners } from "./listener_owner.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -54,7 +55,7 @@ export function proxyClaims(gateway: SourceObject<"ProxyGateway">): ListenerClai
 
 /** The claims of listeners of the Gateway API, in their order. */
 export function claimsOf(owner: ListenerOwner, view: View): ListenerClaim[] {
-  const addresses = boundAddresses(owner.gateway, view);
+  const addresses = gatewayAddresses(owner.gateway, view);
   const gateway = objectKey(owner.gateway);
   return owner.listeners.map(({ name, port, protocol, hostname = "" }) => ({
     key: listenerKey(owner, name),
@@ -85,7 +86,11 @@ function claimsOn(port: number, view: View): ListenerClaim[] {
   const sets = view.select("ListenerSet", "gateway-port", key).map((set) =>
     listenersOfSet(set, view)
   ).filter((owner) => owner !== null);
+  const classes = port === HTTP_PORT || port === HTTPS_PORT
+    ? view.select("IngressClass", "ingress-controller", "ours")
+    : [];
   return [
+    ...classes.flatMap((found) => classClaims(found, view)),
     ...view.select("ProxyGateway", "gateway-port", key).flatMap(proxyClaims),
     ...[...gateways, ...sets].filter(({ gateway: { body } }) =>
       classServed(view, body.spec.gatewayClassName)

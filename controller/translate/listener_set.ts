@@ -4,7 +4,7 @@ import { ParentOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { gatewayProblem } from "./gateway_api_gateway.ts";
-import { boundAddresses } from "./gateway_addresses.ts";
+import { gatewayAddresses } from "./gateway_addresses.ts";
 import { translateListeners } from "./gateway_listener.ts";
 import { admitsSet, gatewayOf, listenersOfSet } from "./listener_owner.ts";
 import { policiesOf } from "./policy_targets.ts";
@@ -40,7 +40,7 @@ export function deriveListenerSet(set: SourceObject<"ListenerSet">, view: View):
     if (listeners.length === 0) refuse("ListenersNotValid", "none of its listeners can be served");
     else if (refused.length > 0) conditions.note("Accepted", "ListenersNotValid", message);
   }
-  if (boundAddresses(gateway, view).length === 0) {
+  if (gatewayAddresses(gateway, view).length === 0) {
     conditions.fail("Programmed", "Pending", "the Gateway has no address");
   }
   const { namespace, name } = gateway;

@@ -22,28 +22,50 @@ export function derivePolicy(policy: PolicyObject, view: View): Derived {
     conditions.fail("Accepted", unattached.reason, unattached.message);
     return { outcome: conditions.outcome(policy), resources: [] };
   }
-  const { spec } = policy.body;
+  const resources: DerivedResource[] = [];
+  const name = objectKey(policy);
+  const { message, backend } = policyMessage(policy, name, view, conditions);
+  if (backend !== undefined) resources.push({ kind: Kind.KIND_BACKEND, name, body: backend });
+  resources.push({ kind: Kind.KIND_POLICY, name, body: Policy.encode(message).finish() });
+  return { outcome: conditions.outcome(policy), resources };
+}
+
+/** A policy as nodes get it. */
+export interface PolicyMessage {
+  readonly message: Policy;
+  /** The backend that it asks, encoded. */
+  readonly backend?: Uint8Array;
+}
+
+/**
+ * Translates the settings of a policy; those that cannot be kept close what they are attached to.
+ * @param name of the resource, and of that of the backend which it asks
+ */
+export function policyMessage(
+  policy: PolicyObject,
+  name: string,
+  view: View,
+  conditions: Conditions,
+): PolicyMessage {
   const translated = ruleOf(policy, view, conditions);
   const message = Policy.create({
     namespace: policy.namespace,
     name: policy.name,
-    override: spec.override === true,
+    override: policy.body.spec.override === true,
   });
-  const resources: DerivedResource[] = [];
-  const name = objectKey(policy);
   if ("problem" in translated) {
     const { problem, reason, resolved = true } = translated;
     conditions.fail(resolved ? "Accepted" : "ResolvedRefs", reason, problem);
-    message.closedReason = problem;
-  } else {
-    message.rule = translated.rule;
-    if (translated.backend !== undefined) {
-      const body = Backend.encode(translated.backend).finish();
-      resources.push({ kind: Kind.KIND_BACKEND, name, body });
-    }
+    return { message: { ...message, closedReason: problem } };
   }
-  resources.push({ kind: Kind.KIND_POLICY, name, body: Policy.encode(message).finish() });
-  return { outcome: conditions.outcome(policy), resources };
+  const { rule, backend } = translated;
+  const own = rule.$case === "forwardAuth"
+    ? { ...rule, value: { ...rule.value, backend: name } }
+    : rule;
+  return {
+    message: { ...message, rule: own },
+    ...(backend === undefined ? {} : { backend: Backend.encode(backend).finish() }),
+  };
 }
 
 interface Unattached {

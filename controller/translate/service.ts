@@ -18,6 +18,8 @@ import type { View } from "./view.ts";
 
 /** Routes of the Gateway API that name Services, and whether they speak gRPC. */
 const ROUTES = [["HTTPRoute", false], ["GRPCRoute", true]] as const;
+/** What leads to a Service without gRPC. */
+const PLAIN = ["HTTPRoute", "Ingress"] as const;
 
 /**
  * Name of the backend that a Service's port is for a kind of route.
@@ -39,6 +41,7 @@ const SYSTEM_ROOTS: UpstreamTls = {
 function certificatesFor(service: SourceObject<"Service">, view: View): Set<string> {
   if (view.select("Gateway", "client-certificate", "all").length === 0) return new Set([""]);
   const found = new Set<string>();
+  if (view.select("Ingress", "route-service", fullName(service)).length > 0) found.add("");
   for (const [kind] of ROUTES) {
     for (const route of view.select(kind, "route-service", fullName(service))) {
       for (const { gateway } of parentsOf(route as GatewayRoute, view)) {
@@ -55,8 +58,11 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
   const { namespace, name, body } = service;
   const resources: DerivedResource[] = [];
   const certificates = certificatesFor(service, view);
-  for (const [kind, grpc] of ROUTES) {
-    if (view.select(kind, "route-service", fullName(service)).length === 0) continue;
+  for (const [kinds, grpc] of [[PLAIN, false], [["GRPCRoute"], true]] as const) {
+    const used = kinds.some((kind) =>
+      view.select(kind, "route-service", fullName(service)).length > 0
+    );
+    if (!used) continue;
     const slices = view.select("EndpointSlice", "slice-service", fullName(service));
     const policies = policiesOf(view, { kind: "Service", namespace, name });
     for (const servicePort of body.spec.ports ?? []) {

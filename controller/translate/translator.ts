@@ -14,6 +14,8 @@ import type { GatewayRoute, StreamRoute } from "./gateway_parents.ts";
 import { deriveGatewayRoute } from "./gateway_route.ts";
 import { deriveService } from "./service.ts";
 import { deriveGateway } from "./gateway.ts";
+import { deriveIngress } from "./ingress/ingress.ts";
+import { deriveIngressClass } from "./ingress/ingress_class.ts";
 import { deriveListenerSet } from "./listener_set.ts";
 import { derivePolicy } from "./policy.ts";
 import { deriveRoute } from "./route.ts";
@@ -268,6 +270,10 @@ function derive(object: SourceObject, view: View): Derived {
       return deriveBackendTlsPolicy(object as SourceObject<"BackendTLSPolicy">, view);
     case "ConfigMap":
       return deriveConfigMap(object as SourceObject<"ConfigMap">, view);
+    case "Ingress":
+      return deriveIngress(object as SourceObject<"Ingress">, view);
+    case "IngressClass":
+      return deriveIngressClass(object as SourceObject<"IngressClass">, view);
     case "HTTPRoute":
     case "GRPCRoute":
       return deriveGatewayRoute(object as GatewayRoute, view);

@@ -26,6 +26,7 @@ const asks = (backend: string, changes: object = {}): Rule =>
       answerFields: ["x-user"],
       timeoutMs: 5_000,
       cacheMs: 0,
+      signin: "",
       ...changes,
     },
   }) as Rule;

@@ -79,12 +79,24 @@ export class ForwardAuth implements RequestCheck {
       if (typeof answer === "string" || answer.status >= 500 || answer.status === 304) {
         return UNAVAILABLE;
       }
+      if (answer.status === 401 && this.#message.signin !== "") return this.#signin(request);
       if (answer.status >= 300) return refused(answer);
       const edit = this.#editOf(answer);
       request.changeRequest(edit);
       if (cacheMs > 0) this.#remembered.set(key, { edit, until: ticker.now + cacheMs });
       return null;
     });
+  }
+
+  /** Sends a client to where it can say who it is, and from there back here. */
+  #signin(request: PolicyRequest): Refusal {
+    const here = `${request.scheme}://${request.host}${request.target()}`;
+    const { signin } = this.#message;
+    const back = `${signin}${signin.includes("?") ? "&" : "?"}rd=${encodeURIComponent(here)}`;
+    const location = /[?&]rd=/.test(signin) ? signin : back;
+    const fields: [string, string][] = [["location", location]];
+    const answer = { status: 302, reason: "", body: "", fields, passedOn: true };
+    return { status: 302, reason: "forward_auth", answer };
   }
 
   /** What the server is told of a request. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
 import { gatewayCrds, install } from "./crds.ts";
 import { type Cluster, eventually } from "./cluster.ts";
 import { commonImages, ownImage } from "./images.ts";
@@ -22,11 +23,27 @@ export async function deployNovaEdge(cluster: Cluster, api: GatewayApi): Promise
   await cluster.kubectl("-n", "kube-system", "rollout", "status", "deployment/coredns");
   await cluster.kubectl("apply", "-k", join(HERE, "../../deploy/crds"));
   await cluster.kubectl("wait", "--for=condition=Established", "crd", "--all");
-  await cluster.kubectl("apply", "-k", join(HERE, "overlay"));
+  await cluster.kubectl("apply", "-f", await manifests(cluster));
   const pools = { spec: { addressPools: [`${cluster.lan.network}.128/25`] } };
   const patch = ["--type=merge", "-p", JSON.stringify(pools)];
   await cluster.kubectl("-n", NAMESPACE, "patch", "gatewayparameters", "novaedge", ...patch);
   await ready(cluster);
+}
+
+/** The manifests as users apply them; the nodes share one file system, so each keeps its state apart. */
+async function manifests(cluster: Cluster): Promise<string> {
+  const text = await cluster.kubectl("kustomize", join(HERE, "../../deploy/kubernetes"));
+  const documents = parseAllDocuments(text);
+  for (const document of documents) {
+    if (document.get("kind") !== "DaemonSet") continue;
+    const pod = ["spec", "template", "spec"];
+    document.setIn([...pod, "volumes", 0, "hostPath", "path"], join(cluster.folder, "state"));
+    const mount = [...pod, "containers", 0, "volumeMounts", 0];
+    document.setIn([...mount, "subPathExpr"], "$(NODE_NAME)");
+  }
+  const file = join(cluster.folder, "novaedge.yaml");
+  await Deno.writeTextFile(file, documents.map((document) => String(document)).join("---\n"));
+  return file;
 }
 
 /** Resolves when controllers and nodes are as the manifests say. */

@@ -35,12 +35,13 @@ export class HttpConnection {
 
   static open(
     port: number,
-    options: { tls?: tls.ConnectionOptions } = {},
+    options: { tls?: tls.ConnectionOptions; host?: string } = {},
   ): Promise<HttpConnection> {
+    const { host = "127.0.0.1" } = options;
     return new Promise((resolve, reject) => {
       const socket = options.tls === undefined
-        ? net.connect({ port, host: "127.0.0.1", noDelay: true })
-        : tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ...options.tls });
+        ? net.connect({ port, host, noDelay: true })
+        : tls.connect({ port, host, rejectUnauthorized: false, ...options.tls });
       socket.once("error", reject);
       socket.once(options.tls === undefined ? "connect" : "secureConnect", () => {
         socket.removeListener("error", reject);

@@ -6,7 +6,7 @@ import type { ApiObject } from "./api_client.ts";
 export const WITH_STATUS: ReadonlySet<KindName> = new Set<KindName>([
   ...["GatewayClass", "Gateway", "ListenerSet", "BackendTLSPolicy"] as const,
   ...["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"] as const,
-  ...["ProxyGateway", "ProxyRoute", "ProxyBackend", "ProxyPolicy"] as const,
+  ...["ProxyGateway", "ProxyRoute", "ProxyBackend", "ProxyPolicy", "Ingress"] as const,
 ]);
 
 /** What people write of metadata, and what somebody here reads. */

@@ -703,6 +703,8 @@ export interface ForwardAuth {
   answerFields: string[];
   timeoutMs: number;
   cacheMs: number;
+  /** Where clients that it does not know are sent instead of 401; empty means nowhere. */
+  signin: string;
 }
 
 export interface Cors {
@@ -6418,7 +6420,7 @@ export const BasicAuth: MessageFns<BasicAuth> = {
 };
 
 function createBaseForwardAuth(): ForwardAuth {
-  return { backend: "", host: "", path: "", requestFields: [], answerFields: [], timeoutMs: 0, cacheMs: 0 };
+  return { backend: "", host: "", path: "", requestFields: [], answerFields: [], timeoutMs: 0, cacheMs: 0, signin: "" };
 }
 
 export const ForwardAuth: MessageFns<ForwardAuth> = {
@@ -6443,6 +6445,9 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     }
     if (message.cacheMs !== 0) {
       writer.uint32(56).uint32(message.cacheMs);
+    }
+    if (message.signin !== "") {
+      writer.uint32(66).string(message.signin);
     }
     return writer;
   },
@@ -6516,6 +6521,14 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
             message.cacheMs = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.signin = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6540,6 +6553,7 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     message.answerFields = object.answerFields?.map((e) => e) || [];
     message.timeoutMs = object.timeoutMs ?? 0;
     message.cacheMs = object.cacheMs ?? 0;
+    message.signin = object.signin ?? "";
     return message;
   },
 };

@@ -151,6 +151,8 @@ export interface NodeStatus {
   listenerProblems: ListenerProblem[];
   /** Addresses that the node should hold and does not. */
   addressProblems: AddressProblem[];
+  /** The node ends: another one may have its addresses at once. */
+  leaving: boolean;
 }
 
 export interface AddressProblem {
@@ -1409,7 +1411,13 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseNodeStatus(): NodeStatus {
-  return { dataplaneConnected: false, dataplaneVersion: undefined, listenerProblems: [], addressProblems: [] };
+  return {
+    dataplaneConnected: false,
+    dataplaneVersion: undefined,
+    listenerProblems: [],
+    addressProblems: [],
+    leaving: false,
+  };
 }
 
 export const NodeStatus: MessageFns<NodeStatus> = {
@@ -1425,6 +1433,9 @@ export const NodeStatus: MessageFns<NodeStatus> = {
     }
     for (const v of message.addressProblems) {
       AddressProblem.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.leaving !== false) {
+      writer.uint32(40).bool(message.leaving);
     }
     return writer;
   },
@@ -1474,6 +1485,14 @@ export const NodeStatus: MessageFns<NodeStatus> = {
             message.addressProblems.push(AddressProblem.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.leaving = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1497,6 +1516,7 @@ export const NodeStatus: MessageFns<NodeStatus> = {
       : undefined;
     message.listenerProblems = object.listenerProblems?.map((e) => ListenerProblem.fromPartial(e)) || [];
     message.addressProblems = object.addressProblems?.map((e) => AddressProblem.fromPartial(e)) || [];
+    message.leaving = object.leaving ?? false;
     return message;
   },
 };

@@ -1,0 +1,349 @@
+import type { IngressBackend } from "../../../api/ingress.ts";
+import type { ProxyBackend } from "../../../api/proxy_backend.ts";
+import { Kind } from "../../../common/delta/resources.ts";
+import {
+  BackendRef,
+  Policy,
+  Route,
+  type RouteRule,
+} from "../../../proto/gen/novaedge/v1/config.ts";
+import { deriveBackend } from "../backend.ts";
+import { Conditions } from "../conditions.ts";
+import type { Derived, DerivedResource } from "../derived.ts";
+import { boundAddresses } from "../gateway_addresses.ts";
+import { policyMessage } from "../policy.ts";
+import type { PolicyObject } from "../policy_rule.ts";
+
+import { translateRule } from "../route_rule.ts";
+import type { RefSpec, RuleSpec } from "../rule_spec.ts";
+import { serviceBackend } from "../service.ts";
+import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
+import type { View } from "../view.ts";
+import { backendSpec } from "./backend_spec.ts";
+import { classOf } from "./ingress_class.ts";
+import { canariesAt, type Place, splitRules } from "./canary.ts";
+import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
+
+type IngressObject = SourceObject<"Ingress">;
+type Filter = NonNullable<RuleSpec["filters"]>[number];
+
+/** Certificate authorities ask for this path in the clear, and show nothing (RFC 8555 section 8.3). */
+const ACME = "/.well-known/acme-challenge/";
+
+/** Translates an Ingress of a class of ours. */
+export function deriveIngress(ingress: IngressObject, view: View): Derived {
+  const found = classOf(ingress, view);
+  if (found === null) return { outcome: new Conditions().outcome(ingress), resources: [] };
+  const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
+  const settings = settingsOf(ingress.body);
+  if (settings.closed !== "") conditions.fail("Accepted", "Unsupported", settings.closed);
+  if (settings.ignored.length > 0) {
+    conditions.note("UnsupportedField", "NotServedYet", settings.ignored.join(", "));
+  }
+  const translation = new IngressTranslation(ingress, settings, view, conditions);
+  const resources = settings.canary === null ? translation.resources(objectKey(found)) : [];
+  const addresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
+  return { outcome: { ...conditions.outcome(ingress), addresses }, resources };
+}
+
+/** The translation of one Ingress. */
+class IngressTranslation {
+  readonly #ingress: IngressObject;
+  readonly #settings: IngressSettings;
+  readonly #view: View;
+  readonly #conditions: Conditions;
+  readonly #resources = new Map<string, DerivedResource>();
+  /** Why references cannot be followed, by what stands for their names. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(
+    ingress: IngressObject,
+    settings: IngressSettings,
+    view: View,
+    conditions: Conditions,
+  ) {
+    this.#ingress = ingress;
+    this.#settings = settings;
+    this.#view = view;
+    this.#conditions = conditions;
+  }
+
+  /** @param gateway name of the gateway resource of the class */
+  resources(gateway: string): DerivedResource[] {
+    const policies = this.#policies();
+    const secured = this.#securedHosts();
+    for (const [index, { host, places }] of this.#hosts().entries()) {
+      const rules = places.flatMap((place) => this.#rules(place, policies));
+      const redirects = this.#redirects(host, secured)
+        ? places.flatMap((place) => this.#redirectRules(place, policies))
+        : rules;
+      this.#route(`${index}`, host, [`${gateway}/http`], redirects);
+      this.#route(`${index}/tls`, host, [`${gateway}/https`], rules);
+    }
+    return [...this.#resources.values()];
+  }
+
+  /** Hosts with their paths, the default backend as a path of every host. */
+  #hosts(): { host: string; places: Place[] }[] {
+    const { rules = [], defaultBackend } = this.#ingress.body.spec ?? {};
+    const hosts = rules.map(({ host = "", http }, index) => ({
+      host: host.toLowerCase(),
+      places: (http?.paths ?? []).map(({ path = "/", pathType, backend }, at): Place => ({
+        label: `spec.rules[${index}].http.paths[${at}]`,
+        host: host.toLowerCase(),
+        path: path === "" ? "/" : path,
+        type: pathType,
+        backend,
+      })),
+    }));
+    if (defaultBackend === undefined) return hosts;
+    const place: Place = {
+      label: "spec.defaultBackend",
+      host: "",
+      path: "/",
+      type: "Prefix",
+      backend: defaultBackend,
+    };
+    return [...hosts, { host: "", places: [place] }];
+  }
+
+  #securedHosts(): Set<string> {
+    const { tls = [] } = this.#ingress.body.spec ?? {};
+    return new Set(tls.flatMap(({ hosts = [] }) => hosts.map((host) => host.toLowerCase())));
+  }
+
+  /** Whether plain requests for a host are sent to TLS. */
+  #redirects(host: string, secured: ReadonlySet<string>): boolean {
+    const { flag, closed } = this.#settings;
+    if (closed !== "") return false;
+    if (flag("force-ssl-redirect") === true) return true;
+    return secured.has(host) && flag("ssl-redirect") !== false;
+  }
+
+  #route(part: string, host: string, listeners: string[], rules: RouteRule[]): void {
+    if (rules.length === 0) return;
+    const { namespace, name } = this.#ingress;
+    const message = Route.create({
+      namespace,
+      name,
+      listeners,
+      hostnames: host === "" ? [] : [host],
+      rules,
+      regexBeforePrefix: true,
+      created: createdAt(this.#ingress),
+    });
+    const key = `${objectKey(this.#ingress)}:${part}`;
+    this.#put({ kind: Kind.KIND_ROUTE, name: key, body: Route.encode(message).finish() });
+  }
+
+  #put(resource: DerivedResource): void {
+    this.#resources.set(`${resource.kind}|${resource.name}`, resource);
+  }
+
+  /** The policies of the annotations, by their names. */
+  #policies(): string[] {
+    const { namespace, name } = this.#ingress;
+    return this.#settings.policies.map((spec, index) => {
+      const targetRef = { kind: "ProxyRoute", name } as const;
+      const object: PolicyObject = {
+        kind: "ProxyPolicy",
+        namespace,
+        name,
+        body: {
+          apiVersion: "novaedge.io/v1alpha1",
+          kind: "ProxyPolicy",
+          metadata: { name, namespace },
+          spec: { ...spec, targetRef },
+        },
+        origin: "",
+        heldBecause: "",
+      };
+      const key = `${objectKey(this.#ingress)}:policy/${index}`;
+      const { message, backend } = policyMessage(object, key, this.#view, this.#conditions);
+      if (message.rule?.$case === "forwardAuth") {
+        message.rule.value.signin = this.#settings.text("auth-signin") ?? "";
+      }
+      if (backend !== undefined) this.#put({ kind: Kind.KIND_BACKEND, name: key, body: backend });
+      this.#put({ kind: Kind.KIND_POLICY, name: key, body: Policy.encode(message).finish() });
+      return key;
+    });
+  }
+
+  /** The rules of a path, with those of the canaries that take a part of it. */
+  #rules(place: Place, policies: readonly string[]): RouteRule[] {
+    const { closed, text } = this.#settings;
+    if (closed !== "") return [this.#rule(place, { filters: [answer(503)] }, [])];
+    const exempt = place.path.startsWith(ACME);
+    const own = exempt ? [] : policies;
+    const root = text("app-root");
+    const rules: RouteRule[] = [];
+    if (root !== undefined && place.path === "/") {
+      const at = { ...place, type: "Exact" as const };
+      rules.push(this.#rule(at, { filters: [redirect({ url: root, status: 302 })] }, own));
+    }
+    const elsewhere = exempt ? null : this.#elsewhere();
+    if (elsewhere !== null) return [...rules, this.#rule(place, { filters: [elsewhere] }, own)];
+    const main = this.#reference(this.#ingress, this.#settings, place.backend);
+    const canary = canariesAt(this.#ingress, place, this.#view);
+    if (canary === null) {
+      return [...rules, this.#rule(place, { ...this.#forward(place), backendRefs: [main] }, own)];
+    }
+    const settings = settingsOf(canary.ingress.body);
+    const other = this.#reference(canary.ingress, settings, canary.backend);
+    for (const part of splitRules(settings.canary!, main, other)) {
+      rules.push(this.#rule(place, { ...this.#forward(place), ...part }, own));
+    }
+    return rules;
+  }
+
+  /** Where permanent-redirect and temporal-redirect send every request. */
+  #elsewhere(): Filter | null {
+    const { text, number } = this.#settings;
+    for (
+      const [name, standard] of [["temporal-redirect", 302], ["permanent-redirect", 301]] as const
+    ) {
+      const url = text(name);
+      if (url !== undefined) return redirect({ url, status: number(`${name}-code`) ?? standard });
+    }
+    return null;
+  }
+
+  #redirectRules(place: Place, policies: readonly string[]): RouteRule[] {
+    if (place.path.startsWith(ACME)) return this.#rules(place, policies);
+    const filter: Filter = {
+      type: "RequestRedirect",
+      redirect: { scheme: "https", statusCode: 308 },
+    };
+    return [this.#rule(place, { filters: [filter] }, [])];
+  }
+
+  /** What is done to requests on their way to the backend. */
+  #forward({ path }: Place): RuleSpec {
+    const { text, number } = this.#settings;
+    const filters: Filter[] = [];
+    const hostname = text("upstream-vhost");
+    const target = text("rewrite-target");
+    if (hostname !== undefined || target !== undefined) {
+      const pattern = { type: "ReplaceRegularExpression" as const, pattern: `^${path}.*` };
+      filters.push({
+        type: "URLRewrite",
+        rewrite: {
+          ...(hostname === undefined ? {} : { hostname }),
+          ...(target === undefined ? {} : { path: { ...pattern, value: target } }),
+        },
+      });
+    }
+    const prefix = text("x-forwarded-prefix");
+    if (prefix !== undefined) {
+      filters.push({ type: "SetHeader", set: [{ name: "X-Forwarded-Prefix", value: prefix }] });
+    }
+    const idle = Math.max(number("proxy-read-timeout") ?? 0, number("proxy-send-timeout") ?? 0);
+    const size = text("proxy-body-size");
+    const most = size === undefined ? 0 : nginxSize(size);
+    if (most === null) {
+      this.#conditions.fail(
+        "Accepted",
+        "InvalidAnnotation",
+        `proxy-body-size: "${size}" is no size`,
+      );
+      return { filters: [answer(503)] };
+    }
+    return {
+      filters,
+      ...(most === 0 ? {} : { maxRequestBodySize: most }),
+      ...(idle === 0 ? {} : { limits: { idleTimeout: `${idle}s` } }),
+    };
+  }
+
+  #rule(place: Place, spec: RuleSpec, policies: readonly string[]): RouteRule {
+    const regex = this.#settings.flag("use-regex") === true ||
+      this.#settings.text("rewrite-target")?.includes("$") === true;
+    const path = place.type === "Exact"
+      ? { type: "Exact" as const, value: place.path }
+      : regex
+      ? { type: "RegularExpression" as const, value: `^${place.path}.*` }
+      : { type: "PathPrefix" as const, value: place.path };
+    const given = spec.matches ?? [{}];
+    const matches = given.map((match) => ({ ...match, path }));
+    return translateRule({ ...spec, matches }, place.label, {
+      conditions: this.#conditions,
+      backendRef: ({ name, weight = 1 }) => {
+        const invalidReason = this.#refused.get(name);
+        return invalidReason === undefined
+          ? BackendRef.create({ backend: name, weight })
+          : BackendRef.create({ weight, invalidReason });
+      },
+      closedReason: "",
+      policies,
+      mayBeEmpty: true,
+    });
+  }
+
+  /** A reference to the Service of a path: its name is that of the backend resource, by a backend of the Ingress's own where annotations say how it is met. */
+  #reference(of: IngressObject, settings: IngressSettings, backend: IngressBackend): RefSpec {
+    const { namespace } = of;
+    const { service } = backend;
+    const name = service?.name ?? "";
+    const refused = (reason: string, message: string): RefSpec => {
+      this.#conditions.fail("ResolvedRefs", reason, message);
+      this.#refused.set(message, reason);
+      return { name: message };
+    };
+    if (service === undefined) return refused("InvalidKind", "only Services can be backends");
+    const found = this.#view.get("Service", namespace, name);
+    if (found === null) return refused("BackendNotFound", `Service ${namespace}/${name} not found`);
+    const { name: portName, number } = service.port ?? {};
+    const port = found.body.spec.ports?.find((candidate) =>
+      number === undefined ? candidate.name === portName : candidate.port === number
+    );
+    if (port === undefined) {
+      return refused(
+        "BackendNotFound",
+        `Service ${namespace}/${name} has no port ${number ?? portName}`,
+      );
+    }
+    const spec = backendSpec(settings);
+    const key = spec === null
+      ? serviceBackend(found, port.port, false)
+      : this.#ownBackend(of, { ...spec, serviceRef: { name, port: port.port } });
+    return { name: key };
+  }
+
+  #ownBackend(of: IngressObject, spec: ProxyBackend["spec"]): string {
+    const { namespace, name } = of;
+    const key = `${objectKey(of)}:${spec.serviceRef!.name}:${spec.serviceRef!.port}`;
+    const derived = deriveBackend({
+      kind: "ProxyBackend",
+      namespace,
+      // Cookies are made from it.
+      name: key.slice("Ingress/".length),
+      body: {
+        apiVersion: "novaedge.io/v1alpha1",
+        kind: "ProxyBackend",
+        metadata: { name, namespace },
+        spec,
+      },
+      origin: "",
+      heldBecause: "",
+    }, this.#view);
+    for (const { type, status, reason, message } of derived.outcome.conditions) {
+      if (!status) this.#conditions.fail(type, reason, message);
+    }
+    for (const { kind, body } of derived.resources) this.#put({ kind, name: key, body });
+    return key;
+  }
+}
+
+function answer(statusCode: number): Filter {
+  return { type: "DirectResponse", directResponse: { statusCode } };
+}
+
+function redirect({ url, status }: { url: string; status: number }): Filter {
+  const statusCode = ([301, 302, 303, 307, 308] as const).find((code) => code === status) ?? 302;
+  return /^https?:\/\//.test(url)
+    ? { type: "RequestRedirect", redirectURL: url, redirect: { statusCode } }
+    : {
+      type: "RequestRedirect",
+      redirect: { path: { type: "ReplaceFullPath", value: url }, statusCode },
+    };
+}

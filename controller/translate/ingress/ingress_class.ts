@@ -1,0 +1,143 @@
+import { INGRESS_CONTROLLER } from "../../../api/ingress.ts";
+import { Kind } from "../../../common/delta/resources.ts";
+import {
+  Gateway,
+  Listener,
+  Protocol,
+  type SniCertificate,
+} from "../../../proto/gen/novaedge/v1/config.ts";
+import { certificateProblem } from "../certificate.ts";
+import { Conditions } from "../conditions.ts";
+import type { Derived } from "../derived.ts";
+import { boundAddresses, requestAddresses } from "../gateway_addresses.ts";
+import { type Parameters, type ParametersProblem, readParameters } from "../gateway_parameters.ts";
+import { conflictsOf, type ListenerClaim } from "../listener_claims.ts";
+import { objectKey, type SourceObject } from "../source_object.ts";
+import type { View } from "../view.ts";
+
+type ClassObject = SourceObject<"IngressClass">;
+
+/** Which class is used by Ingresses that name none. */
+const DEFAULT = "ingressclass.kubernetes.io/is-default-class";
+/** How Ingresses named their class before they had a field for it. */
+const LEGACY = "kubernetes.io/ingress.class";
+
+export const HTTP_PORT = 80;
+export const HTTPS_PORT = 443;
+
+/** Whether a class is ours. */
+export function isOurs({ body }: ClassObject): boolean {
+  return body.spec?.controller === INGRESS_CONTROLLER;
+}
+
+/** Whether a class is used where none is named. */
+export function isDefault({ body }: ClassObject): boolean {
+  return body.metadata.annotations?.[DEFAULT] === "true";
+}
+
+/** The class that an Ingress names, "" for none. */
+export function namedClass({ body }: SourceObject<"Ingress">): string {
+  return body.spec?.ingressClassName ?? body.metadata.annotations?.[LEGACY] ?? "";
+}
+
+/** The class of ours that an Ingress belongs to; null where it is another controller's. */
+export function classOf(ingress: SourceObject<"Ingress">, view: View): ClassObject | null {
+  const name = namedClass(ingress);
+  const [standard = null] = name === "" ? view.select("IngressClass", "default-class", "all") : [];
+  const found = name === "" ? standard : view.get("IngressClass", "", name);
+  return found !== null && isOurs(found) ? found : null;
+}
+
+/** The parameters of a class. */
+function parametersOf({ body }: ClassObject, view: View): Parameters | ParametersProblem {
+  const ref = body.spec?.parameters;
+  if (ref === undefined) return { pools: [], nodeSelector: {} };
+  const { apiGroup = "", kind, name, namespace } = ref;
+  return readParameters(
+    { group: apiGroup, kind, name, ...(namespace === undefined ? {} : { namespace }) },
+    view,
+  );
+}
+
+/** What a class takes of the ports, for all of its Ingresses. */
+export function classClaims(found: ClassObject, view: View): ListenerClaim[] {
+  const key = objectKey(found);
+  return ([["http", HTTP_PORT, "HTTP"], ["https", HTTPS_PORT, "HTTPS"]] as const).map(
+    ([name, port, protocol]) => ({
+      key: `${key}/${name}`,
+      port,
+      addresses: boundAddresses(key, [], view),
+      protocol,
+      hostnames: [""],
+      proxyProtocol: "",
+      gateway: key,
+      rank: "",
+    }),
+  );
+}
+
+/** Translates a class of ours: one gateway for all of its Ingresses. */
+export function deriveIngressClass(found: ClassObject, view: View): Derived {
+  if (!isOurs(found)) return { outcome: new Conditions().outcome(found), resources: [] };
+  const conditions = new Conditions().expect("Accepted");
+  const parameters = parametersOf(found, view);
+  const problem = "problem" in parameters;
+  if (problem) conditions.fail("Accepted", "InvalidParameters", parameters.problem);
+  const { pools, nodeSelector } = problem ? { pools: [], nodeSelector: {} } : parameters;
+  const assigned = requestAddresses(found, [], pools, view);
+  if (assigned.reason !== "") conditions.fail("Programmed", assigned.reason, assigned.message);
+  const conflicts = conflictsOf(classClaims(found, view), view);
+  const bindAddresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
+  const certificates = certificatesOf(found, view);
+  const listeners: Listener[] = [];
+  for (const [index, name] of ["http", "https"].entries()) {
+    const conflict = conflicts[index];
+    if (conflict !== null) conditions.fail("Accepted", conflict.reason, conflict.message);
+    if (conflict !== null || problem) continue;
+    const https = name === "https";
+    // Nobody could finish a handshake.
+    if (https && certificates.length === 0) continue;
+    listeners.push(Listener.create({
+      name,
+      port: https ? HTTPS_PORT : HTTP_PORT,
+      protocol: https ? Protocol.PROTOCOL_HTTPS : Protocol.PROTOCOL_HTTP,
+      bindAddresses,
+      tls: https ? { certificates, minVersion: "", clientAuth: undefined } : undefined,
+    }));
+  }
+  const message = Gateway.create({
+    namespace: "",
+    name: found.name,
+    listeners,
+    accessLog: { disabled: false },
+  });
+  return {
+    outcome: { ...conditions.outcome(found), addresses: [...assigned.addresses] },
+    resources: [{
+      kind: Kind.KIND_GATEWAY,
+      name: objectKey(found),
+      body: Gateway.encode(message).finish(),
+    }],
+    nodeSelector,
+  };
+}
+
+/** The certificates of all Ingresses of a class by the names they are for; of two for one name the older's. */
+function certificatesOf(found: ClassObject, view: View): SniCertificate[] {
+  const certificates = new Map<string, string>();
+  const named = view.select("Ingress", "ingress-class", found.name);
+  const nameless = isDefault(found) ? view.select("Ingress", "ingress-class", "") : [];
+  for (const ingress of [...named, ...nameless]) {
+    const { namespace, body } = ingress;
+    for (const { hosts = [], secretName } of body.spec?.tls ?? []) {
+      if (secretName === undefined) continue;
+      const secret = view.get("Secret", namespace, secretName);
+      if (secret === null || certificateProblem(secret.body) !== null) continue;
+      const key = objectKey({ kind: "Secret", namespace, name: secretName });
+      for (const host of hosts) {
+        if (!certificates.has(host.toLowerCase())) certificates.set(host.toLowerCase(), key);
+      }
+    }
+  }
+  return [...certificates].map(([serverName, certificate]) => ({ serverName, certificate }));
+}

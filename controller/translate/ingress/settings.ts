@@ -1,0 +1,200 @@
+import { isIP } from "node:net";
+import type { ProxyPolicySpec } from "../../../api/proxy_policy.ts";
+import type { Ingress } from "../../../api/ingress.ts";
+import { PREFIX, supportOf } from "./annotation_table.ts";
+
+/** A policy of an Ingress, as a ProxyPolicy would say it. */
+export type IngressPolicy = Omit<ProxyPolicySpec, "targetRef">;
+
+/** When an Ingress gets a part of another one's requests. */
+export interface Canary {
+  readonly weight: number;
+  readonly total: number;
+  /** Field whose value decides, "" for none. */
+  readonly header: string;
+  readonly value: string;
+  readonly pattern: string;
+  readonly cookie: string;
+}
+
+/** What the annotations of an Ingress ask for. */
+export interface IngressSettings {
+  /** Why the Ingress must answer 503, "" when it need not. */
+  readonly closed: string;
+  /** Annotations that have no effect, and values that cannot be read. */
+  readonly ignored: readonly string[];
+  readonly policies: readonly IngressPolicy[];
+  readonly canary: Canary | null;
+  readonly text: (name: string) => string | undefined;
+  readonly flag: (name: string) => boolean | undefined;
+  readonly number: (name: string) => number | undefined;
+}
+
+const CORS_METHODS = ["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"];
+const CORS_HEADERS = [
+  ...["DNT", "Keep-Alive", "User-Agent", "X-Requested-With", "If-Modified-Since"],
+  ...["Cache-Control", "Content-Type", "Range", "Authorization"],
+];
+const CORS_AGE = 1_728_000;
+const BURST = 5;
+
+/** Reads the annotations. What restricts and cannot be read closes the Ingress. */
+export function settingsOf({ metadata }: Ingress): IngressSettings {
+  const values = new Map<string, string>();
+  const ignored: string[] = [];
+  let closed = "";
+  const close = (reason: string) => closed ||= reason;
+  for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
+    if (!key.startsWith(PREFIX)) continue;
+    const name = key.slice(PREFIX.length);
+    const { support, restricts, note } = supportOf(name);
+    if (support === "yes") values.set(name, value.trim());
+    else if (restricts) close(`annotation ${name} is not served${note === "" ? "" : `: ${note}`}`);
+    else ignored.push(`${name}${note === "" ? "" : ` (${note})`}`);
+  }
+  const text = (name: string) => values.get(name);
+  const flag = (name: string) => {
+    const value = values.get(name)?.toLowerCase();
+    if (value === undefined || value === "true" || value === "false") {
+      return value === undefined ? undefined : value === "true";
+    }
+    ignored.push(`${name}: "${value}" is neither true nor false`);
+    return undefined;
+  };
+  const number = (name: string) => {
+    const value = values.get(name);
+    if (value === undefined) return undefined;
+    if (/^\d{1,9}$/.test(value)) return Number(value);
+    ignored.push(`${name}: "${value}" is no number`);
+    return undefined;
+  };
+  const list = (name: string) =>
+    (values.get(name) ?? "").split(",").map((entry) => entry.trim()).filter((entry) =>
+      entry !== ""
+    );
+  const reader = { text, flag, number, list, close, namespace: metadata.namespace ?? "" };
+  const policies = [...addressPolicies(reader), ...limitPolicies(reader)];
+  policies.push(...authPolicies(reader), ...corsPolicies(reader));
+  return { closed, ignored, policies, canary: canaryOf(reader), text, flag, number };
+}
+
+interface Reader {
+  readonly text: (name: string) => string | undefined;
+  readonly flag: (name: string) => boolean | undefined;
+  readonly number: (name: string) => number | undefined;
+  readonly list: (name: string) => string[];
+  readonly close: (reason: string) => void;
+  readonly namespace: string;
+}
+
+function addressPolicies({ text, list, close }: Reader): IngressPolicy[] {
+  const policies: IngressPolicy[] = [];
+  for (
+    const [name, type] of [
+      ["whitelist-source-range", "IPAllowList"],
+      ["allowlist-source-range", "IPAllowList"],
+      ["denylist-source-range", "IPDenyList"],
+    ] as const
+  ) {
+    if (text(name) === undefined) continue;
+    const cidrs = list(name);
+    const bad = cidrs.find((cidr) => isIP(cidr.split("/")[0]) === 0);
+    if (cidrs.length === 0 || bad !== undefined) close(`${name}: "${bad ?? ""}" is no network`);
+    else policies.push({ type, ipList: { cidrs } });
+  }
+  return policies;
+}
+
+function limitPolicies({ text, number, close }: Reader): IngressPolicy[] {
+  const policies: IngressPolicy[] = [];
+  const multiplier = number("limit-burst-multiplier") ?? BURST;
+  for (
+    const [name, field] of [
+      ["limit-rps", "requestsPerSecond"],
+      ["limit-rpm", "requestsPerMinute"],
+    ] as const
+  ) {
+    if (text(name) === undefined) continue;
+    const rate = number(name) ?? 0;
+    if (rate < 1 || rate > 1_000_000) close(`${name}: "${text(name)}" is no rate`);
+    else {policies.push({
+        type: "RateLimit",
+        rateLimit: { [field]: rate, burst: Math.max(1, rate * multiplier) },
+      });}
+  }
+  return policies;
+}
+
+function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[] {
+  const policies: IngressPolicy[] = [];
+  const type = text("auth-type");
+  if (type !== undefined || text("auth-secret") !== undefined) {
+    const secret = (text("auth-secret") ?? "").split("/");
+    if (type !== "basic") close(`auth-type: "${type ?? ""}" is not served`);
+    else if (text("auth-secret-type") === "auth-map") {
+      close("auth-secret-type: auth-map is not served");
+    } else if (secret.length === 2 && secret[0] !== namespace) {
+      close("auth-secret: a Secret of another namespace");
+    } else {
+      const name = secret.at(-1)!;
+      const realm = text("auth-realm");
+      const basicAuth = {
+        secretRef: { name },
+        stripAuth: false,
+        ...(realm === undefined ? {} : { realm }),
+      };
+      policies.push({ type: "BasicAuth", basicAuth });
+    }
+  }
+  const url = text("auth-url");
+  if (url === undefined) {
+    if (text("auth-signin") !== undefined) close("auth-signin without auth-url");
+    return policies;
+  }
+  if (!URL.canParse(url) || url.includes("$")) close(`auth-url: "${url}" is no fixed address`);
+  else {policies.push({
+      type: "ForwardAuth",
+      forwardAuth: { address: url, responseHeaders: list("auth-response-headers") },
+    });}
+  return policies;
+}
+
+function corsPolicies({ flag, text, number, list }: Reader): IngressPolicy[] {
+  if (flag("enable-cors") !== true) return [];
+  const or = (name: string, standard: string[]) => text(name) === undefined ? standard : list(name);
+  const allowOrigins = or("cors-allow-origin", ["*"]);
+  const exposeHeaders = list("cors-expose-headers");
+  return [{
+    type: "CORS",
+    cors: {
+      allowOrigins,
+      allowMethods: or("cors-allow-methods", CORS_METHODS),
+      allowHeaders: or("cors-allow-headers", CORS_HEADERS),
+      // Browsers refuse both together, and no site should have it.
+      allowCredentials: (flag("cors-allow-credentials") ?? true) && !allowOrigins.includes("*"),
+      maxAge: `${number("cors-max-age") ?? CORS_AGE}s`,
+      ...(exposeHeaders.length === 0 ? {} : { exposeHeaders }),
+    },
+  }];
+}
+
+function canaryOf({ flag, text, number }: Reader): Canary | null {
+  if (flag("canary") !== true) return null;
+  const total = number("canary-weight-total") ?? 100;
+  return {
+    weight: Math.min(total, number("canary-weight") ?? 0),
+    total,
+    header: text("canary-by-header") ?? "",
+    value: text("canary-by-header-value") ?? "",
+    pattern: text("canary-by-header-pattern") ?? "",
+    cookie: text("canary-by-cookie") ?? "",
+  };
+}
+
+/** Bytes of a size as nginx writes it, "8m"; null when it cannot be read. */
+export function nginxSize(text: string): number | null {
+  const parts = /^(\d{1,9})([kmg]?)$/i.exec(text);
+  if (parts === null) return null;
+  const units: Readonly<Record<string, number>> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
+  return Number(parts[1]) * units[parts[2].toLowerCase()];
+}

@@ -1,0 +1,308 @@
+/**
+ * What happens to traffic in a real cluster when something is changed, restarted or lost. One cluster serves all
+ * of it; each test leaves it as it was.
+ */
+import assert from "node:assert/strict";
+import type { TLSSocket } from "node:tls";
+import { Authority, secret } from "../support/authority.ts";
+import { HttpConnection } from "../support/http_client.ts";
+import { run } from "./binaries.ts";
+import { Cluster, eventually } from "./cluster.ts";
+import { Load } from "./load.ts";
+import { deployNovaEdge, ready } from "./novaedge.ts";
+import { backend, BOTH, gateway, namespace, route } from "./site.ts";
+import { clusterProblem } from "./tools.ts";
+
+const problem = await clusterProblem();
+const SYSTEM = "novaedge-system";
+let cluster: Cluster | null = null;
+let address = "";
+
+function operation(name: string, body: (cluster: Cluster) => Promise<void>): void {
+  Deno.test({
+    name: problem === "" ? name : `${name} (${problem})`,
+    ignore: problem !== "",
+    // The cluster outlives the tests that use it; the last one ends it.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      try {
+        await body(cluster ??= await Cluster.start());
+      } catch (error) {
+        // The run says it at its end only, which is minutes away.
+        note(String(error));
+        throw error;
+      }
+    },
+  });
+}
+
+/** A figure for people who read the output. */
+function note(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+async function apply(of: Cluster, text: string): Promise<void> {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  await Deno.writeTextFile(file, text);
+  try {
+    await of.kubectl("apply", "-f", file);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+/** A field of an object. */
+function field(of: Cluster, kind: string, name: string, path: string, space = "default") {
+  return of.kubectl("-n", space, "get", kind, name, "-o", `jsonpath={${path}}`);
+}
+
+function programmed(of: Cluster, name: string, space = "default"): Promise<void> {
+  return eventually(
+    `Gateway ${name} to be programmed`,
+    async () =>
+      await field(
+        of,
+        "gateway",
+        name,
+        ".status.conditions[?(@.type=='Programmed')].status",
+        space,
+      ) ===
+        "True",
+  );
+}
+
+async function addressOf(of: Cluster, name: string, space = "default"): Promise<string> {
+  await programmed(of, name, space);
+  return await field(of, "gateway", name, ".status.addresses[0].value", space);
+}
+
+async function ask(host: string, port = 80): Promise<number> {
+  const connection = await HttpConnection.open(port, { host }).catch(() => null);
+  if (connection === null) return 0;
+  const { status } = await connection.request("GET", "/");
+  connection.socket.destroy();
+  return status;
+}
+
+/** Runs something under load; not one request may fail. */
+async function unharmed(during: () => Promise<void>): Promise<void> {
+  const load = new Load(address);
+  try {
+    await load.more(300);
+    await during();
+    await load.more(600);
+  } finally {
+    await load.stop();
+  }
+  const { failures, answers } = load;
+  assert.deepEqual(failures.slice(0, 10), [], `${failures.length} of ${answers} failed`);
+}
+
+/** Processes of one of our programs on a node. */
+async function processes(of: Cluster, node: string, program: string): Promise<number[]> {
+  const network = await Deno.readLink(`/proc/${of.program(`${node}/kubelet`).process.pid}/ns/net`);
+  const found: number[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const line = Deno.readTextFileSync(`/proc/${name}/cmdline`);
+      if (!line.includes(`${program}/main.ts`)) continue;
+      if (await Deno.readLink(`/proc/${name}/ns/net`) === network) found.push(Number(name));
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  return found;
+}
+
+async function leader(of: Cluster): Promise<string> {
+  const identity = await field(of, "lease", "novaedge-controller", ".spec.holderIdentity", SYSTEM);
+  return identity.split("_")[0];
+}
+
+operation("a Gateway answers soon after the manifests were applied", async (of) => {
+  await deployNovaEdge(of, { version: "v1.7.0", channel: "standard" });
+  const authority = await Authority.create();
+  await apply(of, secret("site", await authority.issue({ name: "one", dns: ["a.example.com"] })));
+  await apply(of, backend("web", "default"));
+  await of.kubectl("rollout", "status", "deployment/web");
+  const began = performance.now();
+  await apply(
+    of,
+    `${gateway("site", "default", BOTH)}---\n${route("web", "default", "site", "web")}`,
+  );
+  address = await addressOf(of, "site");
+  await eventually("an answer", async () => await ask(address) === 200);
+  note(`Gateway to first answer: ${Math.round(performance.now() - began)} ms`);
+});
+
+operation("four Gateways on one port answer on their own addresses only", async (of) => {
+  const places = [["one", "a"], ["one", "b"], ["two", "c"], ["three", "d"]];
+  const objects = places.map(([space, name]) =>
+    [
+      namespace(space),
+      gateway(name, space),
+      backend(name, space, 1),
+      route(name, space, name, name),
+    ].join("---\n")
+  );
+  await apply(of, objects.join("---\n"));
+  const addresses = await Promise.all(places.map(([space, name]) => addressOf(of, name, space)));
+  assert.equal(new Set(addresses).size, 4);
+  for (const [i, [space, name]] of places.entries()) {
+    await eventually(`${name} to answer`, async () => await ask(addresses[i]) === 200);
+    for (let times = 0; times < 10; times++) {
+      const connection = await HttpConnection.open(80, { host: addresses[i] });
+      const { body } = await connection.request("GET", "/");
+      connection.socket.destroy();
+      const { namespace: from, pod } = JSON.parse(body);
+      assert.deepEqual([from, pod.split("-")[0]], [space, name]);
+    }
+  }
+  await of.kubectl("delete", "namespace", "one", "two", "three", "--wait=false");
+});
+
+operation("a backend's rollout loses no request", async (of) => {
+  await unharmed(async () => {
+    await of.kubectl("rollout", "restart", "deployment/web");
+    await of.kubectl("rollout", "status", "deployment/web");
+  });
+});
+
+operation("a node's drain loses no request", async (of) => {
+  await unharmed(async () => {
+    await of.kubectl("drain", "n2", "--ignore-daemonsets", "--delete-emptydir-data");
+  });
+  await of.kubectl("uncordon", "n2");
+  await ready(of);
+});
+
+operation("a rollout of the controllers loses no request", async (of) => {
+  await unharmed(async () => {
+    await of.kubectl("-n", SYSTEM, "rollout", "restart", "deployment/novaedge-controller");
+    await ready(of);
+  });
+});
+
+for (
+  const [how, flags] of [["goes", []], ["is killed", ["--grace-period=0", "--force"]]] as const
+) {
+  operation(`when the leader ${how} no request is lost and another one serves`, async (of) => {
+    const before = await leader(of);
+    await unharmed(async () => {
+      await of.kubectl("-n", SYSTEM, "delete", "pod", before, ...flags);
+      await eventually("another leader", async () => {
+        const now = await leader(of);
+        return now !== "" && now !== before;
+      });
+    });
+    // It publishes what comes from now on.
+    await apply(of, `${gateway("late", "default")}---\n${route("late", "default", "late", "web")}`);
+    const late = await addressOf(of, "late");
+    await eventually("the new Gateway to answer", async () => await ask(late) === 200);
+    await of.kubectl("delete", "gateway/late", "httproute/late");
+    await ready(of);
+  });
+}
+
+operation("an agent's restart loses no request", async (of) => {
+  await unharmed(async () => {
+    for (const node of of.nodes) {
+      const [agent] = await processes(of, node, "agent");
+      Deno.kill(agent, "SIGKILL");
+      await eventually(`the agent of ${node}`, async () => {
+        const [now] = await processes(of, node, "agent");
+        return now !== undefined && now !== agent;
+      });
+    }
+    await ready(of);
+  });
+});
+
+operation(
+  "a minute without the API server loses no request, and what changed comes after it",
+  async (of) => {
+    await unharmed(async () => {
+      await of.program("cp/apiserver").end("SIGKILL");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      await of.startApiServer();
+      await ready(of);
+    });
+    await apply(
+      of,
+      `${gateway("after", "default")}---\n${route("after", "default", "after", "web")}`,
+    );
+    const after = await addressOf(of, "after");
+    await eventually("the new Gateway to answer", async () => await ask(after) === 200);
+    await of.kubectl("delete", "gateway/after", "httproute/after");
+  },
+);
+
+operation("a restart of etcd loses no request", async (of) => {
+  await unharmed(async () => {
+    await of.program("cp/etcd").end("SIGKILL");
+    of.startEtcd();
+    await ready(of);
+  });
+});
+
+operation("another certificate is shown without losing a request", async (of) => {
+  const shown = async () => {
+    const tls = { servername: "a.example.com" };
+    const { socket } = await HttpConnection.open(443, { host: address, tls });
+    const { fingerprint256 } = (socket as TLSSocket).getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
+  };
+  const before = await shown();
+  const load = new Load(address, { port: 443, tls: true, rate: 100 });
+  await load.more(100);
+  const authority = await Authority.create();
+  await apply(of, secret("site", await authority.issue({ name: "two", dns: ["a.example.com"] })));
+  await eventually("the new certificate", async () => await shown() !== before);
+  await load.more(100);
+  const { failures } = await load.stop();
+  assert.deepEqual(failures.slice(0, 10), []);
+});
+
+operation("a Gateway that is made while a node is off is served by the other", async (of) => {
+  await of.lan.setLink("n2", false);
+  try {
+    const began = performance.now();
+    await apply(
+      of,
+      `${gateway("lonely", "default")}---\n${route("lonely", "default", "lonely", "web")}`,
+    );
+    const lonely = await addressOf(of, "lonely");
+    note(`programmed without a node: ${Math.round(performance.now() - began)} ms`);
+    await eventually("an answer", async () => await ask(lonely) === 200);
+  } finally {
+    await of.lan.setLink("n2", true);
+  }
+  await of.kubectl("delete", "gateway/lonely", "httproute/lonely");
+  await eventually("both nodes", async () => {
+    const nodes = await of.kubectl("get", "nodes", "--no-headers");
+    return nodes.split("\n").filter((line) => /\bReady\b/.test(line)).length === 2;
+  });
+  await ready(of);
+});
+
+operation("a restart of the dataplane drains, and what it refuses is counted", async (of) => {
+  const load = new Load(address);
+  await load.more(300);
+  await of.kubectl("-n", SYSTEM, "rollout", "restart", "daemonset/novaedge-node");
+  await ready(of);
+  await eventually("an answer", async () => await ask(address) === 200);
+  const { failures, refused, answers } = await load.stop();
+  note(`dataplane rollout: ${answers} answered, ${refused} connections refused`);
+  const cut = failures.filter((line) => !line.includes("connect:"));
+  assert.deepEqual(cut, [], "what was accepted is answered");
+});
+
+operation("the cluster leaves nothing behind", async (of) => {
+  await of.stop();
+  const left = await run("ip", ["netns", "list"], "/");
+  assert.ok(!left.includes(of.lan.namespace("n1")), left);
+  assert.ok(!Deno.readTextFileSync("/proc/mounts").includes(of.folder));
+});
