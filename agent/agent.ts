@@ -111,6 +111,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       softwareVersion: VERSION,
       held: compareVersions(dataplane.held, config.version) > 0 ? dataplane.held : config.version,
       resources: config.refs(),
+      addresses: holder.held,
     }),
     onDelta: (delta) => receive(delta),
     onConnection: (connected) => {

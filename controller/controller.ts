@@ -181,6 +181,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     leaderAddress: () => cluster?.leaderAddress ?? "",
     onRefusals,
     onWord: (node) => cluster?.heard(node),
+    onHello: (node, addresses) => cluster?.arrived(node, addresses),
     onLeft: (node) => cluster?.left(node),
   });
   const metrics = new ControllerMetrics({

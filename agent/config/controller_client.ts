@@ -12,7 +12,7 @@ import {
 } from "../../proto/gen/novaedge/v1/distribution.ts";
 
 /** First and longest wait before the controller is tried again, in milliseconds. */
-const BACKOFF = { initial: 100, maximum: 5_000 };
+const BACKOFF = { initial: 100, maximum: 2_000 };
 
 /** What the client needs of the agent. */
 export interface ControllerClientOptions {
@@ -36,6 +36,8 @@ export interface StreamIdentity {
 
 /** Name that controllers' certificates are for. */
 const CONTROLLER_NAME = "novaedge-controller";
+/** Milliseconds in which a connection must come about. */
+const CONNECT = 3_000;
 /** Milliseconds between two looks at whether the token was replaced. */
 const TOKEN_CHECK = 30_000;
 
@@ -73,8 +75,16 @@ export class ControllerClient {
         { address, reason },
         "no connection to the controller; keeping the configuration held",
       );
+    const usual = this.#options.address;
     return keepConnected(
-      (established) => this.#stream(signal, established),
+      async (established) => {
+        this.#leader = "";
+        const reason = await this.#stream(usual, signal, established);
+        // Another controller that knows who leads says so: no time is lost.
+        const leader: string = this.#leader;
+        if (leader === "" || leader === usual || signal.aborted) return reason;
+        return await this.#stream(leader, signal, established);
+      },
       { ...BACKOFF, warn },
       signal,
     );
@@ -95,11 +105,8 @@ export class ControllerClient {
   }
 
   /** One connection, until it ends; resolves to the reason. */
-  #stream(signal: AbortSignal, onFirst: () => void): Promise<string> {
+  #stream(address: string, signal: AbortSignal, onFirst: () => void): Promise<string> {
     const { log, hello, onDelta, onConnection, identity } = this.#options;
-    // The leader is asked once where another controller said that it is; then the usual address again.
-    const address = this.#leader || this.#options.address;
-    this.#leader = "";
     let token: string;
     let channel: ChannelCredentials;
     try {
@@ -154,6 +161,12 @@ export class ControllerClient {
         end(error.message);
       });
       call.on("end", () => end("the controller ended the stream"));
+      // An address that nobody has any more does not refuse: the kernel would ask it for minutes.
+      client.waitForReady(Date.now() + CONNECT, (error) => {
+        if (error === undefined) return;
+        call.cancel();
+        end(`no connection within ${CONNECT / 1_000} s`);
+      });
       call.write({ message: { $case: "hello", value: hello() } });
     });
   }

@@ -50,6 +50,11 @@ export class AddressHolder {
     return new AddressHolder(system, path, placed, log);
   }
 
+  /** The addresses that are here because of us, or were when they were first wanted. */
+  get held(): string[] {
+    return [...this.#wanted].filter((address) => !this.#problems.has(address));
+  }
+
   /** Why addresses that should be here are not, by address. */
   get problems(): ReadonlyMap<string, string> {
     return this.#problems;

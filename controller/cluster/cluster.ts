@@ -165,6 +165,14 @@ export class Cluster {
     this.writer.touchServed();
   }
 
+  /** A node's agent came, and holds these addresses. */
+  arrived(node: string, addresses: readonly string[]): void {
+    this.#placement.heard(node, performance.now());
+    this.#placement.adopt(node, addresses);
+    this.#tick();
+    this.writer.touchServed();
+  }
+
   /** A node ends: its addresses move at once. */
   left(node: string): void {
     this.#placement.left(node);

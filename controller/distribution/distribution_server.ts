@@ -50,6 +50,8 @@ export interface DistributionOptions {
   onRefusals(refusals: readonly Refusal[]): void;
   /** A node's agent came or said something. */
   onWord(node: string): void;
+  /** A node's agent came, and holds these addresses. */
+  onHello(node: string, addresses: readonly string[]): void;
   /** A node ends. */
   onLeft(node: string): void;
 }
@@ -202,7 +204,7 @@ export class DistributionServer {
   }
 
   #open(call: Stream): void {
-    const { snapshot, scopes, log, onWord, admit } = this.#options;
+    const { snapshot, scopes, log, onHello, admit } = this.#options;
     const guest = this.#guests.get(call);
     if (guest === undefined || guest.session !== null || !this.#published) return;
     const { hello } = guest;
@@ -215,10 +217,11 @@ export class DistributionServer {
     // Newer than what we have can only be another's: of a clock that was ahead, or of an earlier installation.
     const { held = NO_VERSION } = hello;
     if (compareVersions(held, snapshot.version) > 0) snapshot.raiseAbove(held.term);
+    // What it holds is settled before it is told anything.
+    onHello(hello.node, hello.addresses);
     const view = scopes === null ? snapshot.store : scopes.viewFor(hello.node);
     guest.session = new Session(hello, view, (delta) => void call.write(delta));
     log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
-    onWord(hello.node);
     guest.session.pump();
   }
 

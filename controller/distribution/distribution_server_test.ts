@@ -31,6 +31,7 @@ class Scene implements AsyncDisposable {
       onRefusals() {},
       onWord() {},
       onLeft() {},
+      onHello() {},
     });
   }
 
@@ -59,7 +60,14 @@ class Scene implements AsyncDisposable {
       call.on("error", reject);
     });
     first.catch(() => {});
-    const value = { node: "n1", softwareVersion: "", held: undefined, resources: [], ...hello };
+    const value = {
+      node: "n1",
+      softwareVersion: "",
+      held: undefined,
+      resources: [],
+      addresses: [],
+      ...hello,
+    };
     call.write({ message: { $case: "hello", value } });
     return { first, end };
   }

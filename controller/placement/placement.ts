@@ -5,6 +5,8 @@ import { Vip } from "../../proto/gen/novaedge/v1/config.ts";
 import type { ResourceUpdate } from "../translate/translator.ts";
 import { holderOf } from "./rendezvous.ts";
 
+/** Milliseconds after its start in which a controller waits for who holds an address: agents tell it. */
+const DOUBT = 15_000;
 /** Milliseconds without a word from an agent after which its node no longer counts. */
 export const LOST_AFTER = 10_000;
 
@@ -36,15 +38,25 @@ export class Placement {
   readonly #gateways = new Map<string, PlacedGateway>();
   /** Node by address. */
   readonly #holders = new Map<string, string>();
+  /** Nodes that told that they hold an address, until that was settled. */
+  readonly #kept = new Map<string, string>();
 
-  /** @param now until LOST_AFTER from now every ready node counts: its agent may not have come yet */
+  /** @param now from when on agents may come */
   constructor(now: number) {
     this.#began = now;
   }
 
-  /** The count of who was heard begins anew: another controller heard the agents until now. */
+  /** Another controller decided until now: what agents hold is as they tell, and counts. */
   begin(now: number): void {
     this.#began = now;
+    this.#holders.clear();
+  }
+
+  /** A node's agent tells which addresses it holds: it keeps them where nobody else has them. */
+  adopt(node: string, addresses: readonly string[]): void {
+    for (const address of addresses) {
+      if ((this.#holders.get(address) ?? "") === "") this.#kept.set(address, node);
+    }
   }
 
   /** The cluster's word on a node; null when it is gone. */
@@ -93,13 +105,19 @@ export class Placement {
     return this.#alive(now).filter((node) => this.serves(node, key));
   }
 
-  /** Settles who holds what; returns what changed. */
+  /**
+   * Settles who holds what; returns what changed. An address stays where it is as long as that node is there:
+   * each move costs connections.
+   */
   settle(now: number): ResourceUpdate[] {
     const wanted = new Map<string, Set<string>>();
+    const complete = new Map<string, boolean>();
     for (const [key, { addresses }] of this.#gateways) {
-      const nodes = this.#candidates(key, now);
+      const nodes = this.nodesOf(key, now);
+      const known = this.#isComplete(key, now);
       for (const address of addresses) {
         const others = wanted.get(address);
+        complete.set(address, known);
         // An address that Gateways share is where all of them are.
         if (others === undefined) wanted.set(address, new Set(nodes));
         else wanted.set(address, others.intersection(new Set(nodes)));
@@ -112,7 +130,11 @@ export class Placement {
       updates.push({ kind: Kind.KIND_VIP, name: address, resource: null });
     }
     for (const [address, candidates] of wanted) {
-      const node = this.#ownerOf(address, candidates) ?? holderOf(address, candidates) ?? "";
+      const held = this.#kept.get(address) ?? this.#holders.get(address) ?? "";
+      this.#kept.delete(address);
+      const chosen = complete.get(address)! ? holderOf(address, candidates) : null;
+      const node = this.#ownerOf(address, candidates) ??
+        (candidates.has(held) ? held : chosen ?? "");
       if (this.#holders.get(address) === node) continue;
       this.#holders.set(address, node);
       const body = Vip.encode(Vip.create({ address, node })).finish();
@@ -137,14 +159,11 @@ export class Placement {
     ).map(([node]) => node);
   }
 
-  /** Nodes that may hold a Gateway's addresses. */
-  #candidates(key: string, now: number): string[] {
-    const names = new Set(this.#alive(now));
-    if (now - this.#began < LOST_AFTER) {
-      for (const [name, { ready }] of this.#nodes) {
-        if (ready && !this.#heard.has(name)) names.add(name);
-      }
-    }
-    return [...names].filter((node) => this.serves(node, key));
+  /** Whether every node that may hold a Gateway's addresses was heard, or had the time. */
+  #isComplete(key: string, now: number): boolean {
+    if (now - this.#began >= DOUBT) return true;
+    return [...this.#nodes].every(([name, { ready }]) =>
+      !ready || !this.serves(name, key) || this.#heard.has(name)
+    );
   }
 }

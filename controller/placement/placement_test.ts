@@ -49,23 +49,41 @@ Deno.test("one node of the placement holds an address, another one when it is lo
   assert.ok(others.includes(holders.get("192.0.2.1")!));
   assert.deepEqual(placement.nodesOf("Gateway/x/y", LATER + LOST_AFTER).sort(), others);
   placement.heard(first, LATER + LOST_AFTER);
-  holders.settle(placement, LATER + LOST_AFTER);
-  assert.equal(holders.get("192.0.2.1"), first, "it is back");
+  assert.equal(holders.settle(placement, LATER + LOST_AFTER), 0, "it is back, and nothing moves");
 });
 
-Deno.test("after the start ready nodes count before their agents come, so that nothing moves twice", () => {
+Deno.test("a controller that takes over asks who holds an address before it decides", () => {
   const placement = new Placement(0);
   const holders = new Holders();
   placement.setNode("a", node());
   placement.setNode("b", node());
   placement.setNode("broken", node({}, [], "False"));
   placement.setGateway("Gateway/x/y", EDGE);
-  const last = holderOf("192.0.2.1", ["a", "b"])!;
-  placement.heard(last === "a" ? "b" : "a", 1);
-  holders.settle(placement, 1);
-  assert.equal(holders.get("192.0.2.1"), last);
-  holders.settle(placement, LOST_AFTER);
-  assert.notEqual(holders.get("192.0.2.1"), last, "its agent never came");
+  placement.begin(LATER);
+  const chosen = holderOf("192.0.2.1", ["a", "b"])!;
+  const other = chosen === "a" ? "b" : "a";
+  placement.heard(chosen, LATER);
+  holders.settle(placement, LATER);
+  assert.equal(holders.get("192.0.2.1"), "", "the other one may have it");
+  placement.heard(other, LATER + 1);
+  placement.adopt(other, ["192.0.2.1"]);
+  holders.settle(placement, LATER + 1);
+  assert.equal(holders.get("192.0.2.1"), other, "it has it, and keeps it");
+  placement.adopt(chosen, ["192.0.2.1"]);
+  assert.equal(holders.settle(placement, LATER + 2), 0, "who comes later does not get it");
+});
+
+Deno.test("a node that never comes is waited for no longer than some seconds", () => {
+  const placement = new Placement(0);
+  const holders = new Holders();
+  placement.setNode("a", node());
+  placement.setNode("b", node());
+  placement.setGateway("Gateway/x/y", EDGE);
+  placement.heard("a", 14_000);
+  holders.settle(placement, 14_999);
+  assert.equal(holders.get("192.0.2.1"), "");
+  holders.settle(placement, 15_000);
+  assert.equal(holders.get("192.0.2.1"), "a");
 });
 
 Deno.test("bug: nodes that the cluster had not heard of for a minute kept their addresses", () => {

@@ -78,6 +78,7 @@ export class ControlServer {
       write({
         $case: "hello",
         value: {
+          addresses: [],
           node: "",
           softwareVersion: VERSION,
           held: store.version,

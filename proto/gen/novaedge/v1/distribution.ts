@@ -142,6 +142,8 @@ export interface Hello {
   softwareVersion: string;
   held: Version | undefined;
   resources: ResourceRef[];
+  /** Addresses that the node holds. */
+  addresses: string[];
 }
 
 /** NodeStatus is what a node tells of itself; sent on change, and every few seconds as a sign of life. */
@@ -1320,7 +1322,7 @@ export const Nack: MessageFns<Nack> = {
 };
 
 function createBaseHello(): Hello {
-  return { node: "", softwareVersion: "", held: undefined, resources: [] };
+  return { node: "", softwareVersion: "", held: undefined, resources: [], addresses: [] };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -1336,6 +1338,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.resources) {
       ResourceRef.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.addresses) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -1385,6 +1390,14 @@ export const Hello: MessageFns<Hello> = {
             message.resources.push(ResourceRef.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1406,6 +1419,7 @@ export const Hello: MessageFns<Hello> = {
     message.softwareVersion = object.softwareVersion ?? "";
     message.held = (object.held !== undefined && object.held !== null) ? Version.fromPartial(object.held) : undefined;
     message.resources = object.resources?.map((e) => ResourceRef.fromPartial(e)) || [];
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
