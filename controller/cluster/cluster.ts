@@ -198,7 +198,7 @@ export class Cluster {
     }
     const { addresses } = Outcome.decode(body);
     this.#held.set(key, addresses);
-    this.#placement.setGateway(key, { addresses, nodeSelector });
+    this.#placement.setGateway(key, { addresses, earlier: this.#before(key), nodeSelector });
   }
 
   #placeSet(key: string, body: Uint8Array | null): void {

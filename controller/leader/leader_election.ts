@@ -4,12 +4,12 @@ import { delay } from "../../common/backoff.ts";
 import { type ApiClient, ApiError } from "../source/kubernetes/api_client.ts";
 import { ADDRESS, type Holder, holderIn, type Lease, PUBLISHED } from "./lease_record.ts";
 
-/** Milliseconds, as other controllers have them: a lease that nobody renewed for so long is free. */
-const LEASE = 15_000;
+/** Milliseconds: a lease that nobody renewed for so long is free. */
+const LEASE = 9_000;
 /** A leader that could not renew for so long no longer is one: well before others may think so. */
-const RENEW_DEADLINE = 10_000;
+const RENEW_DEADLINE = 6_000;
 /** Between two renewals, and two tries. */
-const RETRY = 2_000;
+const RETRY = 1_500;
 
 /** How an election is taken part in. */
 export interface ElectionOptions {

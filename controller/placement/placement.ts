@@ -6,13 +6,15 @@ import type { ResourceUpdate } from "../translate/translator.ts";
 import { holderOf } from "./rendezvous.ts";
 
 /** Milliseconds after its start in which a controller waits for who holds an address: agents tell it. */
-const DOUBT = 15_000;
+const DOUBT = 6_000;
 /** Milliseconds without a word from an agent after which its node no longer counts. */
 export const LOST_AFTER = 10_000;
 
 /** Where a Gateway is served. */
 export interface PlacedGateway {
   readonly addresses: readonly string[];
+  /** Those of them that it had before this controller decided: a node may hold them. */
+  readonly earlier: readonly string[];
   /** Labels that nodes must have. */
   readonly nodeSelector: Readonly<Record<string, string>>;
 }
@@ -112,12 +114,12 @@ export class Placement {
   settle(now: number): ResourceUpdate[] {
     const wanted = new Map<string, Set<string>>();
     const complete = new Map<string, boolean>();
-    for (const [key, { addresses }] of this.#gateways) {
+    for (const [key, { addresses, earlier }] of this.#gateways) {
       const nodes = this.nodesOf(key, now);
       const known = this.#isComplete(key, now);
       for (const address of addresses) {
         const others = wanted.get(address);
-        complete.set(address, known);
+        complete.set(address, known || !earlier.includes(address));
         // An address that Gateways share is where all of them are.
         if (others === undefined) wanted.set(address, new Set(nodes));
         else wanted.set(address, others.intersection(new Set(nodes)));

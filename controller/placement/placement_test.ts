@@ -28,7 +28,7 @@ class Holders extends Map<string, string> {
   }
 }
 
-const EDGE = { addresses: ["192.0.2.1"], nodeSelector: {} };
+const EDGE = { addresses: ["192.0.2.1"], earlier: ["192.0.2.1"], nodeSelector: {} };
 const LATER = 2 * LOST_AFTER;
 
 Deno.test("one node of the placement holds an address, another one when it is lost", () => {
@@ -79,10 +79,12 @@ Deno.test("a node that never comes is waited for no longer than some seconds", (
   placement.setNode("a", node());
   placement.setNode("b", node());
   placement.setGateway("Gateway/x/y", EDGE);
-  placement.heard("a", 14_000);
-  holders.settle(placement, 14_999);
+  placement.setGateway("Gateway/x/new", { ...EDGE, addresses: ["192.0.2.2"] });
+  placement.heard("a", 1_000);
+  holders.settle(placement, 5_999);
   assert.equal(holders.get("192.0.2.1"), "");
-  holders.settle(placement, 15_000);
+  assert.equal(holders.get("192.0.2.2"), "a", "nobody can have had it");
+  holders.settle(placement, 6_000);
   assert.equal(holders.get("192.0.2.1"), "a");
 });
 

@@ -44,6 +44,11 @@ export class ApiServer {
     return join(this.#folder, "kubeconfig");
   }
 
+  /** The key that signs tokens of ServiceAccounts, PEM. */
+  get accountKey(): string {
+    return Deno.readTextFileSync(join(this.#folder, "account.key"));
+  }
+
   /** A client of an administrator. */
   client(): ApiClient {
     const { certificate: cert, key } = this.#admin;

@@ -5,6 +5,7 @@ import { writeImage } from "../../deploy/image/archive.ts";
 import { Authority, type Pair, type Subject } from "../support/authority.ts";
 import { Program } from "../support/programs.ts";
 import { binaries, CLUSTER, run } from "./binaries.ts";
+import { eventually } from "./eventually.ts";
 import { Lan } from "./lan.ts";
 
 const CACHE = join(import.meta.dirname!, "../../.cache/kubernetes");
@@ -370,15 +371,6 @@ func main() {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
-  }
-}
-
-/** Waits until something is so; the suite's own limit ends what never comes. */
-export async function eventually(what: string, check: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 120_000;
-  while (!await check()) {
-    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 

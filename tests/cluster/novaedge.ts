@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { gatewayCrds, install } from "./crds.ts";
-import { type Cluster, eventually } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { eventually } from "./eventually.ts";
 import { commonImages, ownImage } from "./images.ts";
 
 const HERE = import.meta.dirname!;
