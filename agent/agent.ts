@@ -20,6 +20,8 @@ import { AddressHolder } from "./vip/address_holder.ts";
 const PORTS = [0, 65_535] as const;
 /** Milliseconds between two signs of life to the controller. */
 const HEARTBEAT = 3_000;
+/** Milliseconds without a controller after which a node holds the addresses that it had. */
+const ALONE = 30_000;
 /** Milliseconds that a dataplane may drain before its addresses go. */
 const DRAIN = 50_000;
 
@@ -86,11 +88,18 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     `${flags["state-dir"]}/addresses.json`,
     log,
   );
-  await holder.hold(view.heldHere());
+  // What this node held may be another's by now: only what is here still is kept before somebody says more.
+  await holder.hold(holder.present(view.heldHere()));
+  const alone = setTimeout(() => {
+    log.warn("no word from a controller: holding the addresses that this node had");
+    void holder.hold(view.heldHere());
+  }, ALONE);
   /** Grows with each connection to the controller: what belongs to an old one is not answered. */
   let connection = 0;
   /** The version last said to run in the dataplane. */
   let announced: Version | null = null;
+  /** Whether a controller has said what is so since the start. */
+  let told = false;
   /** The controller's delta that is not answered yet, and what it changed. */
   let open: { delta: Delta; changed: string[]; refusals: Refusal[] } | null = null;
 
@@ -116,6 +125,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     onDelta: (delta) => receive(delta),
     onConnection: (connected) => {
       connection++;
+      if (connected) clearTimeout(alone);
       if (!connected) open = null;
       else controller.send({ $case: "status", value: status() });
     },
@@ -160,18 +170,21 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       return;
     }
     metrics.deltas.inc();
+    const first = !told;
+    told = true;
     const changed = view.changed(applied.changed);
     const proceed = () => {
       open = { delta, ...applied };
       if (dataplane.connected) dataplane.changed(changed);
       else settle([]);
     };
-    if (!applied.changed.some((key) => view.isAddress(key))) {
+    if (!first && !applied.changed.some((key) => view.isAddress(key))) {
       proceed();
       return;
     }
     // Listeners can be opened when their addresses are here.
     const current = connection;
+    clearTimeout(alone);
     void holder.hold(view.heldHere()).then(() => {
       if (current === connection) proceed();
       else dataplane.changed(changed);
@@ -266,6 +279,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
   ended.abort();
   await Promise.all(runs);
   clearInterval(heartbeat);
+  clearTimeout(alone);
   holder.stop();
   await Promise.all(servers.map((server) => server.shutdown()));
   await config.close();

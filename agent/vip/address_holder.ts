@@ -55,6 +55,11 @@ export class AddressHolder {
     return [...this.#wanted].filter((address) => !this.#problems.has(address));
   }
 
+  /** Those of some addresses that an interface of this node has. */
+  present(addresses: ReadonlySet<string>): Set<string> {
+    return new Set([...addresses].filter((address) => this.#has(address)));
+  }
+
   /** Why addresses that should be here are not, by address. */
   get problems(): ReadonlyMap<string, string> {
     return this.#problems;

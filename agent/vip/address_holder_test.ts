@@ -67,6 +67,16 @@ Deno.test("addresses come, are announced and go; a restart knows which were put 
     assert.deepEqual(system.announced.slice(2), ["192.0.2.2"], "others may have had it meanwhile");
   }));
 
+Deno.test("what is not on an interface is not present, whatever was held before", () =>
+  withHolder(async (system, open) => {
+    const holder = await open();
+    await holder.hold(new Set(["192.0.2.1"]));
+    assert.deepEqual([...holder.present(new Set(["192.0.2.1", "192.0.2.2"]))], ["192.0.2.1"]);
+    // The node was switched off and on.
+    system.held.splice(1);
+    assert.deepEqual([...(await open()).present(new Set(["192.0.2.1"]))], []);
+  }));
+
 Deno.test("an address that the node has by itself is left alone for ever", () =>
   withHolder(async (system, open) => {
     const holder = await open();
