@@ -11,6 +11,7 @@ import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
 import { TraceExporter } from "./observe/trace_exporter.ts";
 import { renderMetrics } from "./observe/prometheus.ts";
+import { UpstreamGuard } from "./net/upstream_guard.ts";
 import { Supervisor } from "./worker/supervisor.ts";
 
 export const DATAPLANE_FLAGS = {
@@ -36,6 +37,16 @@ export const DATAPLANE_FLAGS = {
     type: "string",
     default: "",
     help: "zone of this node; backends with locality SameZone prefer its endpoints",
+  },
+  "blocked-upstreams": {
+    type: "string",
+    default: "",
+    help: "networks (CIDR, commas between them) that no backend may be in, whatever its name says",
+  },
+  "allowed-upstreams": {
+    type: "string",
+    default: "",
+    help: "networks that backends may be in all the same",
   },
   "otlp-endpoint": {
     type: "string",
@@ -81,6 +92,13 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   if (endpoint !== "" && !/^https?:\/\/[^/]/.test(endpoint)) {
     throw new NovaEdgeError("FLAG", `--otlp-endpoint: "${endpoint}" is not an http or https URL`);
   }
+  const networks = (text: string) => text.split(",").filter((part) => part !== "");
+  const upstreams = {
+    blocked: networks(flags["blocked-upstreams"]),
+    allowed: networks(flags["allowed-upstreams"]),
+  };
+  // Says at the start what is no network.
+  new UpstreamGuard(upstreams);
   const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
@@ -89,6 +107,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     faultInjection: flags["fault-injection"],
     heapMb: flags["worker-heap-mb"],
     zone: flags.zone,
+    upstreams,
     rateLimitKeys: flags["rate-limit-keys"],
     resources: () => config.resources(),
     onAccessLog: (batch, lines, done) =>

@@ -1,3 +1,4 @@
+import type { GuardSettings } from "../net/upstream_guard.ts";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
 import { Backend } from "../../proto/gen/novaedge/v1/config.ts";
@@ -9,6 +10,8 @@ import { clockOrigin } from "./shared_clock.ts";
 export interface HealthSetup {
   readonly endpoints: SharedArrayBuffer;
   readonly clockOrigin: number;
+  /** Where connections may not lead. */
+  readonly upstreams: GuardSettings;
 }
 
 /** Changes of what is asked. */
@@ -25,6 +28,8 @@ interface HealthReport {
 }
 
 export interface HealthThreadOptions {
+  /** Where connections may not lead. */
+  readonly upstreams: GuardSettings;
   readonly log: Logger;
   readonly endpoints: SharedArrayBuffer;
   /** Everything configured now, for a thread that starts late. */
@@ -59,8 +64,8 @@ export class HealthThread {
   }
 
   #start(): void {
-    const { endpoints, log, resources, slots } = this.#options;
-    const setup: HealthSetup = { endpoints, clockOrigin: clockOrigin() };
+    const { endpoints, log, resources, slots, upstreams } = this.#options;
+    const setup: HealthSetup = { endpoints, clockOrigin: clockOrigin(), upstreams };
     const worker = new Worker(new URL("./health_worker.ts", import.meta.url), {
       workerData: setup,
     });

@@ -8,6 +8,7 @@ import { TICK, Ticker } from "../loop/ticker.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
+import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { countersOf, countersSize } from "../observe/counters.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import { EndpointTable } from "../upstream/endpoint_table.ts";
@@ -29,7 +30,7 @@ const backends = new Map<string, Backend>();
 const slots = new Map<string, readonly number[]>();
 
 const checker = new HealthChecker({
-  transport: new NodeTransport(turnEnd),
+  transport: new NodeTransport(turnEnd, new UpstreamGuard(setup.upstreams)),
   ticker,
   // Checks are not traffic: their connections are counted for nobody.
   counters: countersOf(new SharedArrayBuffer(countersSize(1)), 0),

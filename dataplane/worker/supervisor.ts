@@ -1,3 +1,4 @@
+import type { GuardSettings } from "../net/upstream_guard.ts";
 import { randomInt } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
@@ -58,6 +59,8 @@ export interface SupervisorOptions {
   readonly rateLimitKeys: number;
   /** The node's zone, "" when it is not known. */
   readonly zone: string;
+  /** Where connections may not lead. */
+  readonly upstreams: GuardSettings;
   /** Everything configured now, for a worker that starts late. */
   readonly resources: () => ResourceChange[];
   /** Gets log lines in memory that goes back to its worker by `done`. */
@@ -108,6 +111,7 @@ export class Supervisor {
     this.#health = new HealthThread({
       log: options.log,
       endpoints: this.#endpointStates,
+      upstreams: options.upstreams,
       resources: options.resources,
       slots: () => this.endpointRegistry.slots(),
     });
@@ -246,6 +250,7 @@ export class Supervisor {
       inflight: this.#inflight,
       workers: this.#options.workers,
       zone: this.#options.zone,
+      upstreams: this.#options.upstreams,
       tracing: this.#options.onSpans !== null,
       clockOrigin: clockOrigin(),
       faultInjection: this.#options.faultInjection,

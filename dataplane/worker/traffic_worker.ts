@@ -4,6 +4,7 @@ import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
 import { ExchangePool } from "../exchange/exchange_pool.ts";
 import { NodeTransport } from "../net/node/node_transport.ts";
+import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
 import { turn } from "../loop/turn.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
@@ -45,7 +46,7 @@ const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 // Events that are ready now are handled before what setImmediate asks for.
 const turnEnd = new TurnEnd((run) => setImmediate(run));
-const transport = new NodeTransport(turnEnd);
+const transport = new NodeTransport(turnEnd, new UpstreamGuard(setup.upstreams));
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);

@@ -8,6 +8,7 @@ import type {
   ListenOptions,
   Transport,
 } from "../transport.ts";
+import type { UpstreamGuard } from "../upstream_guard.ts";
 import { NodeConnection, plainAddress } from "./connection.ts";
 import { readProxyHeader } from "./proxy_reader.ts";
 import { connectTls } from "./tls_client.ts";
@@ -17,9 +18,15 @@ import { NodeTlsServer } from "./tls_server.ts";
 export class NodeTransport implements Transport {
   readonly #turnEnd: TurnEnd;
 
-  /** @param turnEnd when small pieces are written */
-  constructor(turnEnd: TurnEnd) {
+  readonly #guard: UpstreamGuard;
+
+  /**
+   * @param turnEnd when small pieces are written
+   * @param guard where connections may not lead
+   */
+  constructor(turnEnd: TurnEnd, guard: UpstreamGuard) {
     this.#turnEnd = turnEnd;
+    this.#guard = guard;
   }
 
   listen(options: ListenOptions): Promise<BoundListener> {
@@ -43,6 +50,13 @@ export class NodeTransport implements Transport {
 
   connect(options: ConnectOptions): Connection {
     const { tls, preamble } = options;
+    const forbidden = () => new Error("connections to this address are not allowed");
+    if (this.#guard.forbids(options.host)) {
+      const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
+      connection.events = options.events;
+      queueMicrotask(() => connection.fail(forbidden()));
+      return connection;
+    }
     const socket = net.connect({
       host: options.host,
       port: options.port,
@@ -56,6 +70,10 @@ export class NodeTransport implements Transport {
     if (tls === null) {
       connection.attach(socket, null);
       socket.once("connect", () => {
+        if (this.#guard.forbids(socket.remoteAddress ?? "")) {
+          socket.destroy(forbidden());
+          return;
+        }
         if (preamble !== null) socket.write(preamble);
         options.onConnect();
       });
@@ -68,6 +86,10 @@ export class NodeTransport implements Transport {
     };
     socket.once("error", fail);
     socket.once("connect", () => {
+      if (this.#guard.forbids(socket.remoteAddress ?? "")) {
+        fail(forbidden());
+        return;
+      }
       socket.removeListener("error", fail);
       if (connection.closed) {
         socket.destroy();

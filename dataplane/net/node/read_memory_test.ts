@@ -5,14 +5,17 @@ import net from "node:net";
 import { test } from "node:test";
 import { TurnEnd } from "../../loop/turn_end.ts";
 import type { Connection, ConnectionEvents } from "../transport.ts";
+import { UpstreamGuard } from "../upstream_guard.ts";
 import { NodeTransport } from "./node_transport.ts";
+
+const OPEN = new UpstreamGuard({ blocked: [], allowed: [] });
 
 /** A listener whose connections send back what comes, as views, and note the memory it came in. */
 async function echo(): Promise<
   { port: number; memories: Set<ArrayBufferLike>[]; close(): Promise<void> }
 > {
   const memories: Set<ArrayBufferLike>[] = [];
-  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)));
+  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)), OPEN);
   const accept = (connection: Connection): ConnectionEvents => {
     const seen = new Set<ArrayBufferLike>();
     memories.push(seen);
@@ -90,7 +93,7 @@ test("a paused connection reads nothing until it is resumed", async () => {
   let accepted!: Connection;
   const got: number[] = [];
   const waiting: (() => void)[] = [];
-  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)));
+  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)), OPEN);
   const listener = await transport.listen({
     address: "127.0.0.1",
     port: 0,

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { textBackend } from "../support/backends.ts";
+import { backend, Edge, gateway, route } from "../support/edge.ts";
+import { get } from "../support/http_client.ts";
+import { freePort } from "../support/programs.ts";
+
+for (const [name, address] of [["an address", "127.0.0.1"], ["a name", "localhost"]]) {
+  Deno.test(`a backend at a blocked address is never reached, by ${name}; one that is allowed is`, async () => {
+    await using there = textBackend("reached");
+    const port = freePort();
+    const files = {
+      "edge.yaml": [
+        gateway("edge", port),
+        route("all", "b"),
+        backend("b", there.port).replace("127.0.0.1", address),
+      ].join("---\n"),
+    };
+    const blocked = "--blocked-upstreams=127.0.0.0/8,::1";
+    {
+      await using edge = await Edge.start(files, { dataplaneArgs: [blocked] });
+      assert.equal((await get(port)).status, 502);
+      assert.ok(edge.dataplane.process.pid > 0);
+    }
+    const allowed = "--allowed-upstreams=127.0.0.1,::1";
+    await using _ = await Edge.start(files, { dataplaneArgs: [blocked, allowed] });
+    assert.equal((await get(port)).body, "reached");
+  });
+}
