@@ -148,6 +148,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       if (term !== null) snapshot.begin(term);
       publish(translator.readdress());
       server.publish();
+      identity?.led();
     },
     onStop: () => server.dismiss(),
   });
@@ -167,7 +168,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       publish(translator.quarantine({ ...resource, reason }));
     }
   };
-  const identity = client === null || flags["agent-auth"] === "none"
+  const identity: AgentIdentities | null = client === null || flags["agent-auth"] === "none"
     ? null
     : new AgentIdentities(flags, client, log, () => cluster!.leads);
   const server: DistributionServer = new DistributionServer({

@@ -48,6 +48,14 @@ export class AgentIdentities {
     });
   }
 
+  /** This controller leads from now on: what is due is done. */
+  led(): void {
+    if (this.#settings["tls-cert-file"] !== "") return;
+    this.#keeper.check().catch((error) =>
+      this.#log.error({ reason: messageOf(error) }, "cannot look after the authority")
+    );
+  }
+
   /** @throws {IdentityError} with why a token is not good */
   review(token: string): Promise<AgentIdentity> {
     return this.#reviewer.review(token);
