@@ -1,6 +1,6 @@
 import { type Static, Type } from "typebox";
 import type { KindDefinition } from "./kind.ts";
-import { closed, list, metadata, optional, text } from "./schema.ts";
+import { closed, list, metadata, optional, port, text } from "./schema.ts";
 
 const schema = closed({
   apiVersion: Type.Literal("novaedge.io/v1alpha1"),
@@ -12,6 +12,12 @@ const schema = closed({
       description:
         "Networks (CIDR) or single addresses that Gateways may ask for, and get one of when they ask for none. " +
         "With both families each Gateway gets an address of each.",
+    })),
+    ingressPorts: optional(closed({
+      http: optional(port({ description: "80 by default." })),
+      https: optional(port({ description: "443 by default." })),
+    }, {
+      description: "Where the Ingresses of an IngressClass with these parameters are served.",
     })),
     nodeSelector: optional(Type.Record(Type.String(), Type.String(), {
       description: "Labels of the nodes that serve the Gateways; all nodes when empty.",

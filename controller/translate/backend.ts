@@ -125,6 +125,7 @@ const HASH_KEYS: Readonly<Record<string, HashKeyType>> = {
   Header: HashKeyType.HASH_KEY_TYPE_HEADER,
   Cookie: HashKeyType.HASH_KEY_TYPE_COOKIE,
   Query: HashKeyType.HASH_KEY_TYPE_QUERY,
+  URI: HashKeyType.HASH_KEY_TYPE_URI,
 };
 
 /** What requests are hashed by; the client's address where nothing else is asked for. */
@@ -139,7 +140,7 @@ function hashKeyOf(
     return undefined;
   }
   const { type, name = "" } = hashKey;
-  if (type !== "ClientIP" && name === "") {
+  if (type !== "ClientIP" && type !== "URI" && name === "") {
     conditions.fail("Accepted", "InvalidHashKey", `hashKey of type ${type} needs a name`);
     return undefined;
   }

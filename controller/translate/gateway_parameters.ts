@@ -7,6 +7,8 @@ import { GROUP } from "./grants.ts";
 export interface Parameters {
   /** Networks from which addresses come; empty for none. */
   readonly pools: readonly string[];
+  /** Ports of Ingresses. */
+  readonly ingressPorts: { readonly http: number; readonly https: number };
   /** Labels of the nodes that serve. */
   readonly nodeSelector: Readonly<Record<string, string>>;
 }
@@ -16,7 +18,12 @@ export interface ParametersProblem {
   readonly problem: string;
 }
 
-const NONE: Parameters = { pools: [], nodeSelector: {} };
+/** Without parameters. */
+export const NONE: Parameters = {
+  pools: [],
+  ingressPorts: { http: 80, https: 443 },
+  nodeSelector: {},
+};
 
 interface Ref {
   readonly group: string;
@@ -36,11 +43,14 @@ function read(ref: Ref | undefined, view: View): Partial<Parameters> | Parameter
   const label = fullName({ namespace, name });
   const found = view.get("GatewayParameters", namespace, name);
   if (found === null) return { problem: `GatewayParameters ${label} not found` };
-  const { addressPools, nodeSelector } = found.body.spec;
+  const { addressPools, ingressPorts, nodeSelector } = found.body.spec;
   const bad = cidrProblem(addressPools ?? []);
   if (bad !== null) return { problem: `GatewayParameters ${label}: addressPools: ${bad}` };
   return {
     ...(addressPools === undefined ? {} : { pools: addressPools }),
+    ...(ingressPorts === undefined
+      ? {}
+      : { ingressPorts: { ...NONE.ingressPorts, ...ingressPorts } }),
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
   };
 }

@@ -1,3 +1,4 @@
+import { GATEWAY_API } from "../../api/gateway_api.ts";
 import { PREFIX } from "./ingress/annotation_table.ts";
 import { isDefault, isOurs, namedClass } from "./ingress/ingress_class.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
@@ -18,7 +19,7 @@ export type Index =
   | "listener-set"
   /** BackendTLSPolicies of a Service: "namespace/name". */
   | "tls-policy"
-  /** ProxyBackends that refer to a Secret: "namespace/name". */
+  /** ProxyBackends, and Ingresses for their backends, that refer to a Secret: "namespace/name". */
   | "backend-secret"
   /** Ingresses by the class that they name, "" for none. */
   | "ingress-class"
@@ -26,6 +27,8 @@ export type Index =
   | "canary"
   /** IngressClasses of ours: "ours". */
   | "ingress-controller"
+  /** Definitions of the Gateway API's kinds: "all". */
+  | "gateway-api-definition"
   /** IngressClasses that are used where none is named: "all". */
   | "default-class"
   /** EndpointSlices of a Service: "namespace/name". */
@@ -113,6 +116,8 @@ function addIngress(keys: Set<string>, ingress: SourceObject<"Ingress">): void {
     const name = backend?.service?.name;
     if (name !== undefined) keys.add(`route-service:${namespace}/${name}`);
   }
+  const shown = metadata.annotations?.[`${PREFIX}proxy-ssl-secret`]?.split("/").at(-1);
+  if (shown !== undefined) keys.add(`backend-secret:${namespace}/${shown}`);
   for (const { secretName } of spec.tls ?? []) {
     if (secretName !== undefined) keys.add(`gateway-secret:${namespace}/${secretName}`);
   }
@@ -171,6 +176,8 @@ export function indexKeysOf(object: SourceObject): Set<string> {
     const found = object as SourceObject<"IngressClass">;
     if (isOurs(found)) keys.add("ingress-controller:ours");
     if (isDefault(found)) keys.add("default-class:all");
+  } else if (object.kind === "CustomResourceDefinition") {
+    if (object.name.endsWith(`.${GATEWAY_API}`)) keys.add("gateway-api-definition:all");
   } else if (object.kind === "EndpointSlice") {
     const service = object.body.metadata.labels?.[SERVICE_LABEL];
     if (service !== undefined) {

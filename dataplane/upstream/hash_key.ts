@@ -27,6 +27,8 @@ function partOf(type: HashKeyType, name: string): (request: RouteRequest) => str
       };
     case HashKeyType.HASH_KEY_TYPE_QUERY:
       return (request) => queryValue(request.query, name);
+    case HashKeyType.HASH_KEY_TYPE_URI:
+      return ({ path, query }) => query === "" ? path : `${path}?${query}`;
     default:
       return () => null;
   }

@@ -35,7 +35,7 @@ const closed = (name: string, note = ""): AnnotationSupport => ({
   restricts: true,
 });
 
-/** The annotations that people use, each with what becomes of it; docs/guides/ingress.md shows them. */
+/** The annotations that people use, each with what becomes of it; docs/ingress.md shows them. */
 export const ANNOTATIONS: readonly AnnotationSupport[] = [
   yes("app-root"),
   yes("rewrite-target", "with groups of the path: $1 to $9"),

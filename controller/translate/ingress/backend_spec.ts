@@ -11,14 +11,20 @@ const PROTOCOLS: Readonly<Record<string, Spec["protocol"]>> = {
 };
 const COOKIE = "INGRESSCOOKIE";
 
-/** How annotations say that a Service is met; null where they say nothing of it. */
-export function backendSpec({ text, flag, number }: IngressSettings): Spec | null {
+/**
+ * How annotations say that a Service is met; null where they say nothing of it.
+ * @param presents whether a Secret has a certificate to show, or is not there at all
+ */
+export function backendSpec(
+  { text, flag, number }: IngressSettings,
+  presents: (secret: string) => boolean,
+): Spec | null {
   const spec: Partial<Spec> = {};
   const connect = number("proxy-connect-timeout");
   if (connect !== undefined) spec.connectTimeout = `${connect}s`;
   const protocol = PROTOCOLS[text("backend-protocol")?.toUpperCase() ?? ""];
   if (protocol !== undefined) spec.protocol = protocol;
-  if (protocol === "HTTPS" || protocol === "gRPCS") spec.tls = tlsOf({ text });
+  if (protocol === "HTTPS" || protocol === "gRPCS") spec.tls = tlsOf(text, presents);
   if (text("affinity") === "cookie") {
     const age = number("session-cookie-max-age");
     const sameSite = (["Strict", "Lax", "None"] as const).find((each) =>
@@ -39,7 +45,10 @@ export function backendSpec({ text, flag, number }: IngressSettings): Spec | nul
   return Object.keys(spec).length === 0 ? null : spec as Spec;
 }
 
-function tlsOf({ text }: Pick<IngressSettings, "text">): NonNullable<Spec["tls"]> {
+function tlsOf(
+  text: IngressSettings["text"],
+  presents: (secret: string) => boolean,
+): NonNullable<Spec["tls"]> {
   const secret = text("proxy-ssl-secret")?.split("/").at(-1);
   const serverName = text("proxy-ssl-name");
   const verified = text("proxy-ssl-verify")?.toLowerCase() === "on";
@@ -48,12 +57,14 @@ function tlsOf({ text }: Pick<IngressSettings, "text">): NonNullable<Spec["tls"]
     mode: verified ? "verify" : "skip-verify",
     ...(serverName === undefined ? {} : { serverName }),
     ...(verified && secret !== undefined ? { caCertSecretRef: secret } : {}),
+    ...(secret !== undefined && presents(secret) ? { clientCertSecretRef: secret } : {}),
   };
 }
 
 /** What requests are hashed by, of one variable of nginx; null for others. */
 function hashKeyOf(text: string | undefined): NonNullable<Spec["hashKey"]> | null {
   if (text === undefined) return null;
+  if (text === "$request_uri") return { type: "URI" };
   const parts = /^\$(?:(remote_addr|binary_remote_addr)|(http|cookie|arg)_(\w+))$/.exec(text);
   if (parts === null) return null;
   const [, address, kind, name] = parts;

@@ -13,14 +13,14 @@ import type { Derived, DerivedResource } from "../derived.ts";
 import { boundAddresses } from "../gateway_addresses.ts";
 import { policyMessage } from "../policy.ts";
 import type { PolicyObject } from "../policy_rule.ts";
-
 import { translateRule } from "../route_rule.ts";
 import type { RefSpec, RuleSpec } from "../rule_spec.ts";
+import { secretValue } from "../secret_value.ts";
 import { serviceBackend } from "../service.ts";
 import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
 import type { View } from "../view.ts";
 import { backendSpec } from "./backend_spec.ts";
-import { classOf } from "./ingress_class.ts";
+import { classOf, classPorts } from "./ingress_class.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
 import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
 
@@ -35,13 +35,13 @@ export function deriveIngress(ingress: IngressObject, view: View): Derived {
   const found = classOf(ingress, view);
   if (found === null) return { outcome: new Conditions().outcome(ingress), resources: [] };
   const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
-  const settings = settingsOf(ingress.body);
+  const settings = settingsOf(ingress);
   if (settings.closed !== "") conditions.fail("Accepted", "Unsupported", settings.closed);
   if (settings.ignored.length > 0) {
     conditions.note("UnsupportedField", "NotServedYet", settings.ignored.join(", "));
   }
-  const translation = new IngressTranslation(ingress, settings, view, conditions);
-  const resources = settings.canary === null ? translation.resources(objectKey(found)) : [];
+  const translation = new IngressTranslation(ingress, found, settings, view, conditions);
+  const resources = settings.canary === null ? translation.resources() : [];
   const addresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
   return { outcome: { ...conditions.outcome(ingress), addresses }, resources };
 }
@@ -49,6 +49,7 @@ export function deriveIngress(ingress: IngressObject, view: View): Derived {
 /** The translation of one Ingress. */
 class IngressTranslation {
   readonly #ingress: IngressObject;
+  readonly #class: SourceObject<"IngressClass">;
   readonly #settings: IngressSettings;
   readonly #view: View;
   readonly #conditions: Conditions;
@@ -58,18 +59,20 @@ class IngressTranslation {
 
   constructor(
     ingress: IngressObject,
+    found: SourceObject<"IngressClass">,
     settings: IngressSettings,
     view: View,
     conditions: Conditions,
   ) {
     this.#ingress = ingress;
+    this.#class = found;
     this.#settings = settings;
     this.#view = view;
     this.#conditions = conditions;
   }
 
-  /** @param gateway name of the gateway resource of the class */
-  resources(gateway: string): DerivedResource[] {
+  resources(): DerivedResource[] {
+    const gateway = objectKey(this.#class);
     const policies = this.#policies();
     const secured = this.#securedHosts();
     for (const [index, { host, places }] of this.#hosts().entries()) {
@@ -188,7 +191,7 @@ class IngressTranslation {
     if (canary === null) {
       return [...rules, this.#rule(place, { ...this.#forward(place), backendRefs: [main] }, own)];
     }
-    const settings = settingsOf(canary.ingress.body);
+    const settings = settingsOf(canary.ingress);
     const other = this.#reference(canary.ingress, settings, canary.backend);
     for (const part of splitRules(settings.canary!, main, other)) {
       rules.push(this.#rule(place, { ...this.#forward(place), ...part }, own));
@@ -212,7 +215,11 @@ class IngressTranslation {
     if (place.path.startsWith(ACME)) return this.#rules(place, policies);
     const filter: Filter = {
       type: "RequestRedirect",
-      redirect: { scheme: "https", statusCode: 308 },
+      redirect: {
+        scheme: "https",
+        port: classPorts(this.#class, this.#view).https,
+        statusCode: 308,
+      },
     };
     return [this.#rule(place, { filters: [filter] }, [])];
   }
@@ -302,7 +309,10 @@ class IngressTranslation {
         `Service ${namespace}/${name} has no port ${number ?? portName}`,
       );
     }
-    const spec = backendSpec(settings);
+    const spec = backendSpec(settings, (secret) => {
+      const found = this.#view.get("Secret", namespace, secret);
+      return found === null || secretValue(found.body, "tls.crt") !== null;
+    });
     const key = spec === null
       ? serviceBackend(found, port.port, false)
       : this.#ownBackend(of, { ...spec, serviceRef: { name, port: port.port } });

@@ -10,7 +10,12 @@ import { certificateProblem } from "../certificate.ts";
 import { Conditions } from "../conditions.ts";
 import type { Derived } from "../derived.ts";
 import { boundAddresses, requestAddresses } from "../gateway_addresses.ts";
-import { type Parameters, type ParametersProblem, readParameters } from "../gateway_parameters.ts";
+import {
+  NONE,
+  type Parameters,
+  type ParametersProblem,
+  readParameters,
+} from "../gateway_parameters.ts";
 import { conflictsOf, type ListenerClaim } from "../listener_claims.ts";
 import { objectKey, type SourceObject } from "../source_object.ts";
 import type { View } from "../view.ts";
@@ -21,9 +26,6 @@ type ClassObject = SourceObject<"IngressClass">;
 const DEFAULT = "ingressclass.kubernetes.io/is-default-class";
 /** How Ingresses named their class before they had a field for it. */
 const LEGACY = "kubernetes.io/ingress.class";
-
-export const HTTP_PORT = 80;
-export const HTTPS_PORT = 443;
 
 /** Whether a class is ours. */
 export function isOurs({ body }: ClassObject): boolean {
@@ -51,7 +53,7 @@ export function classOf(ingress: SourceObject<"Ingress">, view: View): ClassObje
 /** The parameters of a class. */
 function parametersOf({ body }: ClassObject, view: View): Parameters | ParametersProblem {
   const ref = body.spec?.parameters;
-  if (ref === undefined) return { pools: [], nodeSelector: {} };
+  if (ref === undefined) return NONE;
   const { apiGroup = "", kind, name, namespace } = ref;
   return readParameters(
     { group: apiGroup, kind, name, ...(namespace === undefined ? {} : { namespace }) },
@@ -59,10 +61,17 @@ function parametersOf({ body }: ClassObject, view: View): Parameters | Parameter
   );
 }
 
+/** Where the Ingresses of a class are served, by scheme. */
+export function classPorts(found: ClassObject, view: View): Parameters["ingressPorts"] {
+  const parameters = parametersOf(found, view);
+  return "problem" in parameters ? NONE.ingressPorts : parameters.ingressPorts;
+}
+
 /** What a class takes of the ports, for all of its Ingresses. */
 export function classClaims(found: ClassObject, view: View): ListenerClaim[] {
   const key = objectKey(found);
-  return ([["http", HTTP_PORT, "HTTP"], ["https", HTTPS_PORT, "HTTPS"]] as const).map(
+  const { http, https } = classPorts(found, view);
+  return ([["http", http, "HTTP"], ["https", https, "HTTPS"]] as const).map(
     ([name, port, protocol]) => ({
       key: `${key}/${name}`,
       port,
@@ -83,7 +92,7 @@ export function deriveIngressClass(found: ClassObject, view: View): Derived {
   const parameters = parametersOf(found, view);
   const problem = "problem" in parameters;
   if (problem) conditions.fail("Accepted", "InvalidParameters", parameters.problem);
-  const { pools, nodeSelector } = problem ? { pools: [], nodeSelector: {} } : parameters;
+  const { pools, ingressPorts, nodeSelector } = problem ? NONE : parameters;
   const assigned = requestAddresses(found, [], pools, view);
   if (assigned.reason !== "") conditions.fail("Programmed", assigned.reason, assigned.message);
   const conflicts = conflictsOf(classClaims(found, view), view);
@@ -99,7 +108,7 @@ export function deriveIngressClass(found: ClassObject, view: View): Derived {
     if (https && certificates.length === 0) continue;
     listeners.push(Listener.create({
       name,
-      port: https ? HTTPS_PORT : HTTP_PORT,
+      port: https ? ingressPorts.https : ingressPorts.http,
       protocol: https ? Protocol.PROTOCOL_HTTPS : Protocol.PROTOCOL_HTTP,
       bindAddresses,
       tls: https ? { certificates, minVersion: "", clientAuth: undefined } : undefined,

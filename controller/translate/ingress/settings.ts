@@ -1,6 +1,6 @@
-import { isIP } from "node:net";
 import type { ProxyPolicySpec } from "../../../api/proxy_policy.ts";
-import type { Ingress } from "../../../api/ingress.ts";
+import { cidrProblem } from "../../../common/cidr.ts";
+import type { SourceObject } from "../source_object.ts";
 import { PREFIX, supportOf } from "./annotation_table.ts";
 
 /** A policy of an Ingress, as a ProxyPolicy would say it. */
@@ -38,8 +38,33 @@ const CORS_HEADERS = [
 const CORS_AGE = 1_728_000;
 const BURST = 5;
 
+/** What annotations of few values can say. */
+const CHOICES: Readonly<Record<string, RegExp>> = {
+  "auth-type": /^basic$/,
+  "auth-secret-type": /^auth-file$/,
+  "affinity": /^cookie$/,
+  "backend-protocol": /^(HTTPS?|GRPCS?)$/i,
+  "load-balance": /^(round_robin|ewma)$/,
+  "permanent-redirect-code": /^30[12378]$/,
+  "proxy-ssl-verify": /^(on|off)$/i,
+  "session-cookie-samesite": /^(Strict|Lax|None)$/,
+  "temporal-redirect-code": /^30[12378]$/,
+  "upstream-hash-by":
+    /^\$(request_uri|remote_addr|binary_remote_addr|http_\w+|cookie_\w+|arg_\w+)$/,
+};
+/** Those of them that restrict. */
+const CLOSING = new Set(["auth-type", "auth-secret-type", "proxy-ssl-verify"]);
+
+/** Why an annotation cannot say that, or null. */
+function valueProblem(name: string, value: string): string | null {
+  if (CHOICES[name]?.test(value) !== false) return null;
+  return `${name}: "${value}" is not served`;
+}
+
 /** Reads the annotations. What restricts and cannot be read closes the Ingress. */
-export function settingsOf({ metadata }: Ingress): IngressSettings {
+export function settingsOf(
+  { namespace, body: { metadata } }: SourceObject<"Ingress">,
+): IngressSettings {
   const values = new Map<string, string>();
   const ignored: string[] = [];
   let closed = "";
@@ -48,9 +73,14 @@ export function settingsOf({ metadata }: Ingress): IngressSettings {
     if (!key.startsWith(PREFIX)) continue;
     const name = key.slice(PREFIX.length);
     const { support, restricts, note } = supportOf(name);
-    if (support === "yes") values.set(name, value.trim());
-    else if (restricts) close(`annotation ${name} is not served${note === "" ? "" : `: ${note}`}`);
-    else ignored.push(`${name}${note === "" ? "" : ` (${note})`}`);
+    if (support === "yes") {
+      const problem = valueProblem(name, value.trim());
+      if (problem === null) values.set(name, value.trim());
+      else if (CLOSING.has(name)) close(problem);
+      else ignored.push(problem);
+    } else if (restricts) {
+      close(`annotation ${name} is not served${note === "" ? "" : `: ${note}`}`);
+    } else ignored.push(`${name}${note === "" ? "" : ` (${note})`}`);
   }
   const text = (name: string) => values.get(name);
   const flag = (name: string) => {
@@ -72,7 +102,7 @@ export function settingsOf({ metadata }: Ingress): IngressSettings {
     (values.get(name) ?? "").split(",").map((entry) => entry.trim()).filter((entry) =>
       entry !== ""
     );
-  const reader = { text, flag, number, list, close, namespace: metadata.namespace ?? "" };
+  const reader = { text, flag, number, list, close, namespace };
   const policies = [...addressPolicies(reader), ...limitPolicies(reader)];
   policies.push(...authPolicies(reader), ...corsPolicies(reader));
   return { closed, ignored, policies, canary: canaryOf(reader), text, flag, number };
@@ -98,8 +128,8 @@ function addressPolicies({ text, list, close }: Reader): IngressPolicy[] {
   ) {
     if (text(name) === undefined) continue;
     const cidrs = list(name);
-    const bad = cidrs.find((cidr) => isIP(cidr.split("/")[0]) === 0);
-    if (cidrs.length === 0 || bad !== undefined) close(`${name}: "${bad ?? ""}" is no network`);
+    const problem = cidrs.length === 0 ? "no network" : cidrProblem(cidrs);
+    if (problem !== null) close(`${name}: ${problem}`);
     else policies.push({ type, ipList: { cidrs } });
   }
   return policies;
@@ -130,10 +160,8 @@ function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[]
   const type = text("auth-type");
   if (type !== undefined || text("auth-secret") !== undefined) {
     const secret = (text("auth-secret") ?? "").split("/");
-    if (type !== "basic") close(`auth-type: "${type ?? ""}" is not served`);
-    else if (text("auth-secret-type") === "auth-map") {
-      close("auth-secret-type: auth-map is not served");
-    } else if (secret.length === 2 && secret[0] !== namespace) {
+    if (type === undefined) close("auth-secret without auth-type");
+    else if (secret.length === 2 && secret[0] !== namespace) {
       close("auth-secret: a Secret of another namespace");
     } else {
       const name = secret.at(-1)!;
@@ -145,6 +173,10 @@ function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[]
       };
       policies.push({ type: "BasicAuth", basicAuth });
     }
+  }
+  const tlsSecret = (text("proxy-ssl-secret") ?? "").split("/");
+  if (tlsSecret.length === 2 && tlsSecret[0] !== namespace) {
+    close("proxy-ssl-secret: a Secret of another namespace");
   }
   const url = text("auth-url");
   if (url === undefined) {
