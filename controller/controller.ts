@@ -11,7 +11,7 @@ import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { DistributionServer } from "./distribution/distribution_server.ts";
 import { NodeScopes } from "./distribution/node_scopes.ts";
 import { AgentIdentities } from "./identity/agent_identities.ts";
-import { installationSecret } from "./installation_secret.ts";
+import { clusterInstallationSecret, installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import type { SourceSink } from "./source/source.ts";
 import type { SourceProblem } from "./source/source_problem.ts";
@@ -153,7 +153,9 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     onStop: () => server.dismiss(),
   });
   const translator = new Translator(
-    await installationSecret(flags["state-dir"]),
+    client !== null && flags["leader-election"]
+      ? await clusterInstallationSecret(client, flags.namespace)
+      : await installationSecret(flags["state-dir"]),
     cluster?.addresses ?? null,
   );
   let problems = 0;

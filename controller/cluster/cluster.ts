@@ -7,6 +7,7 @@ import type { SessionState } from "../distribution/session.ts";
 import { Placement } from "../placement/placement.ts";
 import type { ApiClient } from "../source/kubernetes/api_client.ts";
 import type { KubernetesSource } from "../source/kubernetes/kubernetes_source.ts";
+import { ProblemEvents } from "../status/problem_events.ts";
 import type { Status } from "../status/status_documents.ts";
 import { StatusWriter } from "../status/status_writer.ts";
 import { type ObjectKey, objectKey, type SourceChange } from "../translate/source_object.ts";
@@ -44,6 +45,7 @@ export interface ElectionSettings {
 export class Cluster {
   readonly addresses: AddressAllocator;
   readonly writer: StatusWriter;
+  readonly #events: ProblemEvents;
   readonly #options: ClusterOptions;
   readonly #leadership: Leadership | null;
   readonly #placement = new Placement(performance.now());
@@ -71,19 +73,24 @@ export class Cluster {
         this.#placement.begin(performance.now());
         onServe(term);
         this.writer.touchAll();
+        this.#events.tellAll();
       },
       onStop,
     });
     this.addresses = new AddressAllocator((key) => this.#before(key));
-    this.writer = new StatusWriter({
-      client: options.client,
-      log: options.log,
-      factsOf: (key) => this.#source?.factsOf(key),
-      programmed: (key, listener) => this.#programming(key, listener),
+    const writing = {
+      client,
+      log,
+      factsOf: (key: ObjectKey) => this.#source?.factsOf(key),
       leads: () => this.leads,
-      now: () => performance.now(),
       time: () => new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    };
+    this.writer = new StatusWriter({
+      ...writing,
+      programmed: (key, listener) => this.#programming(key, listener),
+      now: () => performance.now(),
     });
+    this.#events = new ProblemEvents(writing);
   }
 
   /** Whether this controller serves agents and writes statuses. */
@@ -107,6 +114,7 @@ export class Cluster {
     this.#source = source;
     this.#translator = translator;
     this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#events.start();
     this.#leadership?.start();
   }
 
@@ -114,6 +122,7 @@ export class Cluster {
     clearInterval(this.#timer);
     await this.#leadership?.stop();
     this.writer.stop();
+    this.#events.stop();
   }
 
   /** Objects of the source changed. */
@@ -156,6 +165,7 @@ export class Cluster {
       if (addresses.some((address) => moved.has(address))) this.#since.set(key, version);
     }
     this.writer.update(updates);
+    this.#events.update(updates);
     if (moved.size > 0) this.writer.touchServed();
   }
 
@@ -226,9 +236,20 @@ export class Cluster {
 
   /** The addresses that a Gateway had before this controller began. */
   #before(key: string): string[] {
-    const [, namespace, name] = key.split("/");
+    const [kind, namespace, name] = key.split("/");
+    if (kind === "IngressClass") return this.#beforeOfClass(name);
     const facts = this.#source?.factsOf({ kind: "Gateway", namespace, name });
     const { addresses = [] } = (facts?.status ?? {}) as Status;
     return addresses.map(({ value }) => value);
+  }
+
+  /** Classes have no status: their Ingresses say it. */
+  #beforeOfClass(name: string): string[] {
+    for (const ingress of this.#translator?.ingressesOf(name) ?? []) {
+      const { loadBalancer } = (this.#source?.factsOf(ingress)?.status ?? {}) as Status;
+      const found = (loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip === undefined ? [] : [ip]);
+      if (found.length > 0) return found;
+    }
+    return [];
   }
 }

@@ -13,7 +13,7 @@ export const LOST_AFTER = 10_000;
 /** Where a Gateway is served. */
 export interface PlacedGateway {
   readonly addresses: readonly string[];
-  /** Those of them that it had before this controller decided: a node may hold them. */
+  /** Those of them that it had before this controller began: a node may hold them. */
   readonly earlier: readonly string[];
   /** Labels that nodes must have. */
   readonly nodeSelector: Readonly<Record<string, string>>;
@@ -42,6 +42,8 @@ export class Placement {
   readonly #holders = new Map<string, string>();
   /** Nodes that told that they hold an address, until that was settled. */
   readonly #kept = new Map<string, string>();
+  /** Addresses that there were when this controller took over: a node may hold them. */
+  #taken: ReadonlySet<string> = new Set();
 
   /** @param now from when on agents may come */
   constructor(now: number) {
@@ -52,6 +54,7 @@ export class Placement {
   begin(now: number): void {
     this.#began = now;
     this.#holders.clear();
+    this.#taken = new Set([...this.#gateways.values()].flatMap(({ addresses }) => addresses));
   }
 
   /** A node's agent tells which addresses it holds: it keeps them where nobody else has them. */
@@ -119,7 +122,8 @@ export class Placement {
       const known = this.#isComplete(key, now);
       for (const address of addresses) {
         const others = wanted.get(address);
-        complete.set(address, known || !earlier.includes(address));
+        const held = earlier.includes(address) || this.#taken.has(address);
+        complete.set(address, known || !held);
         // An address that Gateways share is where all of them are.
         if (others === undefined) wanted.set(address, new Set(nodes));
         else wanted.set(address, others.intersection(new Set(nodes)));

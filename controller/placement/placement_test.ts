@@ -73,6 +73,23 @@ Deno.test("a controller that takes over asks who holds an address before it deci
   assert.equal(holders.settle(placement, LATER + 2), 0, "who comes later does not get it");
 });
 
+Deno.test("bug: addresses that were given while another controller led moved when this one took over", () => {
+  const placement = new Placement(0);
+  const holders = new Holders();
+  placement.setNode("a", node());
+  placement.setNode("b", node());
+  // Its status had no addresses yet when this controller, not leading, saw it.
+  placement.setGateway("Gateway/x/y", { ...EDGE, earlier: [] });
+  placement.begin(LATER);
+  placement.heard("a", LATER);
+  holders.settle(placement, LATER);
+  assert.equal(holders.get("192.0.2.1"), "", "b may have it");
+  placement.heard("b", LATER + 1);
+  placement.adopt("b", ["192.0.2.1"]);
+  holders.settle(placement, LATER + 1);
+  assert.equal(holders.get("192.0.2.1"), "b");
+});
+
 Deno.test("a node that never comes is waited for no longer than some seconds", () => {
   const placement = new Placement(0);
   const holders = new Holders();

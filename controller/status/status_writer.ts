@@ -22,6 +22,8 @@ const PAUSE = 200;
 /** Milliseconds until a write that failed is tried again, at first and at most. */
 const FIRST_WAIT = 200;
 const LAST_WAIT = 30_000;
+/** Kinds that are served by nodes. */
+const SERVED = new Set(["Gateway", "ListenerSet"]);
 
 /** What the writer needs of the controller. */
 export interface StatusWriterOptions {
@@ -54,6 +56,8 @@ interface Pending {
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #outcomes = new Map<string, Outcome>();
+  /** Those whose status says how the nodes stand. */
+  readonly #served = new Set<string>();
   readonly #attachments = new Attachments();
   readonly #pending = new Map<string, Pending>();
   /** What was written last, and the version that came of it: what the API server drops is not written again. */
@@ -86,6 +90,8 @@ export class StatusWriter {
       const after = resource === null ? undefined : Outcome.decode(resource.body);
       if (after === undefined) this.#outcomes.delete(name);
       else this.#outcomes.set(name, after);
+      if (after === undefined) this.#served.delete(name);
+      else if (SERVED.has(after.kind)) this.#served.add(name);
       for (const owner of this.#attachments.update(name, before, after)) this.touch(owner);
       this.touch(name);
     }
@@ -103,9 +109,7 @@ export class StatusWriter {
 
   /** All objects of kinds whose status says how the nodes stand. */
   touchServed(): void {
-    for (const [key, { kind }] of this.#outcomes) {
-      if (kind === "Gateway" || kind === "ListenerSet") this.touch(key);
-    }
+    for (const key of this.#served) this.touch(key);
   }
 
   /** Everything is looked at anew: this controller leads now. */

@@ -18,6 +18,7 @@ import { withApiServer } from "./tools.ts";
 const RBAC = join(import.meta.dirname!, "../../deploy/kubernetes/rbac.yaml");
 const SYSTEM = "novaedge-system";
 const DAY = 86_400_000;
+const EVENTS = "/api/v1/namespaces/default/events";
 
 interface Rule {
   readonly resources: readonly string[];
@@ -30,6 +31,11 @@ interface Document {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly rules?: readonly Rule[];
+}
+
+interface Event {
+  readonly reason: string;
+  readonly involvedObject: { readonly kind: string; readonly name: string };
 }
 
 const PLURALS: Readonly<Record<string, string>> = {
@@ -119,6 +125,7 @@ async function reset(client: ApiClient): Promise<string> {
   await remove(client, `/api/v1/namespaces/${SYSTEM}/configmaps/novaedge-authority`);
   const lease = `/apis/coordination.k8s.io/v1/namespaces/${SYSTEM}/leases/novaedge-controller`;
   await remove(client, lease);
+  await client.request(EVENTS, { method: "DELETE" });
   const gateways = "/apis/gateway.networking.k8s.io/v1";
   const own = "/apis/novaedge.io/v1alpha1/namespaces/default/proxybackends/web";
   const ingress = "/apis/networking.k8s.io/v1/namespaces/default/ingresses/web";
@@ -240,7 +247,7 @@ withApiServer(
   },
 );
 
-/** Whether everything that is due was done: statuses written, authority rotated, bundle made. */
+/** Whether everything that is due was done: statuses and an event written, authority rotated, bundle made. */
 async function done(client: ApiClient): Promise<boolean> {
   const statuses = await Promise.all([
     "/apis/gateway.networking.k8s.io/v1/gatewayclasses/novaedge",
@@ -257,6 +264,10 @@ async function done(client: ApiClient): Promise<boolean> {
     next: { certificate: text("next.crt"), key: "" },
     previous: "",
   });
-  return statuses.every((written) => written) && text("next.crt") !== "" &&
+  const { items } = await client.request<{ items: Event[] }>(EVENTS);
+  const told = items.some(({ reason, involvedObject: { kind, name } }) =>
+    kind === "Ingress" && name === "web" && reason === "BackendNotFound"
+  );
+  return told && statuses.every((written) => written) && text("next.crt") !== "" &&
     (bundle.data as Record<string, string>)["ca.crt"] === wanted;
 }

@@ -1,3 +1,4 @@
+import { GATEWAY_API } from "../../../api/gateway_api.ts";
 import type { KindName, KindTypes } from "../../../api/kinds.ts";
 import { KINDS } from "../../../api/kinds.ts";
 import { validate } from "../../../api/validate.ts";
@@ -36,6 +37,8 @@ const METADATA = {
 };
 /** Kinds of which only what is referred to is read. */
 const BY_REFERENCE: ReadonlySet<KindName> = new Set<KindName>(["Secret", "ConfigMap"]);
+/** A kind of which nothing but metadata is read. */
+const DEFINITION = "CustomResourceDefinition";
 /** Kinds without which what they restrict would be open. */
 const RESTRICTING: ReadonlySet<KindName> = new Set<KindName>([
   "ProxyPolicy",
@@ -47,6 +50,7 @@ const RESTRICTING: ReadonlySet<KindName> = new Set<KindName>([
 
 /** What is known of an object beside its body. */
 export interface ObjectFacts {
+  readonly uid: string;
   readonly resourceVersion: string;
   readonly generation: number;
   /** As the API server has it; undefined for none. */
@@ -176,7 +180,7 @@ export class KubernetesSource implements Source {
     const referred = BY_REFERENCE.has(kind);
     const reflector = new Reflector({
       path: kindPath(kind),
-      ...(referred ? { accept: METADATA } : {}),
+      ...(referred || kind === DEFINITION ? { accept: METADATA } : {}),
       collection: this.#client,
       random,
       sleep: delay,
@@ -213,14 +217,16 @@ export class KubernetesSource implements Source {
   }
 
   #upsert(kind: KindName, given: ApiObject): void {
-    const { name, namespace = "", resourceVersion, generation = 0 } = given.metadata;
+    const { name, namespace = "", resourceVersion, generation = 0, uid = "" } = given.metadata;
+    if (kind === DEFINITION && !name.endsWith(`.${GATEWAY_API}`)) return;
     const key: ObjectKey = { kind, namespace, name };
     const text = objectKey(key);
     const { status, body } = trimmed(kind, given);
     const origin = originOf(Number(generation));
     const digest = sha256(`${origin}${JSON.stringify(body)}`);
     const same = this.#facts.get(text)?.digest === digest;
-    this.#facts.set(text, { resourceVersion, generation: Number(generation), status, digest });
+    const versions = { resourceVersion, generation: Number(generation) };
+    this.#facts.set(text, { uid: String(uid), ...versions, status, digest });
     if (same) {
       this.#sink.touched(key);
       return;
