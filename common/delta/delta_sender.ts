@@ -1,5 +1,12 @@
 import type { Delta, Refusal } from "../../proto/gen/novaedge/v1/distribution.ts";
-import { inApplyOrder, keyOf, type Resource, type ResourceRef, type Version } from "./resources.ts";
+import {
+  inApplyOrder,
+  keyOf,
+  partsOf,
+  type Resource,
+  type ResourceRef,
+  type Version,
+} from "./resources.ts";
 
 /** The sender's complete state. */
 export interface ResourceView {
@@ -14,8 +21,11 @@ export interface ResourceView {
  */
 export class DeltaSender {
   readonly #view: ResourceView;
-  /** Hash by key: what the peer holds once the delta in flight is acknowledged. */
-  readonly #held = new Map<string, ResourceRef>();
+  /**
+   * Hash by key: what the peer holds once the delta in flight is acknowledged. There are as many of these
+   * as peers, so that keys and hashes are the view's own strings where they can be.
+   */
+  readonly #held = new Map<string, string>();
   readonly #dirty = new Set<string>();
   /** What the peer refused, by key: not sent again. */
   readonly #refused = new Map<string, { readonly hash: string; readonly refusal: Refusal }>();
@@ -26,9 +36,19 @@ export class DeltaSender {
 
   constructor(view: ResourceView, held: readonly ResourceRef[]) {
     this.#view = view;
-    for (const ref of held) this.#held.set(keyOf(ref), ref);
-    for (const key of view.keys()) this.#dirty.add(key);
-    for (const key of this.#held.keys()) this.#dirty.add(key);
+    const told = new Map(held.map((ref) => [keyOf(ref), ref.hash]));
+    for (const key of view.keys()) {
+      this.#dirty.add(key);
+      const hash = told.get(key);
+      if (hash === undefined) continue;
+      told.delete(key);
+      const own = view.get(key)?.hash;
+      this.#held.set(key, own === hash ? own : hash);
+    }
+    for (const [key, hash] of told) {
+      this.#dirty.add(key);
+      this.#held.set(key, hash);
+    }
   }
 
   /** Version that the peer last acknowledged; null before the first. */
@@ -66,17 +86,17 @@ export class DeltaSender {
       const resource = this.#view.get(key);
       const held = this.#held.get(key);
       if (resource === undefined) {
-        if (held !== undefined) removals.push(held);
+        if (held !== undefined) removals.push({ ...partsOf(key), hash: held });
         this.#held.delete(key);
         this.#refused.delete(key);
-      } else if (held?.hash !== resource.hash) {
+      } else if (held !== resource.hash) {
         const refused = this.#refused.get(key);
         if (refused?.hash === resource.hash) {
           this.#standing.push(refused.refusal);
           continue;
         }
         upserts.push(resource);
-        this.#held.set(key, { kind: resource.kind, name: resource.name, hash: resource.hash });
+        this.#held.set(key, resource.hash);
       }
     }
     this.#dirty.clear();
@@ -108,8 +128,7 @@ export class DeltaSender {
     if (resource === undefined) return;
     const key = keyOf(resource);
     this.#refused.set(key, { hash: resource.hash, refusal });
-    const held = this.#held.get(key);
     // The peer keeps its last accepted version, whose hash is unknown here: an empty one never matches.
-    if (held?.hash === resource.hash) this.#held.set(key, { ...resource, hash: "" });
+    if (this.#held.get(key) === resource.hash) this.#held.set(key, "");
   }
 }

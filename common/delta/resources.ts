@@ -9,8 +9,15 @@ export function keyOf({ kind, name }: { kind: Kind; name: string }): string {
   return `${kind}|${name}`;
 }
 
+/** Kind and name of a key. */
+export function partsOf(key: string): { kind: Kind; name: string } {
+  const bar = key.indexOf("|");
+  return { kind: Number(key.slice(0, bar)), name: key.slice(bar + 1) };
+}
+
 /** Order in which the kinds of one delta are applied: what others refer to comes first. */
 const APPLY_ORDER: readonly Kind[] = [
+  Kind.KIND_NODE,
   Kind.KIND_CERTIFICATE,
   Kind.KIND_BACKEND,
   Kind.KIND_POLICY,

@@ -3,6 +3,7 @@ import {
   Certificate,
   ConfigSnapshot,
   Gateway,
+  Node,
   Policy,
   Route,
 } from "../../proto/gen/novaedge/v1/config.ts";
@@ -16,6 +17,7 @@ export function snapshotOf(version: Version, resources: Iterable<Resource>): Con
     else if (kind === Kind.KIND_ROUTE) snapshot.routes.push(Route.decode(body));
     else if (kind === Kind.KIND_BACKEND) snapshot.backends.push(Backend.decode(body));
     else if (kind === Kind.KIND_POLICY) snapshot.policies.push(Policy.decode(body));
+    else if (kind === Kind.KIND_NODE) snapshot.nodes.push(Node.decode(body));
     else if (kind === Kind.KIND_CERTIFICATE) snapshot.certificates.push(Certificate.decode(body));
   }
   return snapshot;

@@ -21,11 +21,19 @@ import {
 import type { SnapshotManager } from "../snapshot/snapshot_manager.ts";
 import type { NodeScopes } from "./node_scopes.ts";
 import { Session, type SessionState } from "./session.ts";
+import { Turns } from "./turns.ts";
 
 type Stream = ServerDuplexStream<AgentMessage, Delta>;
 
 /** Milliseconds between two looks at whose streams may go on. */
 const REVIEW = 10_000;
+
+/**
+ * Agents that are sent their first delta at once: each is the whole configuration, and all agents come when a
+ * controller takes over. Milliseconds until one that does not take it makes room.
+ */
+const FIRST_DELTAS = 4;
+const FIRST_PATIENCE = 5_000;
 
 /** Who an agent showed to be. */
 export interface Admission {
@@ -68,6 +76,7 @@ export class DistributionServer {
   readonly #server = new Server({ ...MESSAGE_LIMITS, ...KEEPALIVE });
   readonly #options: DistributionOptions;
   readonly #guests = new Map<Stream, Guest>();
+  readonly #turns = new Turns<Session>(FIRST_DELTAS, FIRST_PATIENCE, (session) => session.begin());
   #published = false;
   #reviews: ReturnType<typeof setInterval> | undefined;
 
@@ -113,7 +122,7 @@ export class DistributionServer {
     }
     const nodes = new Set(sessions.map(({ state }) => state.node));
     const byNode = scopes.refresh(keys, nodes);
-    for (const session of sessions) session.changed([...byNode.get(session.state.node) ?? []]);
+    for (const session of sessions) session.changed(byNode.get(session.state.node) ?? []);
   }
 
   /** This controller no longer serves agents: they go where the leader is. */
@@ -123,6 +132,7 @@ export class DistributionServer {
 
   stop(): void {
     clearInterval(this.#reviews);
+    this.#turns[Symbol.dispose]();
     this.#server.forceShutdown();
   }
 
@@ -150,6 +160,7 @@ export class DistributionServer {
     const session = this.#guests.get(call)?.session ?? null;
     this.#guests.delete(call);
     if (session !== null) {
+      this.#turns.done(session);
       this.#options.log.info({ node: session.state.node }, "agent disconnected");
     }
   }
@@ -180,6 +191,7 @@ export class DistributionServer {
       const { nonce, version = NO_VERSION } = message.value;
       const refusals = message.$case === "nack" ? message.value.refusals : [];
       session.acknowledged(nonce, version, refusals, Date.now());
+      this.#turns.done(session);
       if (refusals.length > 0) this.#options.onRefusals(refusals);
     }
     this.#options.onWord(session.state.node);
@@ -222,7 +234,7 @@ export class DistributionServer {
     const view = scopes === null ? snapshot.store : scopes.viewFor(hello.node);
     guest.session = new Session(hello, view, (delta) => void call.write(delta));
     log.info({ node: hello.node, held: hello.resources.length }, "agent connected");
-    guest.session.pump();
+    this.#turns.ask(guest.session);
   }
 
   #sendAway(call: Stream): void {

@@ -3,16 +3,12 @@ import type { ResourceView } from "../../common/delta/delta_sender.ts";
 import type { ResourceStore } from "../../common/delta/resource_store.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { type References, referencesOf } from "./references.ts";
+import { Scope } from "./scope.ts";
 
 /** Says whether a node serves a gateway, by the gateway resource's name. */
 export type Serves = (node: string, gateway: string) => boolean;
 
-/** What nodes that serve the same gateways get. */
-interface Scope {
-  readonly gateways: ReadonlySet<string>;
-  keys: ReadonlySet<string>;
-  outdated: boolean;
-}
+const GATEWAY = `${Kind.KIND_GATEWAY}|`;
 
 /**
  * What each node needs of the published resources: the gateways that it serves, the routes that these take,
@@ -26,9 +22,8 @@ export class NodeScopes {
   readonly #gateways = new Set<string>();
   /** Scopes by the gateways that they serve. */
   readonly #scopes = new Map<string, Scope>();
+  /** The scope that each node was last told of. */
   readonly #ofNode = new Map<string, Scope>();
-  /** Keys that each node was last told of. */
-  readonly #told = new Map<string, ReadonlySet<string>>();
 
   constructor(store: ResourceStore, serves: Serves) {
     this.#store = store;
@@ -38,13 +33,13 @@ export class NodeScopes {
   /** What a node may see. */
   viewFor(node: string): ResourceView {
     const store = this.#store;
-    const allowed = (key: string) => this.#scope(node).keys.has(key);
+    const scope = () => this.#ofNode.get(node) ?? this.#scopeFor(node);
     return {
       get version() {
         return store.version;
       },
-      get: (key) => allowed(key) ? store.get(key) : undefined,
-      keys: () => [...this.#scope(node).keys],
+      get: (key) => scope().keys.has(key) ? store.get(key) : undefined,
+      keys: () => [...scope().keys],
     };
   }
 
@@ -53,113 +48,65 @@ export class NodeScopes {
    * @param keys of the resources that changed
    * @returns by node, the keys that changed for it
    */
-  refresh(keys: readonly string[], nodes: Iterable<string>): Map<string, Set<string>> {
-    if (this.#readReferences(keys)) {
-      for (const scope of this.#scopes.values()) scope.outdated = true;
-    }
-    const changed = new Map<string, Set<string>>();
-    const used = new Set<Scope>();
+  refresh(keys: readonly string[], nodes: Iterable<string>): Map<string, ReadonlySet<string>> {
+    for (const key of keys) this.#readReferences(key);
+    const touched = new Map<Scope, ReadonlySet<string>>();
+    for (const scope of this.#scopes.values()) touched.set(scope, scope.takeTouched());
+    /** What changes for nodes that come from one scope to another: the same for all of them. */
+    const moves = new Map<Scope | undefined, Map<Scope, ReadonlySet<string>>>();
+    const changed = new Map<string, ReadonlySet<string>>();
+    const given = new Set(keys);
     for (const node of nodes) {
-      const had = this.#told.get(node) ?? new Set<string>();
-      const after = this.#assign(node);
-      this.#told.set(node, after.keys);
-      used.add(after);
-      const differing = new Set(keys);
-      // Scopes are replaced as a whole: the same set of keys is the same object.
-      if (had !== after.keys) {
-        for (const key of had) if (!after.keys.has(key)) differing.add(key);
-        for (const key of after.keys) if (!had.has(key)) differing.add(key);
+      const before = this.#ofNode.get(node);
+      const after = this.#scopeFor(node);
+      this.#ofNode.set(node, after);
+      let known = moves.get(before);
+      if (known === undefined) moves.set(before, known = new Map());
+      let differing = known.get(after);
+      if (differing === undefined) {
+        // What a scope lost now, a node that had it was told of.
+        const lately = (before === undefined ? undefined : touched.get(before)) ?? new Set();
+        differing = given.union(lately);
+        if (before !== after) {
+          const had = before?.keys ?? new Set<string>();
+          differing = differing.union(had.symmetricDifference(after.keys));
+        }
+        known.set(after, differing);
       }
       changed.set(node, differing);
     }
-    for (const node of this.#ofNode.keys()) {
-      if (changed.has(node)) continue;
-      this.#ofNode.delete(node);
-      this.#told.delete(node);
-    }
+    for (const node of this.#ofNode.keys()) if (!changed.has(node)) this.#ofNode.delete(node);
+    const used = new Set(this.#ofNode.values());
     for (const [text, scope] of this.#scopes) if (!used.has(scope)) this.#scopes.delete(text);
     return changed;
   }
 
-  #scope(node: string): Scope {
-    return this.#ofNode.get(node) ?? this.#assign(node);
-  }
-
-  #assign(node: string): Scope {
+  #scopeFor(node: string): Scope {
     const gateways = new Set<string>();
     for (const name of this.#gateways) if (this.#serves(node, name)) gateways.add(name);
     const text = [...gateways].sort().join("|");
     let scope = this.#scopes.get(text);
     if (scope === undefined) {
-      scope = { gateways, keys: new Set(), outdated: true };
+      scope = new Scope(gateways, this.#references);
+      scope.takeTouched();
       this.#scopes.set(text, scope);
     }
-    if (scope.outdated) {
-      scope.keys = this.#closure(scope.gateways);
-      scope.outdated = false;
-    }
-    this.#ofNode.set(node, scope);
     return scope;
   }
 
-  /** Takes in changed resources; returns whether anything refers to something else now. */
-  #readReferences(keys: readonly string[]): boolean {
-    let differs = false;
-    for (const key of keys) {
-      const resource = this.#store.get(key);
-      const before = this.#references.get(key);
-      if (resource === undefined) {
-        if (key.startsWith(GATEWAY)) this.#gateways.delete(key.slice(GATEWAY.length));
-        if (this.#references.delete(key)) differs = true;
-        continue;
-      }
-      if (resource.kind === Kind.KIND_GATEWAY) this.#gateways.add(resource.name);
-      const after = referencesOf(resource);
-      if (before !== undefined && isDeepStrictEqual(before, after)) continue;
-      this.#references.set(key, after);
-      differs = true;
+  /** Takes in a resource that came, changed or went. */
+  #readReferences(key: string): void {
+    const resource = this.#store.get(key);
+    const before = this.#references.get(key);
+    const after = resource === undefined ? undefined : referencesOf(resource);
+    if (after === undefined) this.#references.delete(key);
+    else this.#references.set(key, after);
+    if (key.startsWith(GATEWAY)) {
+      const name = key.slice(GATEWAY.length);
+      if (after === undefined) this.#gateways.delete(name);
+      else this.#gateways.add(name);
     }
-    return differs;
+    if (isDeepStrictEqual(before, after)) return;
+    for (const scope of this.#scopes.values()) scope.replace(key, before, after);
   }
-
-  #closure(gateways: ReadonlySet<string>): Set<string> {
-    const keys = new Set<string>();
-    const addresses = new Set<string>();
-    const open: string[] = [];
-    const add = (key: string) => {
-      if (keys.has(key) || this.#store.get(key) === undefined) return;
-      keys.add(key);
-      open.push(key);
-    };
-    for (const [key, { gateways: takers, addresses: bound }] of this.#references) {
-      const name = key.slice(key.indexOf("|") + 1);
-      if (key.startsWith(GATEWAY) && gateways.has(name)) {
-        add(key);
-        for (const address of bound) addresses.add(address);
-      } else if (takers.some((gateway) => gateways.has(gateway))) add(key);
-    }
-    for (let key = open.pop(); key !== undefined; key = open.pop()) {
-      for (const needed of this.#references.get(key)?.needs ?? []) add(needed);
-    }
-    const objects = new Set(Array.from(keys, objectOf));
-    for (const [key, { addresses: own }] of this.#references) {
-      const [kind, name] = [key.slice(0, key.indexOf("|") + 1), key.slice(key.indexOf("|") + 1)];
-      const wanted = kind === PROBLEM || (kind === OUTCOME && objects.has(name)) ||
-        (kind === VIP && own.some((address) => addresses.has(address)));
-      if (wanted) keys.add(key);
-    }
-    return keys;
-  }
-}
-
-const GATEWAY = `${Kind.KIND_GATEWAY}|`;
-const OUTCOME = `${Kind.KIND_OUTCOME}|`;
-const PROBLEM = `${Kind.KIND_SOURCE_ERROR}|`;
-const VIP = `${Kind.KIND_VIP}|`;
-
-/** Key of the object that a resource comes from: its name without what tells its parts apart. */
-function objectOf(key: string): string {
-  const name = key.slice(key.indexOf("|") + 1);
-  const [kind, namespace, rest = ""] = name.split("/");
-  return `${kind}/${namespace}/${rest.replace(/[:@].*$/, "")}`;
 }

@@ -4,15 +4,25 @@ import { DeltaSender } from "../../common/delta/delta_sender.ts";
 import { ResourceStore } from "../../common/delta/resource_store.ts";
 import { keyOf, Kind, type Resource } from "../../common/delta/resources.ts";
 import { sha256 } from "../../common/hash.ts";
-import { Backend, Certificate, Gateway, Route, Vip } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  Backend,
+  Certificate,
+  Gateway,
+  Policy,
+  Route,
+  Vip,
+} from "../../proto/gen/novaedge/v1/config.ts";
 import { NodeScopes } from "./node_scopes.ts";
 
 function resource(kind: Kind, name: string, body: Uint8Array): Resource {
   return { kind, name, body, hash: sha256(body) } as Resource;
 }
 
-/** A gateway with an address and a certificate, a route of it, and the route's backend, all by one name. */
-function site(name: string, backend = name): Resource[] {
+/**
+ * A gateway with an address and a certificate, a route of it, and the route's backend, all by one name.
+ * @param guarded whether the backend has a policy that asks that same backend
+ */
+function site(name: string, backend = name, guarded = false): Resource[] {
   const gateway = `Gateway/x/${name}`;
   const listener = {
     name: "l",
@@ -28,8 +38,20 @@ function site(name: string, backend = name): Resource[] {
     resource(
       Kind.KIND_BACKEND,
       `Service/x/${backend}:80`,
-      Backend.encode(Backend.fromPartial({ name: backend })).finish(),
+      Backend.encode(Backend.fromPartial({
+        name: backend,
+        policies: guarded ? [`ProxyPolicy/x/${backend}`] : [],
+      })).finish(),
     ),
+    ...(guarded
+      ? [resource(
+        Kind.KIND_POLICY,
+        `ProxyPolicy/x/${backend}`,
+        Policy.encode(Policy.fromPartial({
+          rule: { $case: "forwardAuth", value: { backend: `Service/x/${backend}:80` } },
+        })).finish(),
+      )]
+      : []),
     resource(
       Kind.KIND_ROUTE,
       `HTTPRoute/x/${name}`,
@@ -115,11 +137,28 @@ Deno.test("an endpoint change concerns its backend and nothing else", () => {
   assert.deepEqual(scene.put(backend).get("n1"), keys([backend]));
 });
 
+Deno.test("a policy that asks the backend it is for goes with what needed them", () => {
+  const scene = new Scene();
+  scene.serve("n1", "a");
+  scene.put(...site("a", "a", true));
+  assert.ok(scene.seen("n1").has(keyOf({ kind: Kind.KIND_POLICY, name: "ProxyPolicy/x/a" })));
+  const [route] = site("a").filter(({ kind }) => kind === Kind.KIND_ROUTE);
+  const gone = keys(
+    site("a", "a", true).filter(({ name }) => /^(HTTPRoute|Service|ProxyPolicy)\/x\/a/.test(name)),
+  );
+  assert.deepEqual(scene.take(route).get("n1"), gone);
+});
+
 Deno.test("after any edits and moves each node holds exactly what its scope has", () => {
   const names = fc.constantFrom("a", "bb", "ccc");
   const step = fc.oneof(
-    fc.record({ do: fc.constant("put" as const), name: names, backend: names }),
-    fc.record({ do: fc.constant("take" as const), name: names }),
+    fc.record({
+      do: fc.constant("put" as const),
+      name: names,
+      backend: names,
+      guarded: fc.boolean(),
+    }),
+    fc.record({ do: fc.constant("take" as const), name: names, guarded: fc.boolean() }),
     fc.record({
       do: fc.constant("serve" as const),
       node: fc.constantFrom("n1", "n2"),
@@ -136,10 +175,11 @@ Deno.test("after any edits and moves each node holds exactly what its scope has"
       held: new ResourceStore(),
     }));
     for (const each of steps) {
-      let changed: Map<string, Set<string>>;
-      if (each.do === "put") changed = scene.put(...site(each.name, each.backend));
-      else if (each.do === "take") changed = scene.take(...site(each.name));
-      else {
+      let changed: Map<string, ReadonlySet<string>>;
+      if (each.do === "put") changed = scene.put(...site(each.name, each.backend, each.guarded));
+      else if (each.do === "take") {
+        changed = scene.take(...site(each.name, each.name, each.guarded));
+      } else {
         scene.serve(each.node, ...each.gateways);
         changed = scene.refresh();
       }

@@ -24,6 +24,7 @@ export class Session {
   readonly #hello: Hello;
   readonly #sender: DeltaSender;
   readonly #write: (delta: Delta) => void;
+  #begun = false;
   #lastAck = 0;
   #lastError = "";
   status: NodeStatus | null = null;
@@ -45,13 +46,20 @@ export class Session {
     };
   }
 
-  changed(keys: readonly string[]): void {
+  changed(keys: Iterable<string>): void {
     this.#sender.changed(keys);
+    this.pump();
+  }
+
+  /** Its turn has come to be sent what it lacks. */
+  begin(): void {
+    this.#begun = true;
     this.pump();
   }
 
   /** Sends the next delta if none is in flight. */
   pump(): void {
+    if (!this.#begun) return;
     const delta = this.#sender.next();
     if (delta !== null) this.#write(delta);
   }

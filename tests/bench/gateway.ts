@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { PATTERN_FLAGS, V8_FLAGS } from "../../common/v8_flags.ts";
+import { CONTROLLER_V8_FLAGS, V8_FLAGS, YOUNG_FLAG } from "../../common/v8_flags.ts";
 import { freePorts } from "./ports.ts";
 import { denoCommand } from "./runtime.ts";
 import { type Child, type Scene, until } from "./scene.ts";
@@ -14,12 +14,16 @@ export interface GatewayOptions {
   readonly core: number | null;
   /** Core of the controller and the agent, which are not measured. */
   readonly besides: number | null;
+  /** What the controller serves instead of a folder with the files. */
+  readonly source?: readonly string[];
 }
 
 /** This gateway as three processes. */
 export interface RunningGateway {
   /** The folder the controller watches. */
   readonly resources: string;
+  /** Port of the controller for agents. */
+  readonly grpc: number;
   readonly controller: Child;
   readonly agent: Child;
   readonly dataplane: Child;
@@ -46,12 +50,12 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
   const controller = scene.spawn(
     "controller",
     denoCommand("controller/main.ts", [
-      `--resources=${resources}`,
+      ...(options.source ?? [`--resources=${resources}`]),
       `--state-dir=${join(scene.folder, "controller")}`,
       `--grpc-port=${grpc}`,
       "--metrics-port=0",
       "--health-port=0",
-    ], PATTERN_FLAGS),
+    ], CONTROLLER_V8_FLAGS),
     { core: options.besides },
   );
   const agent = scene.spawn(
@@ -63,11 +67,11 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
       "--metrics-port=0",
       "--health-port=0",
       `--admin=127.0.0.1:${admin}`,
-    ]),
+    ], [YOUNG_FLAG]),
     { core: options.besides },
   );
   await until("readiness of the gateway", [dataplane, controller, agent], () => isReady(admin));
-  return { resources, controller, agent, dataplane };
+  return { resources, grpc, controller, agent, dataplane };
 }
 
 async function isReady(port: number): Promise<boolean> {

@@ -7,11 +7,14 @@ import { messageOf } from "../../common/errors.ts";
 import { readCommandLine } from "../../common/program.ts";
 import { FlagError, type FlagTable, type FlagValues, parseFlags } from "../../common/flags.ts";
 import { VERSION } from "../../common/version.ts";
+import { buildProblem } from "../cluster/binaries.ts";
 import { CASES } from "./cases.ts";
 import { type GateResult, gatesOf, reportGates } from "./gates.ts";
 import { type IdleResult, runIdle } from "./idle.ts";
 import { idleGates, reportIdle } from "./idle_report.ts";
 import { missingProgram } from "./loads/find.ts";
+import { runKubernetes } from "./kubernetes.ts";
+import { reportKubernetes } from "./kubernetes_report.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
@@ -30,8 +33,17 @@ const FLAGS = {
   "only": {
     type: "string",
     default: "all",
-    choices: ["requests", "policies", "router", "propagation", "memory", "idle", "all"],
-    help: "which bench: requests, policies, router, propagation, memory, idle or all",
+    choices: [
+      "requests",
+      "policies",
+      "router",
+      "propagation",
+      "kubernetes",
+      "memory",
+      "idle",
+      "all",
+    ],
+    help: "which bench: requests, policies, router, propagation, kubernetes, memory, idle or all",
   },
   "cases": {
     type: "string",
@@ -63,6 +75,31 @@ const FLAGS = {
     default: 16,
     range: [1, 1000],
     help: "propagation: connections, enough to reach both workers",
+  },
+  "kube-routes": {
+    type: "integer",
+    default: 3000,
+    range: [100, 100_000],
+    help: "kubernetes: routes while changes are timed",
+  },
+  "kube-large-routes": {
+    type: "integer",
+    default: 5000,
+    range: [100, 100_000],
+    help: "kubernetes: routes when memory is measured",
+  },
+  "kube-changes": {
+    type: "integer",
+    default: 500,
+    range: [1, 1_000_000],
+    help: "kubernetes: changes",
+  },
+  "kube-agents": { type: "integer", default: 100, range: [1, 1000], help: "kubernetes: agents" },
+  "kube-churn": {
+    type: "integer",
+    default: 10,
+    range: [0, 1000],
+    help: "kubernetes: Services whose endpoints change, per second",
   },
   "memory-routes": {
     type: "integer",
@@ -169,6 +206,27 @@ async function benchPropagation({ flags, layouts }: Plan, figures: Figures): Pro
   return reportPropagation(results, flags);
 }
 
+async function benchKubernetes({ flags }: Plan, figures: Figures): Promise<boolean> {
+  const problem = await buildProblem();
+  if (problem !== "") {
+    print();
+    print(`left out: kubernetes: ${problem}`);
+    return true;
+  }
+  const options = {
+    routes: flags["kube-routes"],
+    largeRoutes: flags["kube-large-routes"],
+    changes: flags["kube-changes"],
+    agents: flags["kube-agents"],
+    churn: flags["kube-churn"],
+    rate: flags.rate,
+    connections: flags.connections,
+  };
+  const result = await runKubernetes(options);
+  figures.kubernetes = result;
+  return reportKubernetes(result, options);
+}
+
 async function benchMemory({ flags }: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
   const options = { load: flags["memory-load"], idle: flags["memory-idle"], pinning };
   const small = await runMemory(SMALLER_ROUTES, options);
@@ -246,6 +304,7 @@ async function main(): Promise<number> {
     !wanted("router") || await attempt("router", () => benchRouter(figures)),
     !wanted("propagation") ||
     await attempt("propagation", () => benchPropagation(plan, figures)),
+    !wanted("kubernetes") || await attempt("kubernetes", () => benchKubernetes(plan, figures)),
     !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),
     !wanted("idle") || await attempt("idle", () => benchIdle(plan, pinning, figures)),
   ].every(Boolean);

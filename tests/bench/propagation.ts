@@ -129,13 +129,16 @@ export async function runPropagation(
 }
 
 /** Makes a change and waits for every connection to see it; null when it is lost. */
-function makeChange(tracker: VersionTracker, rename: () => void): Promise<ChangeTimes | null> {
+export function makeChange(
+  tracker: VersionTracker,
+  change: () => void,
+): Promise<ChangeTimes | null> {
   const { promise, resolve } = Promise.withResolvers<ChangeTimes | null>();
   const timer = setTimeout(() => resolve(null), LOST);
   tracker.change(performance.now(), (times) => {
     clearTimeout(timer);
     resolve(times);
   });
-  rename();
+  change();
   return promise;
 }

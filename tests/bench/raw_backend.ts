@@ -1,6 +1,6 @@
 /**
  * A backend over bare sockets, for a machine without nginx and for answers that tell backends apart.
- * Usage: raw_backend.ts PORT=BODY...; any request gets 200 and BODY, /16k gets 16 KiB.
+ * Usage: raw_backend.ts ADDRESS PORT=BODY...; any request gets 200 and BODY, /16k gets 16 KiB.
  */
 import { Buffer } from "node:buffer";
 import { createServer, type Socket } from "node:net";
@@ -32,9 +32,10 @@ function serve(socket: Socket, small: Buffer): void {
   });
 }
 
-for (const argument of Deno.args) {
+const [host, ...bodies] = Deno.args;
+for (const argument of bodies) {
   const equals = argument.indexOf("=");
   const body = answer(argument.slice(equals + 1));
   createServer((socket) => serve(socket, body))
-    .listen({ host: "127.0.0.1", port: Number(argument.slice(0, equals)), backlog: 511 });
+    .listen({ host, port: Number(argument.slice(0, equals)), backlog: 511 });
 }

@@ -24,7 +24,11 @@ export function denoCommand(
   ];
 }
 
-/** Command of a raw backend that answers with a body of its own on each port. */
-export function rawBackendCommand(bodies: readonly (readonly [number, string])[]): string[] {
-  return denoCommand("tests/bench/raw_backend.ts", bodies.map(([port, body]) => `${port}=${body}`));
+/** Command of a raw backend that answers with a body of its own on each port of an address. */
+export function rawBackendCommand(
+  bodies: readonly (readonly [number, string])[],
+  host = "127.0.0.1",
+): string[] {
+  const args = bodies.map(([port, body]) => `${port}=${body}`);
+  return denoCommand("tests/bench/raw_backend.ts", [host, ...args]);
 }

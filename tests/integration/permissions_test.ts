@@ -8,7 +8,12 @@ import {
   ENV,
   type PermissionSet,
 } from "../../common/permissions.ts";
-import { PATTERN_FLAGS, V8_ARGUMENT } from "../../common/v8_flags.ts";
+import {
+  CONTROLLER_V8_FLAGS,
+  PATTERN_FLAGS,
+  V8_ARGUMENT,
+  YOUNG_FLAG,
+} from "../../common/v8_flags.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 const folders = {
@@ -124,7 +129,13 @@ Deno.test("the tasks set the V8 flags of the table", async () => {
   for (const name of ["start", "dataplane"]) {
     assert.ok(tasks[name].command.includes(V8_ARGUMENT), name);
   }
-  for (const name of ["controller", "ctl"]) {
-    assert.ok(tasks[name].command.includes(`--v8-flags=${PATTERN_FLAGS.join(",")}`), name);
+  for (
+    const [name, flags] of [
+      ["controller", CONTROLLER_V8_FLAGS],
+      ["agent", [YOUNG_FLAG]],
+      ["ctl", PATTERN_FLAGS],
+    ] as const
+  ) {
+    assert.ok(tasks[name].command.includes(`--v8-flags=${flags.join(",")} `), name);
   }
 });
