@@ -148,3 +148,22 @@ export const REFERENCE_GRANT = core(
   "referencegrants",
   referenceGrant,
 );
+
+const definition = open({
+  apiVersion: Type.Literal("apiextensions.k8s.io/v1"),
+  kind: Type.Literal("CustomResourceDefinition"),
+  metadata: metadata(),
+});
+
+export type CustomResourceDefinition = Static<typeof definition>;
+/** Which version of a kind a cluster has; of the definition itself nothing is read. */
+export const CUSTOM_RESOURCE_DEFINITION = {
+  ...core(
+    "apiextensions.k8s.io",
+    "v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    definition,
+  ),
+  clusterScoped: true,
+};

@@ -33,15 +33,27 @@ function structural(schema: Json): Json {
   return out;
 }
 
+/** The schema at a path, "spec.rules[].filters[]"; null when there is none. */
+function nodeAt(spec: Json, path: string): Json | null {
+  let node: Json | undefined = spec;
+  for (const step of path.split(".").slice(1)) {
+    const item = step.endsWith("[]");
+    node = (node?.properties as Record<string, Json> | undefined)?.[step.replace("[]", "")];
+    if (item) node = node?.items as Json | undefined;
+  }
+  return node ?? null;
+}
+
 /** The CustomResourceDefinition of a kind. */
 export function crdOf(definition: KindDefinition): Json {
   const { group, version, kind, plural, shortNames, schema, status, columns, rules } = definition;
   const { properties } = schema as { properties?: Record<string, Json> };
   const spec = structural(properties!.spec);
   for (const { at, rule, message } of rules) {
-    if (at !== "spec") throw new Error(`${kind}: rules are supported at spec only`);
-    spec["x-kubernetes-validations"] = [
-      ...((spec["x-kubernetes-validations"] as Json[] | undefined) ?? []),
+    const node = nodeAt(spec, at);
+    if (node === null) throw new Error(`${kind}: nothing is at ${at}`);
+    node["x-kubernetes-validations"] = [
+      ...((node["x-kubernetes-validations"] as Json[] | undefined) ?? []),
       { rule, message },
     ];
   }

@@ -1,6 +1,7 @@
 /** Writes deploy/crds and docs/reference from the schemas; with --check it fails on a difference instead. */
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { admissionOf } from "./admission.ts";
 import { crdOf } from "./crd.ts";
 import { KINDS } from "./kinds.ts";
 import { referencePage } from "./reference.ts";
@@ -18,10 +19,14 @@ async function put(path: string, text: string): Promise<void> {
 }
 
 for (const folder of [crds, reference]) await Deno.mkdir(folder, { recursive: true });
+const admission: Record<string, unknown>[] = [];
 for (const definition of Object.values(KINDS)) {
   const { group, kind, plural } = definition;
   if (group !== "novaedge.io") continue;
   const crd = stringify(crdOf(definition), { lineWidth: 0, aliasDuplicateObjects: false });
   await put(join(crds, `${group}_${plural}.yaml`), crd);
   await put(join(reference, `${kind}.md`), referencePage(definition));
+  admission.push(...admissionOf(definition));
 }
+const policies = admission.map((document) => stringify(document, { lineWidth: 0 }));
+await put(join(crds, "admission.yaml"), policies.join("---\n"));

@@ -17,7 +17,7 @@ export interface PrinterColumn {
 
 /** A rule that the API server checks itself (CEL). */
 export interface Rule {
-  /** Path below the object: "spec". */
+  /** Path below the object: "spec", or "spec.listeners[]" for each of a list. */
   readonly at: string;
   readonly rule: string;
   readonly message: string;

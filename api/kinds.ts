@@ -1,6 +1,7 @@
 import { BACKEND_TLS_POLICY, type BackendTlsPolicy } from "./backend_tls_policy.ts";
 import type {
   ConfigMap,
+  CustomResourceDefinition,
   EndpointSlice,
   Namespace,
   Node,
@@ -10,6 +11,7 @@ import type {
 } from "./core.ts";
 import {
   CONFIG_MAP,
+  CUSTOM_RESOURCE_DEFINITION,
   ENDPOINT_SLICE,
   NAMESPACE,
   NODE,
@@ -50,6 +52,7 @@ export interface KindTypes {
   readonly Namespace: Namespace;
   readonly Node: Node;
   readonly ConfigMap: ConfigMap;
+  readonly CustomResourceDefinition: CustomResourceDefinition;
   readonly Secret: Secret;
   readonly Service: Service;
   readonly EndpointSlice: EndpointSlice;
@@ -79,6 +82,7 @@ export const KINDS: Readonly<Record<KindName, KindDefinition>> = {
   Namespace: NAMESPACE,
   Node: NODE,
   ConfigMap: CONFIG_MAP,
+  CustomResourceDefinition: CUSTOM_RESOURCE_DEFINITION,
   Secret: SECRET,
   Service: SERVICE,
   EndpointSlice: ENDPOINT_SLICE,

@@ -50,9 +50,12 @@ const schema = Type.Object({
       { default: "RoundRobin" },
     )),
     hashKey: optional(closed({
-      type: choice(["ClientIP", "Header", "Cookie", "Query"]),
+      type: choice(["ClientIP", "Header", "Cookie", "Query", "URI"]),
       name: optional(text({ minLength: 1, description: "Of the header, cookie or parameter." })),
-    }, { description: "What RingHash and Maglev keep together; the client's address by itself." })),
+    }, {
+      description:
+        "What RingHash and Maglev keep together; the client's address by itself. URI is path and query.",
+    })),
     protocol: optional(choice(["HTTP", "HTTPS", "gRPC", "gRPCS", "HTTP2"], {
       description: "HTTP, or what the Service port's appProtocol says, when it is not set.",
     })),
@@ -209,6 +212,26 @@ export const PROXY_BACKEND: KindDefinition<typeof schema> = {
     at: "spec",
     rule: "has(self.serviceRef) != has(self.endpoints)",
     message: "exactly one of serviceRef and endpoints must be set",
+  }, {
+    at: "spec",
+    rule: '!has(self.hashKey) || (has(self.lbPolicy) && self.lbPolicy in ["RingHash", "Maglev"])',
+    message: "hashKey needs lbPolicy RingHash or Maglev",
+  }, {
+    at: "spec.hashKey",
+    rule: 'self.type in ["ClientIP", "URI"] || has(self.name)',
+    message: "hashKey of this type needs a name",
+  }, {
+    at: "spec.tls",
+    rule: '!has(self.mode) || self.mode != "mtls" || has(self.clientCertSecretRef)',
+    message: "mode mtls needs clientCertSecretRef",
+  }, {
+    at: "spec.sessionAffinity",
+    rule: '!has(self.type) || self.type != "Header" || has(self.headerName)',
+    message: "type Header needs headerName",
+  }, {
+    at: "spec.sessionAffinity",
+    rule: '!has(self.sameSite) || self.sameSite != "None" || (has(self.secure) && self.secure)',
+    message: "sameSite None needs secure",
   }],
   unserved: [
     ...unserved("backend", "spec.tls.selfSigned"),

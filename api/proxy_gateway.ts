@@ -215,7 +215,12 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
     { name: "Ingress Class", type: "string", jsonPath: ".spec.ingressClassName" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
-  rules: [],
+  rules: [{
+    at: L,
+    rule: '!has(self.clientAuth) || (has(self.clientAuth.mode) && self.clientAuth.mode == "none")' +
+      ' || self.protocol == "HTTPS"',
+    message: "clientAuth needs protocol HTTPS",
+  }],
   unserved: [
     ...unserved(
       "listener",

@@ -233,6 +233,7 @@ const schema = Type.Object({
     })),
     cors: optional(closed({
       allowOrigins: optional(list(text({ minLength: 1 }), {
+        maxItems: 256,
         description: "https://a.example, https://*.example, or *.",
       })),
       allowMethods: optional(list(text({ minLength: 1 }))),
@@ -291,6 +292,20 @@ const schema = Type.Object({
 export type ProxyPolicy = Static<typeof schema>;
 export type ProxyPolicySpec = ProxyPolicy["spec"];
 
+/** The field of each type's settings. */
+export const POLICY_SETTINGS: Readonly<Record<string, keyof ProxyPolicySpec>> = {
+  RateLimit: "rateLimit",
+  DistributedRateLimit: "distributedRateLimit",
+  JWT: "jwt",
+  BasicAuth: "basicAuth",
+  ForwardAuth: "forwardAuth",
+  CORS: "cors",
+  IPAllowList: "ipList",
+  IPDenyList: "ipList",
+  SecurityHeaders: "securityHeaders",
+  RequestLimits: "requestLimits",
+};
+
 /** What requests must meet, and what answers carry, for a gateway, a route or a backend. */
 export const PROXY_POLICY: KindDefinition<typeof schema> = {
   group: "novaedge.io",
@@ -309,7 +324,19 @@ export const PROXY_POLICY: KindDefinition<typeof schema> = {
     { name: "Target Name", type: "string", jsonPath: ".spec.targetRef.name" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
-  rules: [],
+  rules: [
+    ...Object.entries(POLICY_SETTINGS).map(([type, settings]) => ({
+      at: "spec",
+      rule: `self.type != "${type}" || has(self.${settings})`,
+      message: `type ${type} needs ${settings}`,
+    })),
+    {
+      at: "spec.cors",
+      rule: "!has(self.allowCredentials) || !self.allowCredentials || " +
+        '!has(self.allowOrigins) || !self.allowOrigins.exists(o, o == "*")',
+      message: "allowCredentials cannot go with every origin: any page could act for its users",
+    },
+  ],
   unserved: unserved(
     "policy",
     "spec.oidc",

@@ -226,6 +226,8 @@ const schema = Type.Object({
 export type ProxyRoute = Static<typeof schema>;
 export type ProxyRouteRule = ProxyRoute["spec"]["rules"][number];
 
+const FILTER = "spec.rules[].filters[]";
+
 /** Which requests go where. */
 export const PROXY_ROUTE: KindDefinition<typeof schema> = {
   group: "novaedge.io",
@@ -242,7 +244,23 @@ export const PROXY_ROUTE: KindDefinition<typeof schema> = {
     { name: "Hostnames", type: "string", jsonPath: ".spec.hostnames" },
     { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   ],
-  rules: [],
+  rules: [{
+    at: FILTER,
+    rule: 'self.type != "RequestRedirect" || has(self.redirectURL) || has(self.redirect)',
+    message: "RequestRedirect needs redirectURL or redirect",
+  }, {
+    at: FILTER,
+    rule: 'self.type != "URLRewrite" || has(self.rewritePath) || has(self.rewrite)',
+    message: "URLRewrite needs rewritePath or rewrite",
+  }, {
+    at: FILTER,
+    rule: 'self.type != "RequestMirror" || has(self.mirrorBackend)',
+    message: "RequestMirror needs mirrorBackend",
+  }, {
+    at: FILTER,
+    rule: 'self.type != "DirectResponse" || has(self.directResponse)',
+    message: "DirectResponse needs directResponse",
+  }],
   unserved: [
     ...unserved(
       "rule",
