@@ -11,7 +11,6 @@ import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
 import { TraceExporter } from "./observe/trace_exporter.ts";
 import { renderMetrics } from "./observe/prometheus.ts";
-import { UpstreamGuard } from "./net/upstream_guard.ts";
 import { Supervisor } from "./worker/supervisor.ts";
 
 export const DATAPLANE_FLAGS = {
@@ -97,8 +96,6 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     blocked: networks(flags["blocked-upstreams"]),
     allowed: networks(flags["allowed-upstreams"]),
   };
-  // Says at the start what is no network.
-  new UpstreamGuard(upstreams);
   const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({

@@ -48,8 +48,12 @@ function translate(text: string): string {
   const updates = new Translator(new Uint8Array(32)).update(changes);
   const resources = updates.map(({ resource }) => resource!)
     .sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1));
-  const { certificates, backends, policies, routes, gateways } = snapshotOf(NO_VERSION, resources);
+  const { nodes, certificates, backends, policies, routes, gateways } = snapshotOf(
+    NO_VERSION,
+    resources,
+  );
   const sections: Record<string, unknown[]> = {
+    nodes,
     certificates: certificates.map(({ namespace, name, certPem, keyPem }) => ({
       namespace,
       name,

@@ -12,6 +12,7 @@ import { deriveGatewayClass } from "./gateway_class.ts";
 import type { AddressBook, AddressRequest } from "./gateway_addresses.ts";
 import type { GatewayRoute, StreamRoute } from "./gateway_parents.ts";
 import { deriveGatewayRoute } from "./gateway_route.ts";
+import { deriveNode } from "./node.ts";
 import { deriveService } from "./service.ts";
 import { deriveGateway } from "./gateway.ts";
 import { deriveIngress } from "./ingress/ingress.ts";
@@ -20,7 +21,12 @@ import { deriveListenerSet } from "./listener_set.ts";
 import { derivePolicy } from "./policy.ts";
 import { deriveRoute } from "./route.ts";
 import { deriveStreamRoute } from "./stream_route.ts";
-import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+import {
+  type ObjectKey,
+  objectKey,
+  type SourceChange,
+  type SourceObject,
+} from "./source_object.ts";
 import { ObjectStore, RecordingView, type View } from "./view.ts";
 
 /** How reads of single objects begin, and those of kinds that a source reads by reference. */
@@ -100,6 +106,11 @@ export class Translator {
   /** Labels of the nodes that serve a Gateway, by its key; null for what is no Gateway of ours. */
   nodeSelectorOf(key: string): Readonly<Record<string, string>> | null {
     return this.#entries.get(key)?.nodeSelector ?? null;
+  }
+
+  /** Keys of the Ingresses of a class that name it. */
+  ingressesOf(name: string): ObjectKey[] {
+    return this.#store.indexed(`ingress-class:${name}`);
   }
 
   /** Takes over the addresses that another controller handed out; returns what changed. */
@@ -277,13 +288,15 @@ function derive(object: SourceObject, view: View): Derived {
     case "HTTPRoute":
     case "GRPCRoute":
       return deriveGatewayRoute(object as GatewayRoute, view);
+    case "Node":
+      return deriveNode(object as SourceObject<"Node">);
     case "Service":
       return deriveService(object as SourceObject<"Service">, view);
     case "Namespace":
     case "EndpointSlice":
     case "ReferenceGrant":
     case "GatewayParameters":
-    case "Node":
+    case "CustomResourceDefinition":
       return { outcome: new Conditions().expect("Accepted").outcome(object), resources: [] };
   }
 }

@@ -1,10 +1,11 @@
 import { isIP } from "node:net";
 import { CidrSet } from "../../common/cidr.ts";
+import type { Node } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** Networks as flags give them. */
 export interface GuardSettings {
   readonly blocked: readonly string[];
-  /** Comes before `blocked`. */
+  /** Comes before `blocked` and before the addresses of nodes. */
   readonly allowed: readonly string[];
 }
 
@@ -12,6 +13,10 @@ export interface GuardSettings {
 export class UpstreamGuard {
   readonly #blocked: CidrSet;
   readonly #allowed: CidrSet;
+  /** Addresses of the cluster's machines by their names. */
+  readonly #byNode = new Map<string, readonly string[]>();
+  /** All of them, null when they changed. */
+  #nodes: CidrSet | null = null;
 
   /** @throws {CidrError} for a text that is no network */
   constructor({ blocked, allowed }: GuardSettings) {
@@ -19,9 +24,22 @@ export class UpstreamGuard {
     this.#allowed = new CidrSet(allowed);
   }
 
+  /** Takes in the addresses of a machine, null when it is gone. */
+  setNode(name: string, node: Node | null): void {
+    this.#nodes = null;
+    if (node === null) this.#byNode.delete(name);
+    else this.#byNode.set(name, node.addresses.filter((address) => isIP(address) !== 0));
+  }
+
   /** Whether an address is forbidden; a name is checked by the address that it turns out to be. */
   forbids(address: string): boolean {
-    if (this.#blocked.empty || isIP(address) === 0) return false;
-    return this.#blocked.has(address) && !this.#allowed.has(address);
+    if (isIP(address) === 0) return false;
+    if (!this.#blocked.has(address) && !this.#isNode(address)) return false;
+    return !this.#allowed.has(address);
+  }
+
+  #isNode(address: string): boolean {
+    this.#nodes ??= new CidrSet([...this.#byNode.values()].flat());
+    return this.#nodes.has(address);
   }
 }

@@ -1,4 +1,5 @@
 import type { Ticker } from "../loop/ticker.ts";
+import type { UpstreamGuard } from "../net/upstream_guard.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { BucketTable } from "./bucket_table.ts";
 
@@ -19,6 +20,8 @@ export interface PolicyContext {
   /** Milliseconds since 1970. */
   readonly wallClock: () => number;
   readonly backends: ReadonlyMap<string, BackendRuntime>;
+  /** Where connections may not lead. */
+  readonly guard: UpstreamGuard;
   /** Number of a policy, the same in every worker; its buckets go by it. */
   numberOf(policy: string): number;
   /**

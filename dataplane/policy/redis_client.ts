@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { connectGuarded, type GuardedTarget } from "../net/guarded_socket.ts";
+import type { UpstreamGuard } from "../net/upstream_guard.ts";
 import type { RedisLimit as RedisLimitMessage } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** Milliseconds that an answer may take; then the request is counted here. */
@@ -19,6 +21,13 @@ interface Commands {
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
+/** What a client uses of its worker. */
+export interface RedisContext {
+  readonly now: () => number;
+  /** Where connections may not lead. */
+  readonly guard: UpstreamGuard;
+}
+
 /** A Redis server or cluster: answers soon, or not at all. */
 export class RedisClient {
   #commands: Commands | null = null;
@@ -27,9 +36,9 @@ export class RedisClient {
   #closed = false;
   readonly #now: () => number;
 
-  constructor(settings: RedisLimitMessage, now: () => number) {
+  constructor(settings: RedisLimitMessage, { now, guard }: RedisContext) {
     this.#now = now;
-    void connect(settings).then((commands) => {
+    void connect(settings, guard).then((commands) => {
       if (this.#closed) commands.disconnect();
       else this.#commands = commands;
     });
@@ -89,10 +98,25 @@ async function evaluate(
 }
 
 /** Loaded when the first policy asks for it: others need not pay for it. */
-async function connect(settings: RedisLimitMessage): Promise<Commands> {
-  const { Cluster, Redis } = await import("ioredis");
+async function connect(settings: RedisLimitMessage, guard: UpstreamGuard): Promise<Commands> {
+  const { AbstractConnector, Cluster, Redis } = await import("ioredis");
+  /** Opens the connections to the server, or to all that a cluster names. */
+  class Connector extends AbstractConnector {
+    readonly #target: GuardedTarget;
+
+    constructor(target: unknown) {
+      super(CONNECT);
+      const { host, port, tls } = target as { host: string; port: number; tls?: object };
+      this.#target = { host, port, tls: tls === undefined ? null : { servername: settings.host } };
+    }
+
+    override connect() {
+      return connectGuarded(this.#target, guard, AbortSignal.timeout(CONNECT));
+    }
+  }
   const { host, port, database, password, tls, cluster } = settings;
   const options = {
+    Connector,
     connectTimeout: CONNECT,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,

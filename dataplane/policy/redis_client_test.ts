@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import net from "node:net";
+import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { RedisClient } from "./redis_client.ts";
 
 const INFO = "redis_version:7.0.0\r\nloading:0\r\n";
@@ -39,7 +40,10 @@ async function slowServer(milliseconds: number): Promise<{ port: number; close()
 Deno.test("bug: a Redis that always answers too late is not waited for any more", async () => {
   const server = await slowServer(40);
   const settings = { host: "127.0.0.1", database: 0, password: "", tls: false, cluster: false };
-  const client = new RedisClient({ ...settings, port: server.port, algorithm: 0 }, () => 1_000);
+  const client = new RedisClient({ ...settings, port: server.port, algorithm: 0 }, {
+    now: () => 1_000,
+    guard: new UpstreamGuard({ blocked: [], allowed: [] }),
+  });
   const run = () => client.run("return 1", "k", [1, 2, 3]);
   // Until it is connected nobody waits.
   let first = run();

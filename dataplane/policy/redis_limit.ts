@@ -31,7 +31,7 @@ export class RedisLimit implements RequestCheck {
     context: PolicyContext,
   ) {
     this.#local = new RateLimit(message, context.numberOf(name), context);
-    this.#client = new RedisClient(redis, context.now);
+    this.#client = new RedisClient(redis, context);
     this.#context = context;
     this.#script = REDIS_SCRIPTS[redis.algorithm];
     this.#prefix = `novaedge:${name}:`;

@@ -1,6 +1,6 @@
 /** Entry of the thread that asks endpoints how they are, apart from traffic and from the main thread. */
 import { parentPort, workerData } from "node:worker_threads";
-import { Backend, Certificate } from "../../proto/gen/novaedge/v1/config.ts";
+import { Backend, Certificate, Node } from "../../proto/gen/novaedge/v1/config.ts";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { HealthChecker } from "../health/health_checker.ts";
 import { Overload } from "../loop/overload.ts";
@@ -25,12 +25,13 @@ const setup = workerData as HealthSetup;
 const port = parentPort!;
 const ticker = new Ticker();
 const turnEnd = new TurnEnd((run) => setImmediate(run));
+const guard = new UpstreamGuard(setup.upstreams);
 const certificates = new Map<string, LoadedCertificate>();
 const backends = new Map<string, Backend>();
 const slots = new Map<string, readonly number[]>();
 
 const checker = new HealthChecker({
-  transport: new NodeTransport(turnEnd, new UpstreamGuard(setup.upstreams)),
+  transport: new NodeTransport(turnEnd, guard),
   ticker,
   // Checks are not traffic: their connections are counted for nobody.
   counters: countersOf(new SharedArrayBuffer(countersSize(1)), 0),
@@ -58,6 +59,8 @@ port.on("message", ({ changes, backends: assigned }: HealthChange) => {
       touched.add(name);
     } else if (kind === Kind.KIND_CERTIFICATE) {
       for (const key of changeCertificate(name, body)) touched.add(key);
+    } else if (kind === Kind.KIND_NODE) {
+      guard.setNode(name, body === null ? null : Node.decode(body));
     }
   }
   for (const name of touched) update(name);

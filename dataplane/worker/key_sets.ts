@@ -1,5 +1,6 @@
 import { messageOf } from "../../common/errors.ts";
 import type { Logger } from "../../common/log.ts";
+import type { Answer, GetOptions } from "../net/guarded_get.ts";
 import type { KeysWanted } from "./messages.ts";
 import { keysId } from "./policy_services.ts";
 
@@ -26,7 +27,7 @@ export interface KeySetsOptions {
   readonly log: Logger;
   /** Tells a worker the keys, or null that there are still none. */
   readonly send: (worker: number, wanted: KeysWanted, json: string | null) => void;
-  readonly fetch?: (url: string, init: RequestInit) => Promise<Response>;
+  readonly get: (url: string, options: GetOptions) => Promise<Answer>;
   readonly now?: () => number;
 }
 
@@ -122,19 +123,15 @@ export class KeySets {
   }
 
   async #load({ url, timeout }: KeysWanted): Promise<string> {
-    const response = await (this.#options.fetch ?? fetch)(url, {
-      redirect: "error",
-      signal: AbortSignal.timeout(timeout),
-      headers: { accept: "application/jwk-set+json, application/json" },
+    const { status, body } = await this.#options.get(url, {
+      timeout,
+      largest: LARGEST,
+      accept: "application/jwk-set+json, application/json",
     });
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      throw new Error(`status ${response.status}`);
-    }
-    const json = await textOf(response);
-    const { keys } = JSON.parse(json) as { keys?: unknown };
+    if (status !== 200) throw new Error(`status ${status}`);
+    const { keys } = JSON.parse(body) as { keys?: unknown };
     if (!Array.isArray(keys)) throw new Error("not a JWK Set");
-    return json;
+    return body;
   }
 }
 
@@ -142,16 +139,4 @@ export class KeySets {
 function shown({ url }: KeysWanted): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
-}
-
-/** The body of a response that is not too large. */
-async function textOf(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.length;
-    if (length > LARGEST) throw new Error(`larger than ${LARGEST} bytes`);
-    chunks.push(chunk);
-  }
-  return await new Blob(chunks as BlobPart[]).text();
 }

@@ -1,4 +1,6 @@
-import type { GuardSettings } from "../net/upstream_guard.ts";
+import { guardedGet } from "../net/guarded_get.ts";
+import { type GuardSettings, UpstreamGuard } from "../net/upstream_guard.ts";
+import { Node } from "../../proto/gen/novaedge/v1/config.ts";
 import { randomInt } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
@@ -76,6 +78,7 @@ export class Supervisor {
   /** Counter slot by listener key; slot 0 is for what has none. */
   readonly slots = new Map<string, number>();
   readonly keySets: KeySets;
+  readonly #guard: UpstreamGuard;
   readonly endpointRegistry: EndpointRegistry;
   readonly #endpointStates = new SharedArrayBuffer(endpointTableSize(ENDPOINTS));
   readonly #inflight: SharedArrayBuffer;
@@ -94,12 +97,15 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    // First: it says what is no network, before anything is started.
+    this.#guard = new UpstreamGuard(options.upstreams);
     this.counters = new SharedArrayBuffer(countersSize(options.workers));
     this.#buckets = new SharedArrayBuffer(bucketTableSize(options.rateLimitKeys));
     // Nobody outside can tell which keys share a place.
     new Int32Array(this.#buckets, 0, 1)[0] = randomInt(2 ** 31);
     this.keySets = new KeySets({
       log: options.log,
+      get: (url, how) => guardedGet(url, this.#guard, how),
       send: (worker, wanted, json) => this.#post(worker, { type: "keys", wanted, json }),
     });
     this.endpointRegistry = new EndpointRegistry(
@@ -142,7 +148,10 @@ export class Supervisor {
         this.slots.set(key, Math.min(this.slots.size + 1, LISTENER_SLOTS - 1));
       }
     }
-    for (const { kind, name } of changes) {
+    for (const { kind, name, body } of changes) {
+      if (kind === Kind.KIND_NODE) {
+        this.#guard.setNode(name, body === null ? null : Node.decode(body));
+      }
       if (kind !== Kind.KIND_POLICY || this.#policies.has(name)) continue;
       this.#policies.set(name, this.#policies.size + 1);
     }

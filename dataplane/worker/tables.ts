@@ -2,10 +2,12 @@ import {
   Backend,
   Certificate,
   Gateway,
+  Node,
   Policy,
   Route,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
+import type { UpstreamGuard } from "../net/upstream_guard.ts";
 import type { PolicyStore } from "../policy/policy_store.ts";
 import { compileRoute } from "../router/compile.ts";
 import type { CompiledRoute } from "../router/compiled.ts";
@@ -42,19 +44,23 @@ export class Tables {
   readonly #routesOf = new Map<string, Set<CompiledRoute>>();
   readonly #pools: BackendContext;
   readonly #worker: number;
+  readonly #guard: UpstreamGuard;
   /** Called when a certificate was replaced or removed. */
   onCertificate: (name: string) => void = () => {};
 
   /**
    * @param backends filled with the backends
    * @param policies filled with the policies
+   * @param guard told of the cluster's machines
    */
   constructor(
     pools: BackendContext,
     worker: number,
     backends: Map<string, BackendRuntime>,
     policies: PolicyStore,
+    guard: UpstreamGuard,
   ) {
+    this.#guard = guard;
     this.#pools = pools;
     this.#worker = worker;
     this.#backends = backends;
@@ -95,6 +101,10 @@ export class Tables {
           else this.certificates.set(name, certificate);
           this.#certificateChanged(name);
         };
+      }
+      case Kind.KIND_NODE: {
+        const node = body === null ? null : Node.decode(body);
+        return () => this.#guard.setNode(name, node);
       }
       case Kind.KIND_GATEWAY: {
         const gateway = body === null ? null : Gateway.decode(body);

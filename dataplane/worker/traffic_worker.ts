@@ -46,7 +46,8 @@ const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 // Events that are ready now are handled before what setImmediate asks for.
 const turnEnd = new TurnEnd((run) => setImmediate(run));
-const transport = new NodeTransport(turnEnd, new UpstreamGuard(setup.upstreams));
+const guard = new UpstreamGuard(setup.upstreams);
+const transport = new NodeTransport(turnEnd, guard);
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);
@@ -58,6 +59,7 @@ const policies = new PolicyStore({
   now: sharedNow,
   wallClock: () => performance.timeOrigin + clock.now(),
   backends,
+  guard,
   numberOf: (policy) => services.numberOf(policy),
   followKeys: (url, refresh, timeout, onKeys) => services.followKeys(url, refresh, timeout, onKeys),
   checkPassword: (password, hash) => services.checkPassword(password, hash),
@@ -79,6 +81,7 @@ const tables = new Tables(
   setup.index,
   backends,
   policies,
+  guard,
 );
 const random = crypto.getRandomValues(new Uint8Array(8));
 const spans = setup.tracing ? new Spans((batch) => send({ type: "spans", spans: batch })) : null;

@@ -26,3 +26,26 @@ for (const [name, address] of [["an address", "127.0.0.1"], ["a name", "localhos
     assert.equal((await get(port)).body, "reached");
   });
 }
+
+Deno.test("a backend at the address of a cluster's node is not reached, once the node is known", async () => {
+  await using there = textBackend("reached");
+  const port = freePort();
+  const node = `apiVersion: v1
+kind: Node
+metadata: { name: one }
+status: { addresses: [{ type: InternalIP, address: 127.0.0.1 }] }
+`;
+  await using edge = await Edge.start({
+    "edge.yaml": [gateway("edge", port), route("all", "b"), backend("b", there.port)].join("---\n"),
+  });
+  assert.equal((await get(port)).body, "reached");
+  await edge.change("node.yaml", node);
+  // Connections that are there already stay.
+  await edge.change(
+    "edge.yaml",
+    [gateway("edge", port), route("all", "b2"), backend("b2", there.port)].join("---\n"),
+  );
+  assert.equal((await get(port)).status, 502);
+  await edge.change("node.yaml", node.replace("127.0.0.1", "192.0.2.1"));
+  assert.equal((await get(port)).body, "reached");
+});

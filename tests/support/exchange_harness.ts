@@ -21,6 +21,7 @@ import {
 } from "../../dataplane/router/port_table.ts";
 import { BackendRuntime } from "../../dataplane/upstream/backend_runtime.ts";
 import { BucketTable, bucketTableSize } from "../../dataplane/policy/bucket_table.ts";
+import { UpstreamGuard } from "../../dataplane/net/upstream_guard.ts";
 import { PolicyStore } from "../../dataplane/policy/policy_store.ts";
 import type { FromWorker } from "../../dataplane/worker/messages.ts";
 import { PolicyServices } from "../../dataplane/worker/policy_services.ts";
@@ -108,6 +109,7 @@ export class Harness {
       buckets: new BucketTable(new SharedArrayBuffer(bucketTableSize(keys)), 1, keys),
       now: () => this.#now,
       wallClock: () => Date.now() + this.#now,
+      guard: new UpstreamGuard({ blocked: [], allowed: [] }),
       backends: this.backends,
       numberOf: () => 1,
       followKeys: (url, refresh, timeout, onKeys) =>

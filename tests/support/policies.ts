@@ -1,3 +1,4 @@
+import { UpstreamGuard } from "../../dataplane/net/upstream_guard.ts";
 import type { FieldEdit } from "../../dataplane/message/field_edit.ts";
 import { latin1 } from "../../dataplane/message/bytes.ts";
 import { countersOf, countersSize } from "../../dataplane/observe/counters.ts";
@@ -107,6 +108,7 @@ export function policyContext(changes: Partial<PolicyContext> = {}, keys = 1024)
     now: () => context.time,
     wallClock: () => Date.UTC(2030, 0, 1) + context.time,
     backends: new Map(),
+    guard: new UpstreamGuard({ blocked: [], allowed: [] }),
     numberOf: () => 1,
     followKeys: () => ({ refresh: () => Promise.resolve(), close() {} }),
     checkPassword: () => Promise.resolve(null),

@@ -91,6 +91,8 @@ export enum HashKeyType {
   HASH_KEY_TYPE_HEADER = 1,
   HASH_KEY_TYPE_COOKIE = 2,
   HASH_KEY_TYPE_QUERY = 3,
+  /** HASH_KEY_TYPE_URI - Path and query. */
+  HASH_KEY_TYPE_URI = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -145,6 +147,7 @@ export interface ConfigSnapshot {
   policies: Policy[];
   vips: Vip[];
   certificates: Certificate[];
+  nodes: Node[];
 }
 
 export interface Gateway {
@@ -739,6 +742,11 @@ export interface Vip {
   node: string;
 }
 
+/** Node is a machine of the cluster: backends may not be at its addresses. */
+export interface Node {
+  addresses: string[];
+}
+
 export interface Certificate {
   namespace: string;
   name: string;
@@ -825,6 +833,7 @@ function createBaseConfigSnapshot(): ConfigSnapshot {
     policies: [],
     vips: [],
     certificates: [],
+    nodes: [],
   };
 }
 
@@ -853,6 +862,9 @@ export const ConfigSnapshot: MessageFns<ConfigSnapshot> = {
     }
     for (const v of message.certificates) {
       Certificate.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.nodes) {
+      Node.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -934,6 +946,14 @@ export const ConfigSnapshot: MessageFns<ConfigSnapshot> = {
             message.certificates.push(Certificate.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.nodes.push(Node.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -961,6 +981,7 @@ export const ConfigSnapshot: MessageFns<ConfigSnapshot> = {
     message.policies = object.policies?.map((e) => Policy.fromPartial(e)) || [];
     message.vips = object.vips?.map((e) => Vip.fromPartial(e)) || [];
     message.certificates = object.certificates?.map((e) => Certificate.fromPartial(e)) || [];
+    message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
     return message;
   },
 };
@@ -6882,6 +6903,61 @@ export const Vip: MessageFns<Vip> = {
     const message = createBaseVip();
     message.address = object.address ?? "";
     message.node = object.node ?? "";
+    return message;
+  },
+};
+
+function createBaseNode(): Node {
+  return { addresses: [] };
+}
+
+export const Node: MessageFns<Node> = {
+  encode(message: Node, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.addresses) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Node {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Node>, I>>(base?: I): Node {
+    return Node.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Node>, I>>(object: I): Node {
+    const message = createBaseNode();
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };

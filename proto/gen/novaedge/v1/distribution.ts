@@ -42,6 +42,7 @@ export enum Kind {
   KIND_OUTCOME = 7,
   /** KIND_SOURCE_ERROR - One problem of the source itself (SourceError). Stops at the agent. */
   KIND_SOURCE_ERROR = 8,
+  KIND_NODE = 9,
   UNRECOGNIZED = -1,
 }
 
