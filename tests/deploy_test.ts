@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { VERSION } from "../common/version.ts";
 import { countersOf, countersSize, LISTENER_SLOTS } from "../dataplane/observe/counters.ts";
 import { renderMetrics } from "../dataplane/observe/prometheus.ts";
 import { REASONS } from "../dataplane/observe/reasons.ts";
@@ -50,6 +51,15 @@ Deno.test("the alerts ask for metrics and reasons that there are", async () => {
       for (const reason of list.split("|")) assert.ok(REASONS.includes(reason), reason);
     }
   }
+});
+
+Deno.test("the manifests name the image of this version", async () => {
+  const images: string[] = [];
+  for (const name of ["controller", "node"]) {
+    const text = await Deno.readTextFile(join(DEPLOY, `kubernetes/${name}.yaml`));
+    images.push(...Array.from(text.matchAll(/^ *image: (.*)$/gm), ([, image]) => image));
+  }
+  assert.deepEqual(images, new Array(3).fill(`novaedge:${VERSION}`));
 });
 
 Deno.test("fewer than 1,000 series by default, however many routes there are", () => {

@@ -83,6 +83,7 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const used = view.select("ProxyGateway", "gateway-secret", name).length > 0 ||
     usedByGateway(secret, view) ||
     view.select("ProxyBackend", "backend-secret", name).length > 0 ||
+    view.select("Ingress", "backend-secret", name).length > 0 ||
     view.select("ProxyPolicy", "policy-secret", name).length > 0;
   if (!used) return { outcome: conditions.outcome(secret), resources: [] };
   const { body } = secret;

@@ -53,17 +53,42 @@ const SUPPORTED_FEATURES = [
   "ReferenceGrant",
 ];
 
+/** Where definitions say of which release they are. */
+const BUNDLE = "gateway.networking.k8s.io/bundle-version";
+const VERSIONS = /^v1\.[67]\./;
+
 /** Accepts a GatewayClass that names our controller; others are nobody's business here. */
 export function deriveGatewayClass(object: SourceObject<"GatewayClass">, view: View): Derived {
   const { controllerName } = object.body.spec;
   if (controllerName !== CONTROLLER_NAME) {
     return { outcome: new Conditions().outcome(object), resources: [] };
   }
-  const conditions = new Conditions().expect("Accepted").expect("SupportedVersion");
+  const conditions = new Conditions().expect("Accepted");
+  sayVersions(conditions, view);
   const parameters = classParameters(object, view);
   if ("problem" in parameters) conditions.fail("Accepted", "InvalidParameters", parameters.problem);
   const outcome = conditions.outcome(object);
   return { outcome: { ...outcome, supportedFeatures: SUPPORTED_FEATURES }, resources: [] };
+}
+
+/**
+ * Says whether the Gateway API that the cluster has is one that is known. Another one is served as far as it is
+ * understood; where nothing is known of it, nothing is said.
+ */
+function sayVersions(conditions: Conditions, view: View): void {
+  const definitions = view.select("CustomResourceDefinition", "gateway-api-definition", "all");
+  if (definitions.length === 0) return;
+  conditions.expect("SupportedVersion");
+  const others = definitions.flatMap(({ name, body }) => {
+    const version = body.metadata.annotations?.[BUNDLE] ?? "";
+    return VERSIONS.test(version) ? [] : [`${name} (${version || "no version"})`];
+  });
+  if (others.length === 0) return;
+  conditions.fail(
+    "SupportedVersion",
+    "UnsupportedVersion",
+    `known are v1.6 and v1.7 of the Gateway API; others: ${others.sort().join(", ")}`,
+  );
 }
 
 /** Whether a class is ours and can be used. */

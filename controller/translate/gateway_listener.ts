@@ -12,6 +12,7 @@ import {
   conflictsOf,
   LISTENER_PROTOCOLS,
   type ListenerConflict,
+  overlapsOf,
 } from "./listener_claims.ts";
 import type { ListenerOwner } from "./listener_owner.ts";
 import { policiesOf } from "./policy_targets.ts";
@@ -37,7 +38,9 @@ export function translateListeners(
 ): TranslatedListeners {
   const listeners: Listener[] = [];
   const refused: string[] = [];
-  const conflicts = conflictsOf(claimsOf(owner, view), view);
+  const claims = claimsOf(owner, view);
+  const conflicts = conflictsOf(claims, view);
+  const overlaps = overlapsOf(claims, view);
   const outcomes = owner.listeners.map((listener, index) => {
     const conflict = conflicts[index];
     const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
@@ -45,6 +48,13 @@ export function translateListeners(
     if (!conditions.holds("Accepted")) refused.push(listener.name);
     if (message === null || closed) notProgrammed(conditions);
     else listeners.push(message);
+    if (conflict === null && overlaps[index].length > 0) {
+      conditions.note(
+        "OverlappingTLSConfig",
+        "OverlappingHostnames",
+        `hostnames meet those of ${overlaps[index].join(", ")}`,
+      );
+    }
     return ListenerOutcome.create({
       name: listener.name,
       supportedKinds: kinds,

@@ -1,7 +1,8 @@
 import { Protocol } from "../../proto/gen/novaedge/v1/config.ts";
 import { gatewayAddresses } from "./gateway_addresses.ts";
 import { classServed } from "./gateway_class.ts";
-import { classClaims, HTTP_PORT, HTTPS_PORT } from "./ingress/ingress_class.ts";
+import { hostnamesMeet } from "./hostnames.ts";
+import { classClaims } from "./ingress/ingress_class.ts";
 import { listenerKey, type ListenerOwner, listenersOfSet, ownListeners } from "./listener_owner.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -86,9 +87,7 @@ function claimsOn(port: number, view: View): ListenerClaim[] {
   const sets = view.select("ListenerSet", "gateway-port", key).map((set) =>
     listenersOfSet(set, view)
   ).filter((owner) => owner !== null);
-  const classes = port === HTTP_PORT || port === HTTPS_PORT
-    ? view.select("IngressClass", "ingress-controller", "ours")
-    : [];
+  const classes = view.select("IngressClass", "ingress-controller", "ours");
   return [
     ...classes.flatMap((found) => classClaims(found, view)),
     ...view.select("ProxyGateway", "gateway-port", key).flatMap(proxyClaims),
@@ -107,15 +106,9 @@ export function conflictsOf(
   claims: readonly ListenerClaim[],
   view: View,
 ): (ListenerConflict | null)[] {
-  const onPort = new Map<number, ListenerClaim[]>();
+  const servedOn = peersByPort(view);
   return claims.map((claim, index) => {
-    let peers = onPort.get(claim.port);
-    if (peers === undefined) {
-      peers = claimsOn(claim.port, view).filter(({ protocol, port }) =>
-        port === claim.port && LISTENER_PROTOCOLS.has(protocol)
-      );
-      onPort.set(claim.port, peers);
-    }
+    const peers = servedOn(claim.port);
     const served = LISTENER_PROTOCOLS.has(claim.protocol);
     // It has no port beside UDP's own in any case.
     if (!served && claim.protocol === "UDP") return null;
@@ -131,6 +124,37 @@ export function conflictsOf(
     }
     return null;
   });
+}
+
+/**
+ * The listeners whose clients may come to this one on a connection that they opened for it, by the positions of
+ * the claims: with TLS on the same port, for hostnames that meet its own.
+ */
+export function overlapsOf(claims: readonly ListenerClaim[], view: View): string[][] {
+  const servedOn = peersByPort(view);
+  const named = ({ hostnames }: ListenerClaim) => hostnames.filter((hostname) => hostname !== "");
+  return claims.map((claim) => {
+    if (claim.protocol !== "HTTPS") return [];
+    return servedOn(claim.port).filter((peer) =>
+      peer.key !== claim.key && peer.protocol === "HTTPS" &&
+      hostnamesMeet(named(claim), named(peer)) && overlap(claim, peer, view)
+    ).map(({ key }) => key.slice(key.indexOf("/") + 1));
+  });
+}
+
+/** The claims of what is served on a port, looked up once. */
+function peersByPort(view: View): (port: number) => readonly ListenerClaim[] {
+  const known = new Map<number, ListenerClaim[]>();
+  return (port) => {
+    let peers = known.get(port);
+    if (peers === undefined) {
+      peers = claimsOn(port, view).filter((claim) =>
+        claim.port === port && LISTENER_PROTOCOLS.has(claim.protocol)
+      );
+      known.set(port, peers);
+    }
+    return peers;
+  };
 }
 
 function conflictWith(claim: ListenerClaim, peer: ListenerClaim): ListenerConflict | null {

@@ -1,4 +1,4 @@
-import type { ProxyPolicySpec } from "../../api/proxy_policy.ts";
+import { POLICY_SETTINGS, type ProxyPolicySpec } from "../../api/proxy_policy.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { Backend, Policy } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
@@ -144,7 +144,7 @@ function ruleOf(policy: PolicyObject, view: View, conditions: Conditions): Trans
   if (unserved.length > 0) {
     return { problem: `${unserved[0].path} is not served yet`, reason: "Unsupported" };
   }
-  const settings = SETTINGS[spec.type];
+  const settings = POLICY_SETTINGS[spec.type];
   if (spec[settings] === undefined) {
     return { problem: `type ${spec.type} needs spec.${settings}`, reason: "Invalid" };
   }
@@ -164,18 +164,4 @@ const TRANSLATORS: Readonly<Record<string, Translate>> = {
   IPDenyList: ipListRule,
   SecurityHeaders: securityHeadersRule,
   RequestLimits: requestLimitsRule,
-};
-
-/** The field of each type's settings. */
-const SETTINGS: Readonly<Record<string, keyof ProxyPolicySpec>> = {
-  RateLimit: "rateLimit",
-  DistributedRateLimit: "distributedRateLimit",
-  JWT: "jwt",
-  BasicAuth: "basicAuth",
-  ForwardAuth: "forwardAuth",
-  CORS: "cors",
-  IPAllowList: "ipList",
-  IPDenyList: "ipList",
-  SecurityHeaders: "securityHeaders",
-  RequestLimits: "requestLimits",
 };

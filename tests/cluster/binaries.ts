@@ -9,6 +9,16 @@ const ETCD = "3.6.5";
 const VERSION = "k8s.io/component-base/version";
 const COMPONENTS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"];
 
+/** Why programs of Kubernetes cannot be built here; "" when they can. */
+export async function buildProblem(): Promise<string> {
+  try {
+    const version = /go1\.(\d+)/.exec(await run("go", ["version"], "/"))?.[1];
+    return Number(version) >= 26 ? "" : `Go 1.26 is needed, there is 1.${version}`;
+  } catch {
+    return "Go is needed to build the programs of Kubernetes";
+  }
+}
+
 function missing(folder: string, names: readonly string[]): boolean {
   return names.some((name) => {
     try {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { buildImage } from "../../deploy/image/build.ts";
 import { writeImage } from "../../deploy/image/archive.ts";
+import { VERSION } from "../../common/version.ts";
 import { run } from "./binaries.ts";
 
 const CACHE = join(import.meta.dirname!, "../../.cache/kubernetes");
@@ -8,6 +9,7 @@ const CACHE = join(import.meta.dirname!, "../../.cache/kubernetes");
 /** Version of the Gateway API whose conformance suite runs: the newest that builds from its modules. */
 export const SUITE = "1.6.3";
 const COREDNS = "1.12.2";
+const KUBE_SCORE = "1.20.0";
 
 /** A program built from a Go module, and the image that it becomes. */
 interface Built {
@@ -85,8 +87,19 @@ export async function commonImages(): Promise<string[]> {
 export async function ownImage(): Promise<string> {
   const archive = join(CACHE, "novaedge.tar");
   await Deno.mkdir(CACHE, { recursive: true });
-  await buildImage("novaedge:latest", archive);
+  await buildImage(`novaedge:${VERSION}`, archive);
   return archive;
+}
+
+/** A program that looks for what is commonly wrong in manifests. */
+export async function manifestChecker(): Promise<string> {
+  const program = join(CACHE, `kube-score-${KUBE_SCORE}`);
+  if (await exists(program)) return program;
+  await Deno.mkdir(CACHE, { recursive: true });
+  const module = "github.com/zegl/kube-score";
+  const args = ["build", "-mod=mod", "-trimpath", "-o", program, `${module}/cmd/kube-score`];
+  await inModule([`${module} v${KUBE_SCORE}`], args);
+  return program;
 }
 
 /** The conformance suite as a program. */

@@ -7,19 +7,34 @@ import type { TLSSocket } from "node:tls";
 import { Authority, secret } from "../support/authority.ts";
 import { HttpConnection } from "../support/http_client.ts";
 import { run } from "./binaries.ts";
-import { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
 import { Load } from "./load.ts";
-import { deployNovaEdge, ready } from "./novaedge.ts";
+import { applyManifests, prepare, ready } from "./novaedge.ts";
 import { backend, BOTH, gateway, namespace, route } from "./site.ts";
+import { givenKubeconfig, openTarget, type Target } from "./target.ts";
 import { clusterProblem } from "./tools.ts";
 
-const problem = await clusterProblem();
+const given = givenKubeconfig() !== "";
+const missing = given ? "" : await clusterProblem();
 const SYSTEM = "novaedge-system";
-let cluster: Cluster | null = null;
+let target: Target | null = null;
 let address = "";
 
-function operation(name: string, body: (cluster: Cluster) => Promise<void>): void {
+/** A test with processes of the nodes, which a cluster of somebody else's does not show. */
+function machineOperation(
+  name: string,
+  body: (target: Target, machines: Cluster) => Promise<void>,
+): void {
+  const problem = given ? "not with a cluster by KUBECONFIG" : missing;
+  operation(name, (of) => body(of, of.machines!), problem);
+}
+
+function operation(
+  name: string,
+  body: (target: Target) => Promise<void>,
+  problem = missing,
+): void {
   Deno.test({
     name: problem === "" ? name : `${name} (${problem})`,
     ignore: problem !== "",
@@ -28,7 +43,7 @@ function operation(name: string, body: (cluster: Cluster) => Promise<void>): voi
     sanitizeResources: false,
     async fn() {
       try {
-        await body(cluster ??= await Cluster.start());
+        await body(target ??= await openTarget());
       } catch (error) {
         // The run says it at its end only, which is minutes away.
         note(String(error));
@@ -43,7 +58,7 @@ function note(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-async function apply(of: Cluster, text: string): Promise<void> {
+async function apply(of: Target, text: string): Promise<void> {
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   await Deno.writeTextFile(file, text);
   try {
@@ -54,11 +69,11 @@ async function apply(of: Cluster, text: string): Promise<void> {
 }
 
 /** A field of an object. */
-function field(of: Cluster, kind: string, name: string, path: string, space = "default") {
+function field(of: Target, kind: string, name: string, path: string, space = "default") {
   return of.kubectl("-n", space, "get", kind, name, "-o", `jsonpath={${path}}`);
 }
 
-function programmed(of: Cluster, name: string, space = "default"): Promise<void> {
+function programmed(of: Target, name: string, space = "default"): Promise<void> {
   return eventually(
     `Gateway ${name} to be programmed`,
     async () =>
@@ -73,7 +88,7 @@ function programmed(of: Cluster, name: string, space = "default"): Promise<void>
   );
 }
 
-async function addressOf(of: Cluster, name: string, space = "default"): Promise<string> {
+async function addressOf(of: Target, name: string, space = "default"): Promise<string> {
   await programmed(of, name, space);
   return await field(of, "gateway", name, ".status.addresses[0].value", space);
 }
@@ -117,25 +132,39 @@ async function processes(of: Cluster, node: string, program: string): Promise<nu
   return found;
 }
 
-async function leader(of: Cluster): Promise<string> {
+async function leader(of: Target): Promise<string> {
   const identity = await field(of, "lease", "novaedge-controller", ".spec.holderIdentity", SYSTEM);
   return identity.split("_")[0];
 }
 
 operation("a Gateway answers soon after the manifests were applied", async (of) => {
-  await deployNovaEdge(of, { version: "v1.7.0", channel: "standard" });
+  await prepare(of, { version: "v1.7.0", channel: "standard" });
   const authority = await Authority.create();
   await apply(of, secret("site", await authority.issue({ name: "one", dns: ["a.example.com"] })));
   await apply(of, backend("web", "default"));
   await of.kubectl("rollout", "status", "deployment/web");
-  const began = performance.now();
   await apply(
     of,
     `${gateway("site", "default", BOTH)}---\n${route("web", "default", "site", "web")}`,
   );
+  await applyManifests(of);
   address = await addressOf(of, "site");
   await eventually("an answer", async () => await ask(address) === 200);
+  const answered = Date.now();
+  const times = await of.kubectl(
+    ...["-n", SYSTEM, "get", "pods", "-o", "jsonpath={.items[*].status.startTime}"],
+  );
+  const started = Math.min(...times.split(" ").map(Date.parse));
+  note(`pods' start to first answer: ${((answered - started) / 1_000).toFixed(1)} s`);
+  await ready(of);
+  const known = ".status.conditions[?(@.type=='SupportedVersion')].status";
+  assert.equal(await field(of, "gatewayclass", "novaedge", known), "True");
+  const began = performance.now();
+  await apply(of, `${gateway("next", "default")}---\n${route("next", "default", "next", "web")}`);
+  const next = await addressOf(of, "next");
+  await eventually("an answer", async () => await ask(next) === 200);
   note(`Gateway to first answer: ${Math.round(performance.now() - began)} ms`);
+  await of.kubectl("delete", "gateway/next", "httproute/next");
 });
 
 operation("four Gateways on one port answer on their own addresses only", async (of) => {
@@ -173,9 +202,9 @@ operation("a backend's rollout loses no request", async (of) => {
 
 operation("a node's drain loses no request", async (of) => {
   await unharmed(async () => {
-    await of.kubectl("drain", "n2", "--ignore-daemonsets", "--delete-emptydir-data");
+    await of.kubectl("drain", of.nodes[1], "--ignore-daemonsets", "--delete-emptydir-data");
   });
-  await of.kubectl("uncordon", "n2");
+  await of.kubectl("uncordon", of.nodes[1]);
   await ready(of);
 });
 
@@ -207,13 +236,13 @@ for (
   });
 }
 
-operation("an agent's restart loses no request", async (of) => {
+machineOperation("an agent's restart loses no request", async (of, machines) => {
   await unharmed(async () => {
     for (const node of of.nodes) {
-      const [agent] = await processes(of, node, "agent");
+      const [agent] = await processes(machines, node, "agent");
       Deno.kill(agent, "SIGKILL");
       await eventually(`the agent of ${node}`, async () => {
-        const [now] = await processes(of, node, "agent");
+        const [now] = await processes(machines, node, "agent");
         return now !== undefined && now !== agent;
       });
     }
@@ -221,13 +250,13 @@ operation("an agent's restart loses no request", async (of) => {
   });
 });
 
-operation(
+machineOperation(
   "a minute without the API server loses no request, and what changed comes after it",
-  async (of) => {
+  async (of, machines) => {
     await unharmed(async () => {
-      await of.program("cp/apiserver").end("SIGKILL");
+      await machines.program("cp/apiserver").end("SIGKILL");
       await new Promise((resolve) => setTimeout(resolve, 60_000));
-      await of.startApiServer();
+      await machines.startApiServer();
       await ready(of);
     });
     await apply(
@@ -240,10 +269,10 @@ operation(
   },
 );
 
-operation("a restart of etcd loses no request", async (of) => {
+machineOperation("a restart of etcd loses no request", async (of, machines) => {
   await unharmed(async () => {
-    await of.program("cp/etcd").end("SIGKILL");
-    of.startEtcd();
+    await machines.program("cp/etcd").end("SIGKILL");
+    machines.startEtcd();
     await ready(of);
   });
 });
@@ -267,8 +296,11 @@ operation("another certificate is shown without losing a request", async (of) =>
   assert.deepEqual(failures.slice(0, 10), []);
 });
 
-operation("a Gateway that is made while a node is off is served by the other", async (of) => {
-  await of.lan.setLink("n2", false);
+machineOperation("a Gateway that is made while a node is off is served by the other", async (
+  of,
+  machines,
+) => {
+  await machines.lan.setLink("n2", false);
   try {
     const began = performance.now();
     await apply(
@@ -279,7 +311,7 @@ operation("a Gateway that is made while a node is off is served by the other", a
     note(`programmed without a node: ${Math.round(performance.now() - began)} ms`);
     await eventually("an answer", async () => await ask(lonely) === 200);
   } finally {
-    await of.lan.setLink("n2", true);
+    await machines.lan.setLink("n2", true);
   }
   await of.kubectl("delete", "gateway/lonely", "httproute/lonely");
   await eventually("both nodes", async () => {
@@ -303,8 +335,14 @@ operation("a restart of the dataplane drains, and what it refuses is counted", a
 });
 
 operation("the cluster leaves nothing behind", async (of) => {
+  await of.kubectl("delete", "gateway/site", "httproute/web", "deployment/web", "service/web");
   await of.stop();
+  const { machines } = of;
+  if (machines === null) {
+    assert.equal(await of.kubectl("get", "namespace", SYSTEM, "--ignore-not-found"), "");
+    return;
+  }
   const left = await run("ip", ["netns", "list"], "/");
-  assert.ok(!left.includes(of.lan.namespace("n1")), left);
-  assert.ok(!Deno.readTextFileSync("/proc/mounts").includes(of.folder));
+  assert.ok(!left.includes(machines.lan.namespace("n1")), left);
+  assert.ok(!Deno.readTextFileSync("/proc/mounts").includes(machines.folder));
 });

@@ -1,15 +1,5 @@
 import { ApiServer } from "./api_server.ts";
-import { run } from "./binaries.ts";
-
-/** Why programs of Kubernetes cannot be built here; "" when they can. */
-export async function buildProblem(): Promise<string> {
-  try {
-    const version = /go1\.(\d+)/.exec(await run("go", ["version"], "/"))?.[1];
-    return Number(version) >= 26 ? "" : `Go 1.26 is needed, there is 1.${version}`;
-  } catch {
-    return "Go is needed to build the programs of Kubernetes";
-  }
-}
+import { buildProblem, run } from "./binaries.ts";
 
 /** Debian packages by a program that each brings. */
 const PACKAGES: Readonly<Record<string, string>> = {

@@ -7,6 +7,7 @@ import { VERSION } from "../../common/version.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { SUITE, suiteProgram } from "../cluster/images.ts";
 import { deployNovaEdge } from "../cluster/novaedge.ts";
+import { ownTarget } from "../cluster/target.ts";
 import { clusterProblem } from "../cluster/tools.ts";
 
 const REPORT = join(import.meta.dirname!, "../../docs/conformance", `v${SUITE}.yaml`);
@@ -70,7 +71,8 @@ const folder = await Deno.makeTempDir({ prefix: "novaedge-conformance-" });
 let failures = 1;
 try {
   await using cluster = await Cluster.start();
-  await deployNovaEdge(cluster, { version: `v${SUITE}`, channel: "experimental" });
+  const target = ownTarget(cluster);
+  await deployNovaEdge(target, { version: `v${SUITE}`, channel: "experimental" });
   const log = await runSuite(cluster, folder);
   const { passed, failed } = totals(log);
   if (passed + failed.length === 0) print(log.split("\n").slice(-40).join("\n"));
