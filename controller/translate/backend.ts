@@ -18,6 +18,7 @@ import { policiesOf } from "./policy_targets.ts";
 import { backendRetry } from "./retry.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
+import { servicePort } from "./service_port.ts";
 import { upstreamOf } from "./upstream.ts";
 import type { View } from "./view.ts";
 
@@ -167,19 +168,14 @@ function serviceEndpoints(
     conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for Service ${label}`);
     return NO_ENDPOINTS;
   }
-  const service = view.get("Service", namespace, name);
-  if (service === null) {
-    conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} not found`);
+  const found = servicePort(view.get("Service", namespace, name), port);
+  if ("reason" in found) {
+    conditions.fail("ResolvedRefs", found.reason, `Service ${label}: ${found.message}`);
     return NO_ENDPOINTS;
   }
-  const servicePort = service.body.spec.ports?.find((candidate) => candidate.port === port);
-  if (servicePort === undefined) {
-    conditions.fail("ResolvedRefs", "BackendNotFound", `Service ${label} has no port ${port}`);
-    return NO_ENDPOINTS;
-  }
-  const slices = view.select("EndpointSlice", "slice-service", fullName(service));
+  const slices = view.select("EndpointSlice", "slice-service", fullName(found.service));
   return {
-    endpoints: sliceEndpoints(slices, servicePort),
-    appProtocol: servicePort.appProtocol ?? "",
+    endpoints: sliceEndpoints(slices, found.port),
+    appProtocol: found.port.appProtocol ?? "",
   };
 }

@@ -1,17 +1,17 @@
 import { GATEWAY_API } from "../../api/gateway_api.ts";
-import type { GatewayBackendRef } from "../../api/gateway_api_routes.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { BackendRef, Policy, Route, type RouteRule } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
-import { FieldChanges } from "./field_changes.ts";
 import { backendAs, clientCertificateOf } from "./client_certificate.ts";
 import { type GatewayRoute, type Parent, parentOutcome, parentsOf } from "./gateway_parents.ts";
-import { filtersOf, type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
+import { type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { translateRule } from "./route_rule.ts";
-import type { RefSpec } from "./rule_spec.ts";
+import { servicePort } from "./service_port.ts";
+import { refFilters } from "./ref_filters.ts";
+import type { RefSpec, RuleSpec } from "./rule_spec.ts";
 import { serviceBackend } from "./service.ts";
 import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
 import { appProtocolOf } from "./upstream.ts";
@@ -46,7 +46,7 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
     }
     return translateRule(rule, place, {
       conditions,
-      backendRef: (ref) => backendRef(route, ref, view, conditions),
+      backendRef: (ref) => backendRef(route, ref, rule, view, conditions),
       closedReason: problem,
       policies,
       retry,
@@ -134,6 +134,7 @@ function rulesOf(route: GatewayRoute): (GatewayRule & { readonly name: string | 
 function backendRef(
   route: GatewayRoute,
   ref: RefSpec,
+  rule: RuleSpec,
   view: View,
   conditions: Conditions,
 ): BackendRef {
@@ -151,7 +152,7 @@ function backendRef(
   if (!mayRefer(view, from, { group, kind, namespace, name })) {
     return refused("RefNotPermitted", "no ReferenceGrant");
   }
-  const edits = backendEdits(ref);
+  const edits = refFilters(ref.filters ?? [], rule, route.kind);
   if (typeof edits === "string") {
     conditions.fail("Accepted", "UnsupportedValue", `${label}: ${edits}`);
     return BackendRef.create({ backend: "", weight, invalidReason: "UnsupportedValue" });
@@ -163,36 +164,12 @@ function backendRef(
     const backend = objectKey({ kind: "ProxyBackend", namespace, name });
     return BackendRef.create({ backend, weight, ...edits });
   }
-  const service = view.get("Service", namespace, name);
-  if (service === null) return refused("BackendNotFound", "not found");
-  const port = service.body.spec.ports?.find((candidate) => candidate.port === ref.port);
-  if (port === undefined) return refused("BackendNotFound", `it has no port ${ref.port ?? ""}`);
+  const found = servicePort(view.get("Service", namespace, name), ref.port);
+  if ("reason" in found) return refused(found.reason, found.message);
+  const { service, port } = found;
   if (appProtocolOf(port.appProtocol ?? "") === null) {
     return refused("UnsupportedProtocol", `appProtocol "${port.appProtocol}" is not served`);
   }
   const backend = serviceBackend(service, port.port, route.kind === "GRPCRoute");
   return BackendRef.create({ backend, weight, ...edits });
-}
-
-/** What the filters of a reference change, or why one of them cannot be. */
-function backendEdits(
-  { filters = [] }: Pick<GatewayBackendRef, "filters">,
-): Partial<BackendRef> | string {
-  if (filters.length === 0) return {};
-  const { filters: own, problem } = filtersOf(filters);
-  if (problem !== "") return problem;
-  const request = new FieldChanges();
-  const response = new FieldChanges();
-  for (const filter of own) {
-    if (filter.set !== undefined) request.set(filter.set);
-    else if (filter.add !== undefined) request.add(filter.add);
-    else if (filter.remove !== undefined) request.remove(filter.remove);
-    else if (filter.responseSet !== undefined) response.set(filter.responseSet);
-    else if (filter.responseAdd !== undefined) response.add(filter.responseAdd);
-    else if (filter.responseRemove !== undefined) response.remove(filter.responseRemove);
-    else return `filters of type ${filter.type} are not served on a backend`;
-  }
-  const bad = request.problem || response.problem;
-  if (bad !== "") return bad;
-  return { requestFields: request.message(), responseFields: response.message() };
 }

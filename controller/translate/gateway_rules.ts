@@ -1,7 +1,7 @@
 import type { GatewayFilter, GrpcRoute, HttpRouteRule } from "../../api/gateway_api_routes.ts";
 import type { ProxyRouteRule } from "../../api/proxy_route.ts";
 import { Cors, RetryPolicy } from "../../proto/gen/novaedge/v1/config.ts";
-import { backoff } from "./retry.ts";
+import { backoff, SAFE_METHODS } from "./retry.ts";
 import { corsProblem } from "./policy_rules.ts";
 import type { RuleSpec } from "./rule_spec.ts";
 
@@ -110,10 +110,13 @@ function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
   return RetryPolicy.create({
     attempts: retry.attempts ?? 1,
     codes: (retry.codes ?? []).map((code) => ({ first: code, last: code })),
-    // Where nothing was sent, or the backend says that it processed nothing.
+    // Connections that break are tried again where that is safe: nothing was sent, the backend says that it
+    // processed nothing, or the method changes nothing. Codes are the owner's word.
     connectFailure: true,
     refusedStream: true,
-    anyMethod: true,
+    reset: true,
+    methods: [...SAFE_METHODS],
+    codesForAnyMethod: true,
     ...backoff(retry.backoff),
     // The owner's number of attempts is the only limit that the API knows.
     budget: retry.attempts ?? 1,
@@ -121,7 +124,11 @@ function retryOf({ retry }: HttpRouteRule): RetryPolicy | undefined {
 }
 
 /** Types of filters that the rules of a GRPCRoute may have. */
-const GRPC_FILTERS = ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestMirror"];
+export const GRPC_FILTERS: readonly string[] = [
+  "RequestHeaderModifier",
+  "ResponseHeaderModifier",
+  "RequestMirror",
+];
 const FILTERS = [...GRPC_FILTERS, "RequestRedirect", "URLRewrite", "CORS"];
 
 interface TranslatedFilters {

@@ -13,7 +13,7 @@ export interface TranslatedRetry {
 }
 
 /** What may reach a backend twice without the owner saying so. */
-const SAFE_METHODS = ["GET", "HEAD", "OPTIONS"];
+export const SAFE_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 /** What a route that says only "retry" means. */
 const STANDARD_CONDITIONS = ["connect-failure", "refused-stream", "reset", "gateway-error"];
 const BACKOFF_BASE = "25ms";
@@ -81,7 +81,7 @@ export function backendRetry(retry: BackendRetry): TranslatedRetry {
   return withConditions(
     RetryPolicy.create({
       attempts: retry.numRetries ?? 1,
-      methods: SAFE_METHODS,
+      methods: [...SAFE_METHODS],
       perTryTimeoutMs: milliseconds(retry.perTryTimeout ?? "2s"),
       backoffBaseMs: milliseconds(baseInterval),
       backoffMaxMs: milliseconds(maxInterval),

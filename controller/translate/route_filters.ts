@@ -68,9 +68,7 @@ export function translateFilters(rule: RuleSpec, place: string): TranslatedFilte
     if (reason !== "" && problem === "") problem = `${place}.filters[${i}]: ${reason}`;
   }
   const { request, response, redirect, rewrite, answer, mirrors } = building;
-  const prefixed = [redirect?.path, rewrite?.path].some((path) =>
-    path?.type === PathModifierType.PATH_MODIFIER_TYPE_PREFIX
-  );
+  const prefixed = replacesPrefix(redirect) || replacesPrefix(rewrite);
   if (prefixed && !matchesPrefixes(rule)) {
     problem ||= `${place}.filters: ReplacePrefixMatch needs matches of type PathPrefix`;
   }
@@ -96,7 +94,13 @@ export function translateFilters(rule: RuleSpec, place: string): TranslatedFilte
   };
 }
 
-function matchesPrefixes({ matches }: RuleSpec): boolean {
+/** Whether what the rule matched is replaced, which must be a prefix then. */
+export function replacesPrefix(change: Pick<UrlRewrite, "path"> | undefined): boolean {
+  return change?.path?.type === PathModifierType.PATH_MODIFIER_TYPE_PREFIX;
+}
+
+/** Whether all that a rule matches are prefixes. */
+export function matchesPrefixes({ matches }: RuleSpec): boolean {
   return (matches ?? []).every(({ path }: NonNullable<typeof matches>[number]) =>
     path === undefined || path.type === "PathPrefix"
   );
@@ -157,17 +161,25 @@ function addRedirect({ redirectURL, redirect }: Filter, building: Building): str
   return modifierProblem(path) || hostProblem(hostname);
 }
 
-function addRewrite({ rewritePath, rewrite }: Filter, building: Building): string {
+function addRewrite(filter: Filter, building: Building): string {
   if (building.rewrite !== undefined) return "a rule has one URLRewrite at most";
-  if (rewritePath === undefined && rewrite === undefined) {
-    return "rewritePath or rewrite is missing";
-  }
+  const { rewrite, problem } = rewriteOf(filter);
+  building.rewrite = rewrite;
+  return problem;
+}
+
+/** How host and path are changed, and why they cannot be ("" when they can). */
+export function rewriteOf(
+  { rewritePath, rewrite }: Filter,
+): { readonly rewrite: UrlRewrite; readonly problem: string } {
   const { hostname = "", path } = rewrite ?? {};
   const full: Modifier | undefined = rewritePath === undefined
     ? path
     : { type: "ReplaceFullPath", value: rewritePath };
-  building.rewrite = UrlRewrite.create({ hostname, path: modifier(full) });
-  return modifierProblem(full) || hostProblem(hostname);
+  const problem = rewritePath === undefined && rewrite === undefined
+    ? "rewritePath or rewrite is missing"
+    : modifierProblem(full) || hostProblem(hostname);
+  return { rewrite: UrlRewrite.create({ hostname, path: modifier(full) }), problem };
 }
 
 function addAnswer({ directResponse }: Filter, building: Building): string {

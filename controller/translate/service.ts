@@ -57,6 +57,7 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
   const outcome = new Conditions().expect("Accepted").outcome(service);
   const { namespace, name, body } = service;
   const resources: DerivedResource[] = [];
+  if (body.spec.type === "ExternalName") return { outcome, resources };
   const certificates = certificatesFor(service, view);
   for (const [kinds, grpc] of [[PLAIN, false], [["GRPCRoute"], true]] as const) {
     const used = kinds.some((kind) =>

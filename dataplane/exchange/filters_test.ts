@@ -121,6 +121,7 @@ Deno.test("the share that was picked adds its own changes to the rule's", () => 
       invalidReason: "",
       requestFields: { remove: ["x"], add: [{ name: "x", value: "share" }] },
       responseFields: undefined,
+      rewrite: undefined,
     }],
   });
   test.client().receive(GET);

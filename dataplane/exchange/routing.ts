@@ -16,7 +16,7 @@ import {
   type SlashRule,
   unescapedSlashes,
 } from "../../common/path.ts";
-import { modifyPath } from "../router/path_modifier.ts";
+import { modifyPath, type PathModifier } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { withoutParameter } from "../router/predicates.ts";
 import { redirectLocation } from "../router/redirect.ts";
@@ -306,8 +306,10 @@ export class Routing implements PolicyRequest {
   /** Finds an endpoint for a request that met its policies; otherwise what to answer. */
   choose(): Refusal | null {
     const { filters } = this.rule!;
-    const answered = filters === null ? null : this.#filter(filters);
+    const answered = filters === null ? null : this.#answer(filters);
     if (answered !== null) return answered;
+    const path = this.ref?.path ?? filters?.path ?? null;
+    if (path !== null && !this.#rewrite(path)) return REFUSALS.rewrite;
     const { backend } = this;
     if (backend === null) return REFUSALS.backendMissing;
     if (backend.closedReason !== "") return REFUSALS.backendClosed;
@@ -330,31 +332,37 @@ export class Routing implements PolicyRequest {
     if (affinity !== null && this.#tiedTo !== label) this.changeAnswer(affinity.cookieFor(label));
   }
 
-  /** What the rule answers itself, or null; then the path is as the backend is to see it. */
-  #filter({ redirect, path, answer }: RuleFilters): Refusal | null {
-    const entry = this.#entry!;
-    const matchPath = this.#matchPath;
-    const matched = entry.pathKind === "prefix" ? entry.path : "/";
+  /** What the rule answers itself, or null. */
+  #answer({ redirect, answer }: RuleFilters): Refusal | null {
     if (redirect !== null) {
       const peer = this.peer!;
       const location = redirectLocation(redirect, {
         scheme: peer.scheme,
         host: this.host,
         listenerPort: peer.listenerPort,
-        path: matchPath,
+        path: this.#matchPath,
         query: this.query,
-        matched,
+        matched: this.#matched,
       });
       if (location === null) return REFUSALS.rewrite;
       const { status } = redirect;
       return { status, reason: "redirect", answer: redirectAnswer(status, "redirect", location) };
     }
-    if (answer !== null) return { status: answer.status, reason: "direct_response", answer };
-    if (path === null) return null;
-    const changed = modifyPath(path, matchPath, matched);
-    if (changed === null) return REFUSALS.rewrite;
-    this.path = changed;
-    return null;
+    if (answer === null) return null;
+    return { status: answer.status, reason: "direct_response", answer };
+  }
+
+  /** Makes the path what the backend is to see; false when that is none. */
+  #rewrite(modifier: PathModifier): boolean {
+    const changed = modifyPath(modifier, this.#matchPath, this.#matched);
+    if (changed !== null) this.path = changed;
+    return changed !== null;
+  }
+
+  /** Prefix that the rule matched, "/" for others. */
+  get #matched(): string {
+    const { pathKind, path } = this.#entry!;
+    return pathKind === "prefix" ? path : "/";
   }
 
   /** Target as backends see it when that differs from the one received, else null. */

@@ -85,27 +85,29 @@ export class Tries {
       return { wait: 0, elsewhere: stream === null, fresh: true };
     }
     if (policy === null || !covers(policy, failure)) return null;
-    return this.#retry(policy, stream === null || failure === "upstream_refused", request);
+    const unseen = stream === null || failure === "upstream_refused";
+    return this.#retry(policy, unseen || policy.methods.has(request.method), request);
   }
 
   /** The backend had its time. */
   afterTimeout(request: TriedRequest): NextTry | null {
     const policy = this.#policy;
-    return policy === null || !policy.timeout ? null : this.#retry(policy, false, request);
+    if (policy === null || !policy.timeout) return null;
+    return this.#retry(policy, policy.methods.has(request.method), request);
   }
 
   /** An answer came that the policy does not take as the last word. */
   afterStatus(status: number, request: TriedRequest): NextTry | null {
     const policy = this.#policy;
     if (policy === null || !policy.retriesStatus(status)) return null;
-    return this.#retry(policy, false, request);
+    const safe = policy.statusForAnyMethod || policy.methods.has(request.method);
+    return this.#retry(policy, safe, request);
   }
 
-  /** @param unseen no backend has processed the request */
-  #retry(policy: RetryPolicy, unseen: boolean, request: TriedRequest): NextTry | null {
-    if (this.#retries >= policy.attempts || !request.complete) return null;
-    const { methods } = policy;
-    if (!unseen && methods !== null && !methods.has(request.method)) return null;
+  /** @param safe a backend may see the request once more */
+  #retry(policy: RetryPolicy, safe: boolean, request: TriedRequest): NextTry | null {
+    // The owner's number bounds all tries: one on a connection that had gone stale is among them.
+    if (!safe || this.count > policy.attempts || !request.complete) return null;
     const { counters, ticker, random } = this.#engine;
     if (!budgetOf(policy).take(ticker.now)) {
       counters[GLOBAL.retryBudgetSpent]++;

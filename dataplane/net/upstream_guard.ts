@@ -1,6 +1,5 @@
 import { isIP } from "node:net";
 import { CidrSet } from "../../common/cidr.ts";
-import type { Node } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** Networks as flags give them. */
 export interface GuardSettings {
@@ -25,10 +24,10 @@ export class UpstreamGuard {
   }
 
   /** Takes in the addresses of a machine, null when it is gone. */
-  setNode(name: string, node: Node | null): void {
+  setNode(name: string, addresses: readonly string[] | null): void {
     this.#nodes = null;
-    if (node === null) this.#byNode.delete(name);
-    else this.#byNode.set(name, node.addresses.filter((address) => isIP(address) !== 0));
+    if (addresses === null) this.#byNode.delete(name);
+    else this.#byNode.set(name, addresses.filter((address) => isIP(address) !== 0));
   }
 
   /** Whether an address is forbidden; a name is checked by the address that it turns out to be. */

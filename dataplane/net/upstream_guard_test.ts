@@ -26,13 +26,13 @@ for (const address of ["10.0.0.6", "2001:db8::1", "127.0.0.9", "localhost", ""])
 Deno.test("addresses of the cluster's nodes are forbidden, but where a flag allows them", () => {
   const guard = new UpstreamGuard({ blocked: [], allowed: ["10.1.0.2"] });
   assert.ok(!guard.forbids("10.1.0.1"));
-  guard.setNode("one", { addresses: ["10.1.0.1", "2001:db8::1", "no address"] });
-  guard.setNode("two", { addresses: ["10.1.0.2"] });
+  guard.setNode("one", ["10.1.0.1", "2001:db8::1", "no address"]);
+  guard.setNode("two", ["10.1.0.2"]);
   assert.ok(guard.forbids("10.1.0.1"));
   assert.ok(guard.forbids("::ffff:10.1.0.1"));
   assert.ok(guard.forbids("2001:db8:0::1"));
   assert.ok(!guard.forbids("10.1.0.2"));
-  guard.setNode("one", { addresses: ["10.1.0.3"] });
+  guard.setNode("one", ["10.1.0.3"]);
   assert.ok(!guard.forbids("10.1.0.1"));
   assert.ok(guard.forbids("10.1.0.3"));
   guard.setNode("one", null);

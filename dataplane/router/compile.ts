@@ -14,7 +14,7 @@ import type {
   ValuePredicate,
 } from "./compiled.ts";
 import { CidrSet } from "../../common/cidr.ts";
-import { compileFilters, ruleEdits, shareEdits } from "./filters.ts";
+import { compileFilters, pathModifier, ruleEdits, shareEdits } from "./filters.ts";
 import { intern } from "./intern.ts";
 import { linear } from "../../common/linear.ts";
 import { policyLevels } from "./policy_levels.ts";
@@ -46,11 +46,12 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
   const entries: RouteEntry[] = [];
   route.rules.forEach((rule, index) => {
     const edits = ruleEdits(rule.filters);
-    const refs = rule.backendRefs.map((ref) => ({
+    const refs = rule.backendRefs.map((ref, refIndex) => ({
       backend: intern(ref.backend),
       weight: ref.weight,
       invalidReason: ref.invalidReason,
       edits: shareEdits(edits, ref),
+      path: pathModifier(ref.rewrite?.path, `rules[${index}].backendRefs[${refIndex}]`),
     }));
     const compiled: CompiledRule = {
       route: name,

@@ -1,5 +1,6 @@
 /** What the router compiles routes into. All of it is immutable once built. */
 import type { FieldEdits, RuleFilters } from "./filters.ts";
+import type { PathModifier } from "./path_modifier.ts";
 import type { PolicyLevels } from "./policy_levels.ts";
 import type { RetryPolicy } from "./retry_policy.ts";
 
@@ -12,6 +13,8 @@ export interface WeightedRef {
   readonly invalidReason: string;
   /** Changes to the fields of its requests and answers. */
   readonly edits: FieldEdits;
+  /** How the path that its backend sees is changed, instead of what the rule says; null for that. */
+  readonly path: PathModifier | null;
 }
 
 /** Where matched requests go. */

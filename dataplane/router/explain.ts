@@ -161,8 +161,9 @@ function consequence(
   const matches = `${pathKind} path ${entryPath}`;
   const matched = pathKind === "prefix" ? entryPath : "/";
   if (rule.closedReason !== "") return { reason: `500: ${rule.closedReason}`, becomes: "" };
-  if (rule.filters === null) return { reason: matches, becomes: "" };
-  const { redirect, answer, path: modifier } = rule.filters;
+  const { redirect = null, answer = null, path: ofRule = null } = rule.filters ?? {};
+  // Of several shares none is picked here.
+  const modifier = (rule.refs.length === 1 ? rule.refs[0].path : null) ?? ofRule;
   const impossible = { reason: `500: ${matches}, but the path cannot be changed`, becomes: "" };
   if (redirect !== null) {
     const request = { scheme, host, listenerPort, path, query, matched };

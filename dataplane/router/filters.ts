@@ -5,6 +5,7 @@ import {
   type PathModifier as PathModifierMessage,
   PathModifierType,
   type RuleFilters as RuleFiltersMessage,
+  type UrlRewrite,
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { type FieldEdit, fieldEdit, joinEdits } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
@@ -78,10 +79,8 @@ export interface FieldEdits {
  * @throws {FieldEditError} for a field that must not be changed
  */
 export function ruleEdits(message: RuleFiltersMessage | undefined): FieldEdits {
-  const hostname = message?.rewrite?.hostname ?? "";
-  const host = hostname === "" ? null : fieldEdit(["host"], [{ name: "host", value: hostname }]);
   return {
-    request: joinEdits(host, compileEdit(message?.requestFields)),
+    request: joinEdits(hostEdit(message?.rewrite), compileEdit(message?.requestFields)),
     response: compileEdit(message?.responseFields),
   };
 }
@@ -92,16 +91,28 @@ export function ruleEdits(message: RuleFiltersMessage | undefined): FieldEdits {
  */
 export function shareEdits(rule: FieldEdits, share: BackendRef): FieldEdits {
   return {
-    request: joinEdits(rule.request, compileEdit(share.requestFields)),
+    request: joinEdits(
+      joinEdits(rule.request, hostEdit(share.rewrite)),
+      compileEdit(share.requestFields),
+    ),
     response: joinEdits(rule.response, compileEdit(share.responseFields)),
   };
+}
+
+function hostEdit(rewrite: UrlRewrite | undefined): FieldEdit | null {
+  const { hostname = "" } = rewrite ?? {};
+  return hostname === "" ? null : fieldEdit(["host"], [{ name: "host", value: hostname }]);
 }
 
 function compileEdit(message: FieldEditMessage | undefined): FieldEdit | null {
   return message === undefined ? null : fieldEdit(message.remove, message.add);
 }
 
-function pathModifier(
+/**
+ * Compiles how a path is changed; null for not at all.
+ * @throws {PatternError} naming the place of a pattern that cannot be used
+ */
+export function pathModifier(
   message: PathModifierMessage | undefined,
   place: string,
 ): PathModifier | null {

@@ -11,8 +11,10 @@ export interface RetryPolicy {
   readonly reset: boolean;
   readonly refused: boolean;
   readonly timeout: boolean;
-  /** Methods that may reach a backend twice, null for all. */
-  readonly methods: ReadonlySet<string> | null;
+  /** Methods that may reach a backend twice. */
+  readonly methods: ReadonlySet<string>;
+  /** Whether all may after such an answer. */
+  readonly statusForAnyMethod: boolean;
   /** For one try, 0 without limit. */
   readonly tryTimeout: number;
   readonly backoffBase: number;
@@ -32,7 +34,8 @@ export function retryPolicy(message: RetryPolicyMessage | undefined): RetryPolic
     reset: message.reset,
     refused: message.refusedStream,
     timeout: message.timeout,
-    methods: message.anyMethod ? null : new Set(message.methods),
+    methods: new Set(message.methods),
+    statusForAnyMethod: message.codesForAnyMethod,
     tryTimeout: message.perTryTimeoutMs,
     backoffBase: message.backoffBaseMs,
     backoffMax: message.backoffMaxMs,

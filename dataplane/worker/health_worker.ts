@@ -60,7 +60,7 @@ port.on("message", ({ changes, backends: assigned }: HealthChange) => {
     } else if (kind === Kind.KIND_CERTIFICATE) {
       for (const key of changeCertificate(name, body)) touched.add(key);
     } else if (kind === Kind.KIND_NODE) {
-      guard.setNode(name, body === null ? null : Node.decode(body));
+      guard.setNode(name, body === null ? null : Node.decode(body).addresses);
     }
   }
   for (const name of touched) update(name);

@@ -150,7 +150,7 @@ export class Supervisor {
     }
     for (const { kind, name, body } of changes) {
       if (kind === Kind.KIND_NODE) {
-        this.#guard.setNode(name, body === null ? null : Node.decode(body));
+        this.#guard.setNode(name, body === null ? null : Node.decode(body).addresses);
       }
       if (kind !== Kind.KIND_POLICY || this.#policies.has(name)) continue;
       this.#policies.set(name, this.#policies.size + 1);

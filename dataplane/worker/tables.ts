@@ -103,8 +103,8 @@ export class Tables {
         };
       }
       case Kind.KIND_NODE: {
-        const node = body === null ? null : Node.decode(body);
-        return () => this.#guard.setNode(name, node);
+        const addresses = body === null ? null : Node.decode(body).addresses;
+        return () => this.#guard.setNode(name, addresses);
       }
       case Kind.KIND_GATEWAY: {
         const gateway = body === null ? null : Gateway.decode(body);

@@ -1,9 +1,10 @@
 /** Ingresses with annotations of ingress-nginx, each met by real requests; docs/ingress.md has the table. */
 import assert from "node:assert/strict";
 import { ANNOTATIONS } from "../../controller/translate/ingress/annotation_table.ts";
+import type { Echo } from "../support/echo_services.ts";
 import { documents, Edge } from "../support/edge.ts";
 import { type Answer, HttpConnection } from "../support/http_client.ts";
-import { type Echo, ingress, type IngressCase, IngressSite } from "../support/ingress_site.ts";
+import { ingress, type IngressCase, IngressSite } from "../support/ingress_site.ts";
 
 interface Asking {
   readonly method?: string;

@@ -1,22 +1,11 @@
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { createServer } from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
-import type { AddressInfo, Server } from "node:net";
-import type { TLSSocket } from "node:tls";
+import type { Server } from "node:net";
 import { Authority, secret } from "./authority.ts";
+import { echo, ended, listening, portOf, service } from "./echo_services.ts";
 import { documents } from "./edge.ts";
 import { freePort, Program } from "./programs.ts";
-
-/** What a backend of the site saw of a request. */
-export interface Echo {
-  readonly backend: string;
-  readonly version: string;
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Common name of the certificate that the gateway showed, "" for none. */
-  readonly client: string;
-}
 
 /** Backends as Services, and a class of Ingresses for them. */
 export class IngressSite {
@@ -54,11 +43,7 @@ export class IngressSite {
       grpcs: http2.createSecureServer(tls, echo("grpcs") as never),
     };
     const servers = [...Object.values(backends), auth];
-    await Promise.all(servers.map((server) =>
-      new Promise<void>((resolve) => {
-        server.listen(0, "127.0.0.1", resolve);
-      })
-    ));
+    await listening(servers);
     const services = Object.entries(backends).map(([name, server]) =>
       service(name, [portOf(server)])
     );
@@ -87,43 +72,8 @@ stringData: { auth: "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=" }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#deaf.end("SIGKILL");
-    await Promise.all(this.#servers.map((server) => {
-      if ("closeAllConnections" in server) (server as https.Server).closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    }));
+    await ended(this.#servers);
   }
-}
-
-/** Answers with what it saw; `/silent` never, and `/missing` with 404. */
-function echo(backend: string): RequestListener {
-  return (request, response) => {
-    request.resume();
-    request.on("error", () => {});
-    response.on("error", () => {});
-    const path = request.url?.split("?")[0];
-    if (path === "/silent") return;
-    const seen = {
-      backend,
-      version: request.httpVersion,
-      method: request.method,
-      url: request.url,
-      headers: Object.fromEntries(
-        Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
-      ),
-      client: clientOf(request),
-    };
-    response.writeHead(path === "/missing" ? 404 : 200, { "content-type": "application/json" });
-    response.end(JSON.stringify(seen));
-  };
-}
-
-function clientOf({ socket }: IncomingMessage): string {
-  const { getPeerCertificate } = socket as Partial<TLSSocket>;
-  return String(getPeerCertificate?.call(socket)?.subject?.CN ?? "");
-}
-
-function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
 }
 
 /** A port whose queue of connections is full, and which never takes one out: a connection is not made. */
@@ -156,26 +106,6 @@ kind: GatewayParameters
 metadata: { name: ingress }
 spec: { ingressPorts: ${JSON.stringify(ports)} }
 `;
-}
-
-function service(name: string, ports: readonly number[]): string {
-  const slices = ports.map((port, i) =>
-    `apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: { name: ${name}-${i}, labels: { kubernetes.io/service-name: ${name} } }
-addressType: IPv4
-ports: [{ name: http, port: ${port} }]
-endpoints: [{ addresses: [127.0.0.1] }]
-`
-  );
-  return documents(
-    `apiVersion: v1
-kind: Service
-metadata: { name: ${name} }
-spec: { ports: [{ name: http, port: 80 }] }
-`,
-    ...slices,
-  );
 }
 
 /** One Ingress of a table. */

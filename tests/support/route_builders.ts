@@ -27,7 +27,8 @@ export interface EntryParts {
 
 /** All of a rule's requests to one backend. */
 export function plainRef(backend: string): WeightedRef {
-  return { backend, weight: 1, invalidReason: "", edits: { request: null, response: null } };
+  const edits = { request: null, response: null };
+  return { backend, weight: 1, invalidReason: "", edits, path: null };
 }
 
 /** A header or parameter that must have a value. */

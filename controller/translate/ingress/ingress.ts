@@ -18,6 +18,7 @@ import type { RefSpec, RuleSpec } from "../rule_spec.ts";
 import { secretValue } from "../secret_value.ts";
 import { serviceBackend } from "../service.ts";
 import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
+import { servicePort } from "../service_port.ts";
 import type { View } from "../view.ts";
 import { backendSpec } from "./backend_spec.ts";
 import { classOf, classPorts } from "./ingress_class.ts";
@@ -297,24 +298,18 @@ class IngressTranslation {
       return { name: message };
     };
     if (service === undefined) return refused("InvalidKind", "only Services can be backends");
-    const found = this.#view.get("Service", namespace, name);
-    if (found === null) return refused("BackendNotFound", `Service ${namespace}/${name} not found`);
     const { name: portName, number } = service.port ?? {};
-    const port = found.body.spec.ports?.find((candidate) =>
-      number === undefined ? candidate.name === portName : candidate.port === number
-    );
-    if (port === undefined) {
-      return refused(
-        "BackendNotFound",
-        `Service ${namespace}/${name} has no port ${number ?? portName}`,
-      );
+    const found = servicePort(this.#view.get("Service", namespace, name), number ?? portName);
+    if ("reason" in found) {
+      return refused(found.reason, `Service ${namespace}/${name}: ${found.message}`);
     }
+    const { port } = found;
     const spec = backendSpec(settings, (secret) => {
       const found = this.#view.get("Secret", namespace, secret);
       return found === null || secretValue(found.body, "tls.crt") !== null;
     });
     const key = spec === null
-      ? serviceBackend(found, port.port, false)
+      ? serviceBackend(found.service, port.port, false)
       : this.#ownBackend(of, { ...spec, serviceRef: { name, port: port.port } });
     return { name: key };
   }

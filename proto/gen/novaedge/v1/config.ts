@@ -355,8 +355,8 @@ export interface RetryPolicy {
   backoffMaxMs: number;
   /** Retries as a share of requests, 0 to 1. */
   budget: number;
-  /** Every method may reach a backend twice, whatever `methods` says. */
-  anyMethod: boolean;
+  /** After an answer with one of the codes every method may reach a backend twice, whatever `methods` says. */
+  codesForAnyMethod: boolean;
 }
 
 /** RuleFilters change what a rule's requests and answers say, or answer instead of a backend. */
@@ -449,7 +449,11 @@ export interface BackendRef {
   /** Set when the reference cannot be followed; its share of requests is answered with 500. */
   invalidReason: string;
   requestFields: FieldEdit | undefined;
-  responseFields: FieldEdit | undefined;
+  responseFields:
+    | FieldEdit
+    | undefined;
+  /** Comes after the rule's; a path of its own comes instead of the rule's. */
+  rewrite: UrlRewrite | undefined;
 }
 
 /** HashKey is what ties requests to an endpoint; one without it is hashed by its client's address. */
@@ -2780,7 +2784,7 @@ function createBaseRetryPolicy(): RetryPolicy {
     backoffBaseMs: 0,
     backoffMaxMs: 0,
     budget: 0,
-    anyMethod: false,
+    codesForAnyMethod: false,
   };
 }
 
@@ -2819,8 +2823,8 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     if (message.budget !== 0) {
       writer.uint32(89).double(message.budget);
     }
-    if (message.anyMethod !== false) {
-      writer.uint32(96).bool(message.anyMethod);
+    if (message.codesForAnyMethod !== false) {
+      writer.uint32(96).bool(message.codesForAnyMethod);
     }
     return writer;
   },
@@ -2931,7 +2935,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
               break;
             }
 
-            message.anyMethod = reader.bool();
+            message.codesForAnyMethod = reader.bool();
             continue;
           }
         }
@@ -2962,7 +2966,7 @@ export const RetryPolicy: MessageFns<RetryPolicy> = {
     message.backoffBaseMs = object.backoffBaseMs ?? 0;
     message.backoffMaxMs = object.backoffMaxMs ?? 0;
     message.budget = object.budget ?? 0;
-    message.anyMethod = object.anyMethod ?? false;
+    message.codesForAnyMethod = object.codesForAnyMethod ?? false;
     return message;
   },
 };
@@ -3906,7 +3910,14 @@ export const RouteMatch: MessageFns<RouteMatch> = {
 };
 
 function createBaseBackendRef(): BackendRef {
-  return { backend: "", weight: 0, invalidReason: "", requestFields: undefined, responseFields: undefined };
+  return {
+    backend: "",
+    weight: 0,
+    invalidReason: "",
+    requestFields: undefined,
+    responseFields: undefined,
+    rewrite: undefined,
+  };
 }
 
 export const BackendRef: MessageFns<BackendRef> = {
@@ -3925,6 +3936,9 @@ export const BackendRef: MessageFns<BackendRef> = {
     }
     if (message.responseFields !== undefined) {
       FieldEdit.encode(message.responseFields, writer.uint32(42).fork()).join();
+    }
+    if (message.rewrite !== undefined) {
+      UrlRewrite.encode(message.rewrite, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -3982,6 +3996,14 @@ export const BackendRef: MessageFns<BackendRef> = {
             message.responseFields = FieldEdit.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rewrite = UrlRewrite.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4007,6 +4029,9 @@ export const BackendRef: MessageFns<BackendRef> = {
       : undefined;
     message.responseFields = (object.responseFields !== undefined && object.responseFields !== null)
       ? FieldEdit.fromPartial(object.responseFields)
+      : undefined;
+    message.rewrite = (object.rewrite !== undefined && object.rewrite !== null)
+      ? UrlRewrite.fromPartial(object.rewrite)
       : undefined;
     return message;
   },
