@@ -16,6 +16,9 @@ export const KEEPALIVE = {
   "grpc.keepalive_timeout_ms": 5_000,
 } as const;
 
+/** Name that the certificates of controllers are for. */
+export const CONTROLLER_NAME = "novaedge-controller";
+
 /** Metadata of a refused stream that says where the leader is. */
 export const LEADER = "novaedge-leader";
 

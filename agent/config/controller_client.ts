@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { type ChannelCredentials, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { messageOf } from "../../common/errors.ts";
-import { KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
+import { CONTROLLER_NAME, KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import { keepConnected } from "../../common/reconnect.ts";
 import {
@@ -34,8 +34,6 @@ export interface StreamIdentity {
   token(): string;
 }
 
-/** Name that controllers' certificates are for. */
-const CONTROLLER_NAME = "novaedge-controller";
 /** Milliseconds in which a connection must come about. */
 const CONNECT = 3_000;
 /** Milliseconds between two looks at whether the token was replaced. */

@@ -1,5 +1,7 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { CONTROLLER_NAME } from "../../common/grpc.ts";
+import { privateKeyPem } from "../../common/private_key_pem.ts";
 
 /** A certificate with its key, PEM. */
 export interface KeyPair {
@@ -30,9 +32,6 @@ const SKEW = 3_600_000;
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** Name that the certificates of controllers are for. */
-export const CONTROLLER_NAME = "novaedge-controller";
-
 /** Makes an authority. @param now milliseconds since 1970 */
 export async function createAuthority(now: number): Promise<KeyPair> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -48,7 +47,7 @@ export async function createAuthority(now: number): Promise<KeyPair> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
+  return { certificate: certificate.toString("pem"), key: await privateKeyPem(keys.privateKey) };
 }
 
 /** Makes the certificate that a controller shows agents. @param now milliseconds since 1970 */
@@ -72,7 +71,7 @@ export async function issueServer({ certificate, key }: KeyPair, now: number): P
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });
-  return { certificate: issued.toString("pem"), key: await pemOf(keys.privateKey) };
+  return { certificate: issued.toString("pem"), key: await privateKeyPem(keys.privateKey) };
 }
 
 /** Whether a certificate that a controller shows should be replaced by now: half of its time is over. */
@@ -109,10 +108,4 @@ function ageOf(certificate: string, now: number): number {
 export function bundleOf({ active, next, previous }: AuthorityState): string {
   return [active.certificate, next?.certificate ?? "", previous].filter((pem) => pem !== "")
     .map((pem) => pem.trimEnd() + "\n").join("");
-}
-
-async function pemOf(key: CryptoKey): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
-  const text = btoa(String.fromCharCode(...bytes)).replace(/.{64}/g, "$&\n").trimEnd();
-  return `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----\n`;
 }

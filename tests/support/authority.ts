@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
+import { privateKeyPem } from "../../common/private_key_pem.ts";
 
 /** A certificate with its key, PEM. */
 export interface Pair {
@@ -84,7 +85,7 @@ export class Authority {
         ...(names.length === 0 ? [] : [new x509.SubjectAlternativeNameExtension(names)]),
       ],
     });
-    return { certificate: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
+    return { certificate: certificate.toString("pem"), key: await privateKeyPem(keys.privateKey) };
   }
 }
 
@@ -102,13 +103,7 @@ export async function weakPair(): Promise<Pair> {
     signingAlgorithm: algorithm,
     keys,
   });
-  return { certificate: certificate.toString("pem"), key: await pemOf(keys.privateKey) };
-}
-
-async function pemOf(key: CryptoKey): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.exportKey("pkcs8", key));
-  const text = btoa(String.fromCharCode(...bytes)).replace(/.{64}/g, "$&\n").trimEnd();
-  return `-----BEGIN PRIVATE KEY-----\n${text}\n-----END PRIVATE KEY-----\n`;
+  return { certificate: certificate.toString("pem"), key: await privateKeyPem(keys.privateKey) };
 }
 
 /** A Secret with a certificate, a bundle of authorities, or both. */
