@@ -1,6 +1,7 @@
+import { once } from "node:events";
 import http from "node:http";
 import type { UpstreamGuard } from "./upstream_guard.ts";
-import { connectGuarded } from "./guarded_socket.ts";
+import { openGuarded } from "./guarded_socket.ts";
 
 /** An answer as it came; redirects are not followed. */
 export interface Answer {
@@ -32,10 +33,11 @@ export async function guardedGet(
   const target = {
     host: name,
     port: Number(port) || (secure ? 443 : 80),
-    tls: secure ? { servername: name } : null,
+    servername: secure ? name : null,
   };
-  const socket = await connectGuarded(target, guard, signal);
+  const socket = openGuarded(target, guard);
   try {
+    await once(socket, secure ? "secureConnect" : "connect", { signal });
     const request = http.request({
       path: `${pathname}${search}`,
       headers: { host, accept, connection: "close" },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { connectGuarded, type GuardedTarget } from "../net/guarded_socket.ts";
+import { type GuardedTarget, openGuarded } from "../net/guarded_socket.ts";
 import type { UpstreamGuard } from "../net/upstream_guard.ts";
 import type { RedisLimit as RedisLimitMessage } from "../../proto/gen/novaedge/v1/config.ts";
 
@@ -11,6 +11,13 @@ const CONNECT = 1_000;
 const FAILURES = 5;
 /** Milliseconds until one request tries again. */
 const PAUSE = 1_000;
+
+/** What `ioredis` knows of a server. */
+interface RedisTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: { readonly servername: string };
+}
 
 /** What `ioredis` is used for. */
 interface Commands {
@@ -106,12 +113,17 @@ async function connect(settings: RedisLimitMessage, guard: UpstreamGuard): Promi
 
     constructor(target: unknown) {
       super(CONNECT);
-      const { host, port, tls } = target as { host: string; port: number; tls?: object };
-      this.#target = { host, port, tls: tls === undefined ? null : { servername: settings.host } };
+      const { host, port, tls } = target as RedisTarget;
+      this.#target = { host, port, servername: tls?.servername ?? null };
     }
 
     override connect() {
-      return connectGuarded(this.#target, guard, AbortSignal.timeout(CONNECT));
+      const stream = openGuarded(this.#target, guard);
+      // It may fail before the client listens.
+      stream.on("error", () => {});
+      this.connecting = true;
+      this.stream = stream;
+      return Promise.resolve(stream);
     }
   }
   const { host, port, database, password, tls, cluster } = settings;

@@ -63,3 +63,28 @@ Deno.test("bug: a Redis that always answers too late is not waited for any more"
   client.close();
   server.close();
 });
+
+Deno.test("a Redis at a forbidden address is not connected to, by address and by name", async () => {
+  const guard = new UpstreamGuard({ blocked: ["127.0.0.0/8", "::1"], allowed: [] });
+  let connections = 0;
+  const server = net.createServer(() => void connections++);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const settings = { port, database: 0, password: "secret", tls: false, algorithm: 0 };
+  let time = 0;
+  const now = () => time += 10_000;
+  for (const host of ["127.0.0.1", "localhost"]) {
+    const client = new RedisClient({ ...settings, host, cluster: false }, { now, guard });
+    let run = client.run("return 1", "k", []);
+    while (run === null) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      run = client.run("return 1", "k", []);
+    }
+    assert.equal(await run, null);
+    // Another attempt to connect is due by now.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    client.close();
+  }
+  assert.equal(connections, 0);
+  await new Promise((resolve) => server.close(resolve));
+});
