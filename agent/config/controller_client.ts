@@ -39,10 +39,12 @@ const CONNECT = 3_000;
 /** Milliseconds between two looks at whether the token was replaced. */
 const TOKEN_CHECK = 30_000;
 
+type Send = (message: AgentMessage) => Promise<void>;
+
 /** Keeps a configuration stream to the controller; reconnects for ever. */
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
-  #send: ((message: AgentMessage) => Promise<void>) | null = null;
+  #send: Send | null = null;
   /** Where the last controller said that the leader is. */
   #leader = "";
   /** What we showed last. */
@@ -131,13 +133,18 @@ export class ControllerClient {
       const call = client.streamConfig(metadata);
       const renewal = setInterval(() => this.#renew(), TOKEN_CHECK);
       this.#token = token;
-      let first = true;
+      let over = false;
+      /** How this connection's messages go out, once it works. */
+      let send: Send | null = null;
       const abort = () => call.cancel();
       signal.addEventListener("abort", abort);
+      // Several may say that it is over, some of them much later.
       const end = (reason: string) => {
+        if (over) return;
+        over = true;
         signal.removeEventListener("abort", abort);
         clearInterval(renewal);
-        if (this.#send !== null) {
+        if (send !== null) {
           this.#send = null;
           onConnection(false);
         }
@@ -145,23 +152,24 @@ export class ControllerClient {
         resolve(reason);
       };
       call.on("data", (delta: Delta) => {
-        if (first) {
-          first = false;
+        if (over) return;
+        if (send === null) {
           onFirst();
-          this.#send = (message) => new Promise((resolve) => call.write(message, () => resolve()));
+          send = (message) => new Promise((resolve) => call.write(message, () => resolve()));
+          this.#send = send;
           log.info({ address }, "connected to the controller");
           onConnection(true);
         }
         onDelta(delta);
       });
       call.on("error", (error: ServiceError) => {
-        this.#leader = String(error.metadata?.get(LEADER)[0] ?? "");
+        if (!over) this.#leader = String(error.metadata?.get(LEADER)[0] ?? "");
         end(error.message);
       });
       call.on("end", () => end("the controller ended the stream"));
       // An address that nobody has any more does not refuse: the kernel would ask it for minutes.
       client.waitForReady(Date.now() + CONNECT, (error) => {
-        if (error === undefined) return;
+        if (error === undefined || over) return;
         call.cancel();
         end(`no connection within ${CONNECT / 1_000} s`);
       });

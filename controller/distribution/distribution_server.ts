@@ -25,8 +25,11 @@ import { Turns } from "./turns.ts";
 
 type Stream = ServerDuplexStream<AgentMessage, Delta>;
 
-/** Milliseconds between two looks at whose streams may go on. */
-const REVIEW = 10_000;
+/**
+ * Milliseconds between two looks at whose streams may go on, and after which an agent that has said nothing is
+ * told to come again: agents say something every three seconds.
+ */
+const REVIEW = { interval: 10_000, silence: 15_000 };
 
 /**
  * Agents that are sent their first delta at once: each is the whole configuration, and all agents come when a
@@ -62,6 +65,8 @@ export interface DistributionOptions {
   onHello(node: string, addresses: readonly string[]): void;
   /** A node ends. */
   onLeft(node: string): void;
+  /** Instead of the standard times, in milliseconds. */
+  readonly review?: typeof REVIEW;
 }
 
 interface Guest {
@@ -69,6 +74,8 @@ interface Guest {
   expires: number;
   hello: Hello | null;
   session: Session | null;
+  /** When it was heard last, by a monotonic clock. */
+  heard: number;
 }
 
 /** Serves agents: one stream each, over TCP or a unix socket. */
@@ -93,10 +100,14 @@ export class DistributionServer {
   /** @param address "host:port" or "unix:/path" */
   async listen(address: string, credentials?: ServerCredentials): Promise<void> {
     await bindServer(this.#server, address, credentials);
-    if (this.#options.admit === null) return;
+    const { interval, silence } = this.#options.review ?? REVIEW;
     this.#reviews = setInterval(() => {
-      for (const [call, guest] of this.#guests) void this.#review(call, guest);
-    }, REVIEW);
+      const last = performance.now() - silence;
+      for (const [call, guest] of [...this.#guests]) {
+        if (guest.heard < last) this.#dropSilent(call, guest);
+        else void this.#review(call, guest);
+      }
+    }, interval);
   }
 
   /** Every connected agent. */
@@ -140,7 +151,8 @@ export class DistributionServer {
     const { leads, admit } = this.#options;
     const header = String(call.metadata.get("authorization")[0] ?? "");
     const token = header.startsWith("Bearer ") ? header.slice("Bearer ".length) : "";
-    const guest: Guest = { token, expires: Infinity, hello: null, session: null };
+    const heard = performance.now();
+    const guest: Guest = { token, expires: Infinity, hello: null, session: null, heard };
     this.#guests.set(call, guest);
     call.on("data", (message: AgentMessage) => this.#onMessage(call, message));
     const gone = () => this.#gone(call);
@@ -156,6 +168,12 @@ export class DistributionServer {
     }
   }
 
+  /** Its stream stands, but nothing comes: what it is sent may not arrive either. */
+  #dropSilent(call: Stream, { hello }: Guest): void {
+    this.#options.log.warn({ node: hello?.node, peer: call.getPeer() }, "an agent says nothing");
+    this.#refuse(call, status.ABORTED, "nothing was heard");
+  }
+
   #gone(call: Stream): void {
     const session = this.#guests.get(call)?.session ?? null;
     this.#guests.delete(call);
@@ -168,6 +186,7 @@ export class DistributionServer {
   #onMessage(call: Stream, { message }: AgentMessage): void {
     const guest = this.#guests.get(call);
     if (message === undefined || guest === undefined) return;
+    guest.heard = performance.now();
     if (message.$case === "hello") {
       if (guest.hello !== null) return;
       guest.hello = message.value;

@@ -6,6 +6,7 @@ import {
   ConfigDistributionClient,
   type Delta,
   type Hello,
+  NodeStatus,
 } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { SnapshotManager } from "../snapshot/snapshot_manager.ts";
 import { type Admission, DistributionServer } from "./distribution_server.ts";
@@ -20,7 +21,7 @@ class Scene implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync();
   readonly #clients: ConfigDistributionClient[] = [];
 
-  constructor(authenticated = false) {
+  constructor(authenticated = false, review?: { interval: number; silence: number }) {
     this.server = new DistributionServer({
       snapshot: this.snapshot,
       log: createLogger("test", "silent"),
@@ -32,6 +33,7 @@ class Scene implements AsyncDisposable {
       onWord() {},
       onLeft() {},
       onHello() {},
+      ...(review === undefined ? {} : { review }),
     });
   }
 
@@ -45,7 +47,7 @@ class Scene implements AsyncDisposable {
   connect(
     hello: Partial<Hello>,
     token = "",
-  ): { first: Promise<Delta>; end: Promise<ServiceError> } {
+  ): { first: Promise<Delta>; end: Promise<ServiceError>; say: () => void } {
     const client = new ConfigDistributionClient(
       `unix:${this.#folder}/s`,
       credentials.createInsecure(),
@@ -69,7 +71,8 @@ class Scene implements AsyncDisposable {
       ...hello,
     };
     call.write({ message: { $case: "hello", value } });
-    return { first, end };
+    const say = () => call.write({ message: { $case: "status", value: NodeStatus.create() } });
+    return { first, end, say };
   }
 
   async [Symbol.asyncDispose]() {
@@ -127,4 +130,17 @@ Deno.test("an agent that comes again takes its old stream's place", async () => 
   await scene.connect({}).first;
   assert.equal((await old.end).details, "came again");
   assert.equal(scene.server.sessions().length, 1);
+});
+
+Deno.test("an agent that says nothing is told to come again, one that does stays", async () => {
+  await using scene = await new Scene(false, { interval: 50, silence: 250 }).start();
+  const silent = scene.connect({ node: "n1" });
+  const other = scene.connect({ node: "n2" });
+  let ended = false;
+  void other.end.then(() => ended = true);
+  const talk = setInterval(other.say, 20);
+  const { code, details } = await silent.end;
+  assert.deepEqual([code, details], [10, "nothing was heard"]);
+  assert.ok(!ended);
+  clearInterval(talk);
 });
