@@ -1,5 +1,5 @@
 import type { Logger } from "../common/log.ts";
-import type { ControllerFlags } from "./controller.ts";
+import type { ControllerFlags } from "./controller_flags.ts";
 import { FileSource } from "./source/files/file_source.ts";
 import { LastGoodFile } from "./source/files/last_good.ts";
 import { type ApiAccess, kubeconfigAccess, podAccess } from "./source/kubernetes/api_access.ts";

@@ -1,5 +1,5 @@
 import type { AgentFlags } from "../agent/agent.ts";
-import type { ControllerFlags } from "../controller/controller.ts";
+import type { ControllerFlags } from "../controller/controller_flags.ts";
 import type { DataplaneFlags } from "../dataplane/dataplane.ts";
 import type { DemoFlags } from "./demo/backends.ts";
 

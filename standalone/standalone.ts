@@ -12,7 +12,7 @@ import {
   type PermissionSet,
 } from "../common/permissions.ts";
 import { aborted } from "../common/program.ts";
-import { CONTROLLER_FLAGS, type ControllerFlags } from "../controller/controller.ts";
+import { CONTROLLER_FLAGS, type ControllerFlags } from "../controller/controller_flags.ts";
 import { DATAPLANE_FLAGS, type DataplaneFlags } from "../dataplane/dataplane.ts";
 import type { FromChild, ProgramStart, ToChild } from "./messages.ts";
 

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { AddressAnswer, AddressBook, AddressRequest } from "../translate/gateway_addresses.ts";
+import type { AddressAnswer, AddressBook, AddressRequest } from "../translate/address_book.ts";
 import { type AddressRange, canonical, firstFree, rangeOf, within } from "./address_range.ts";
 
 /**

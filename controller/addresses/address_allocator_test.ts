@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { AddressRequest } from "../translate/gateway_addresses.ts";
+import type { AddressRequest } from "../translate/address_book.ts";
 import { AddressAllocator } from "./address_allocator.ts";
 
 function wish(key: string, changes: Partial<AddressRequest> = {}): AddressRequest {

@@ -1,43 +1,7 @@
 import { isIP } from "node:net";
+import type { AddressAnswer } from "./address_book.ts";
 import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
-
-/** What a Gateway, or a class of Ingresses, asks for. */
-export interface AddressRequest {
-  /** Key of the Gateway. */
-  readonly key: string;
-  /** When it was made, in a form that sorts: the older is served first. */
-  readonly created: string;
-  /** Addresses it names itself. */
-  readonly named: readonly string[];
-  /** Whether it wants one that it does not name. */
-  readonly any: boolean;
-  /** Networks that they must be of. */
-  readonly pools: readonly string[];
-}
-
-/** What a Gateway got. */
-export interface AddressAnswer {
-  readonly addresses: readonly string[];
-  /** Why it did not get all that it asked for, "" when it did. */
-  readonly reason: "" | "AddressNotAssigned" | "AddressNotUsable";
-  readonly message: string;
-}
-
-/** Who hands out addresses. */
-export interface AddressBook {
-  /** What the Gateway has now, undefined before its request was taken in. */
-  answer(key: string): AddressAnswer | undefined;
-  /**
-   * Takes in requests that are new or changed; null ends one.
-   * @returns keys of the Gateways whose answer changed
-   */
-  request(changes: ReadonlyMap<string, AddressRequest | null>): string[];
-  /** Begins anew from what is known outside; returns keys as `request` does. */
-  adopt(): string[];
-}
-
-const NOT_YET: AddressAnswer = { addresses: [], reason: "AddressNotAssigned", message: "" };
 
 /** How objects write the addresses that they want. */
 export type WantedAddresses = readonly { readonly type?: string; readonly value?: string }[];
@@ -79,5 +43,3 @@ export function boundAddresses(
 export function gatewayAddresses(gateway: SourceObject<"Gateway">, view: View): readonly string[] {
   return boundAddresses(objectKey(gateway), gateway.body.spec.addresses ?? [], view);
 }
-
-export { NOT_YET };

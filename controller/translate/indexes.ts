@@ -1,44 +1,7 @@
 import { GATEWAY_API } from "../../api/gateway_api.ts";
 import { PREFIX } from "./ingress/annotation_table.ts";
-import { isDefault, isOurs, namedClass } from "./ingress/ingress_class.ts";
+import { isDefault, isOurs, namedClass } from "./ingress/class_facts.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
-
-/** Groups of objects that translation looks up together. */
-export type Index =
-  /** All objects of a kind in a namespace: "Kind/namespace". */
-  | "namespace"
-  /** ProxyGateways, Gateways and ListenerSets with a listener on a port: "8080". */
-  | "gateway-port"
-  /** ProxyGateways, Gateways and ListenerSets that refer to a Secret: "namespace/name". */
-  | "gateway-secret"
-  /** Gateways and BackendTLSPolicies that refer to a ConfigMap: "namespace/name". */
-  | "config-map-user"
-  /** Gateways that show backends a certificate: "all". */
-  | "client-certificate"
-  /** ListenerSets of a Gateway: "namespace/name". */
-  | "listener-set"
-  /** BackendTLSPolicies of a Service: "namespace/name". */
-  | "tls-policy"
-  /** ProxyBackends, and Ingresses for their backends, that refer to a Secret: "namespace/name". */
-  | "backend-secret"
-  /** Ingresses by the class that they name, "" for none. */
-  | "ingress-class"
-  /** Ingresses that take a part of others' requests: "namespace/host". */
-  | "canary"
-  /** IngressClasses of ours: "ours". */
-  | "ingress-controller"
-  /** Definitions of the Gateway API's kinds: "all". */
-  | "gateway-api-definition"
-  /** IngressClasses that are used where none is named: "all". */
-  | "default-class"
-  /** EndpointSlices of a Service: "namespace/name". */
-  | "slice-service"
-  /** Routes of the Gateway API that name a Service: "namespace/name". */
-  | "route-service"
-  /** ProxyPolicies by what they are attached to: "Kind/namespace/name". */
-  | "policy-target"
-  /** ProxyPolicies that refer to the certificate authorities of a Secret: "namespace/name". */
-  | "policy-secret";
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
 

@@ -2,7 +2,8 @@ import { Protocol } from "../../proto/gen/novaedge/v1/config.ts";
 import { gatewayAddresses } from "./gateway_addresses.ts";
 import { classServed } from "./gateway_class.ts";
 import { hostnamesMeet } from "./hostnames.ts";
-import { classClaims } from "./ingress/ingress_class.ts";
+import { classClaims } from "./ingress/class_facts.ts";
+import type { ListenerClaim } from "./listener_claim.ts";
 import { listenerKey, type ListenerOwner, listenersOfSet, ownListeners } from "./listener_owner.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -12,24 +13,6 @@ export const LISTENER_PROTOCOLS: ReadonlyMap<string, Protocol> = new Map([
   ["HTTP", Protocol.PROTOCOL_HTTP],
   ["HTTPS", Protocol.PROTOCOL_HTTPS],
 ]);
-
-/** What a listener takes of its port, whichever kind of gateway it belongs to. */
-export interface ListenerClaim {
-  /** "kind/namespace/gateway/listener" */
-  readonly key: string;
-  readonly port: number;
-  /** Addresses to bind, "" for every one; none yet when empty. */
-  readonly addresses: readonly string[];
-  readonly protocol: string;
-  /** In lower case; "" for any. */
-  readonly hostnames: readonly string[];
-  /** From whom a PROXY header is taken; "" for nobody. */
-  readonly proxyProtocol: string;
-  /** Key of the gateway among whose listeners the rank decides. */
-  readonly gateway: string;
-  /** Of two listeners of one gateway the one with the lower rank counts. */
-  readonly rank: string;
-}
 
 /** Why a listener cannot be told apart from another one. */
 export interface ListenerConflict {

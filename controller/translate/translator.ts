@@ -9,7 +9,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { deriveGatewayApiGateway } from "./gateway_api_gateway.ts";
 import { deriveGatewayClass } from "./gateway_class.ts";
-import type { AddressBook, AddressRequest } from "./gateway_addresses.ts";
+import type { AddressBook, AddressRequest } from "./address_book.ts";
 import type { GatewayRoute, StreamRoute } from "./gateway_parents.ts";
 import { deriveGatewayRoute } from "./gateway_route.ts";
 import { deriveNode } from "./node.ts";
@@ -27,7 +27,9 @@ import {
   type SourceChange,
   type SourceObject,
 } from "./source_object.ts";
-import { ObjectStore, RecordingView, type View } from "./view.ts";
+import { ObjectStore } from "./object_store.ts";
+import { RecordingView } from "./recording_view.ts";
+import type { View } from "./view.ts";
 
 /** How reads of single objects begin, and those of kinds that a source reads by reference. */
 const OBJECT = "object:";

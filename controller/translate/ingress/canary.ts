@@ -2,7 +2,7 @@ import type { IngressBackend } from "../../../api/ingress.ts";
 import type { RefSpec, RuleSpec } from "../rule_spec.ts";
 import type { SourceObject } from "../source_object.ts";
 import type { View } from "../view.ts";
-import { namedClass } from "./ingress_class.ts";
+import { namedClass } from "./class_facts.ts";
 import type { Canary } from "./settings.ts";
 
 /** One path of an Ingress. */

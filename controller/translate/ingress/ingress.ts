@@ -21,7 +21,7 @@ import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
 import { servicePort } from "../service_port.ts";
 import type { View } from "../view.ts";
 import { backendSpec } from "./backend_spec.ts";
-import { classOf, classPorts } from "./ingress_class.ts";
+import { classOf, classPorts } from "./class_facts.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
 import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { SourceObject } from "./source_object.ts";
-import { ObjectStore } from "./view.ts";
+import { ObjectStore } from "./object_store.ts";
 
 function gateway(...ports: number[]): SourceObject<"ProxyGateway"> {
   const body = {

@@ -1,0 +1,77 @@
+import { INGRESS_CONTROLLER } from "../../../api/ingress.ts";
+import { boundAddresses } from "../gateway_addresses.ts";
+import {
+  NONE,
+  type Parameters,
+  type ParametersProblem,
+  readParameters,
+} from "../gateway_parameters.ts";
+import type { ListenerClaim } from "../listener_claim.ts";
+import { objectKey, type SourceObject } from "../source_object.ts";
+import type { View } from "../view.ts";
+
+/** A class, whoever it belongs to. */
+export type ClassObject = SourceObject<"IngressClass">;
+
+/** Which class is used by Ingresses that name none. */
+const DEFAULT = "ingressclass.kubernetes.io/is-default-class";
+/** How Ingresses named their class before they had a field for it. */
+const LEGACY = "kubernetes.io/ingress.class";
+
+/** Whether a class is ours. */
+export function isOurs({ body }: ClassObject): boolean {
+  return body.spec?.controller === INGRESS_CONTROLLER;
+}
+
+/** Whether a class is used where none is named. */
+export function isDefault({ body }: ClassObject): boolean {
+  return body.metadata.annotations?.[DEFAULT] === "true";
+}
+
+/** The class that an Ingress names, "" for none. */
+export function namedClass({ body }: SourceObject<"Ingress">): string {
+  return body.spec?.ingressClassName ?? body.metadata.annotations?.[LEGACY] ?? "";
+}
+
+/** The class of ours that an Ingress belongs to; null where it is another controller's. */
+export function classOf(ingress: SourceObject<"Ingress">, view: View): ClassObject | null {
+  const name = namedClass(ingress);
+  const [standard = null] = name === "" ? view.select("IngressClass", "default-class", "all") : [];
+  const found = name === "" ? standard : view.get("IngressClass", "", name);
+  return found !== null && isOurs(found) ? found : null;
+}
+
+/** The parameters of a class. */
+export function parametersOf({ body }: ClassObject, view: View): Parameters | ParametersProblem {
+  const ref = body.spec?.parameters;
+  if (ref === undefined) return NONE;
+  const { apiGroup = "", kind, name, namespace } = ref;
+  return readParameters(
+    { group: apiGroup, kind, name, ...(namespace === undefined ? {} : { namespace }) },
+    view,
+  );
+}
+
+/** Where the Ingresses of a class are served, by scheme. */
+export function classPorts(found: ClassObject, view: View): Parameters["ingressPorts"] {
+  const parameters = parametersOf(found, view);
+  return "problem" in parameters ? NONE.ingressPorts : parameters.ingressPorts;
+}
+
+/** What a class takes of the ports, for all of its Ingresses. */
+export function classClaims(found: ClassObject, view: View): ListenerClaim[] {
+  const key = objectKey(found);
+  const { http, https } = classPorts(found, view);
+  return ([["http", http, "HTTP"], ["https", https, "HTTPS"]] as const).map(
+    ([name, port, protocol]) => ({
+      key: `${key}/${name}`,
+      port,
+      addresses: boundAddresses(key, [], view),
+      protocol,
+      hostnames: [""],
+      proxyProtocol: "",
+      gateway: key,
+      rank: "",
+    }),
+  );
+}
