@@ -4,7 +4,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createPrivateKey, createSign } from "node:crypto";
 import type { ApiClient } from "../../controller/source/kubernetes/api_client.ts";
-import { ConfigDistributionClient, type Delta } from "../../proto/gen/novaedge/v1/distribution.ts";
+import {
+  ConfigDistributionClient,
+  type Delta,
+  NodeStatus,
+} from "../../proto/gen/novaedge/v1/distribution.ts";
 import { freePort, startProgram } from "../support/programs.ts";
 import type { ApiServer } from "./api_server.ts";
 import { gatewayCrds, install, ownCrds } from "./crds.ts";
@@ -102,6 +106,7 @@ withApiServer(
     const bundle = await client.request(`${CORE}/configmaps/novaedge-authority`);
     const authorities = Buffer.from((bundle.data as Record<string, string>)["ca.crt"]);
     const channels: ConfigDistributionClient[] = [];
+    const lives: ReturnType<typeof setInterval>[] = [];
     const connect = (node: string, token: string): Stream => {
       const channel = new ConfigDistributionClient(
         `127.0.0.1:${port}`,
@@ -120,6 +125,13 @@ withApiServer(
       const served = new Promise<Delta>((resolve) => call.on("data", resolve));
       const value = { node, softwareVersion: "", held: undefined, resources: [], addresses: [] };
       call.write({ message: { $case: "hello", value } });
+      // Who says nothing for a while is told to come again.
+      const alive = setInterval(
+        () => call.write({ message: { $case: "status", value: NodeStatus.create() } }),
+        3_000,
+      );
+      void end.then(() => clearInterval(alive));
+      lives.push(alive);
       const said = Promise.race([served.then(() => "served"), end.then(({ details }) => details)]);
       return { said, end };
     };
@@ -148,6 +160,7 @@ withApiServer(
     });
     assert.equal((await open.end).details, "the token is not valid");
     assert.equal(await connect("n1", good).said, "the token is not valid");
+    for (const alive of lives) clearInterval(alive);
     for (const channel of channels) channel.close();
     client.close();
     await controller.end();
