@@ -1,7 +1,7 @@
 import dns from "node:dns";
 import net from "node:net";
 import tls from "node:tls";
-import type { UpstreamGuard } from "./upstream_guard.ts";
+import { FORBIDDEN, type UpstreamGuard } from "./upstream_guard.ts";
 
 /** A server that a library of somebody else's speaks to. */
 export interface GuardedTarget {
@@ -37,5 +37,5 @@ function guardedLookup(guard: UpstreamGuard): net.LookupFunction {
 }
 
 function forbidden(): Error {
-  return new Error("connections to this address are not allowed");
+  return new Error(FORBIDDEN);
 }

@@ -1,6 +1,9 @@
 import { isIP } from "node:net";
 import { CidrSet } from "../../common/cidr.ts";
 
+/** What a connection to a forbidden address fails with. */
+export const FORBIDDEN = "connections to this address are not allowed";
+
 /** Networks as flags give them. */
 export interface GuardSettings {
   readonly blocked: readonly string[];

@@ -8,7 +8,7 @@ import type {
   ListenOptions,
   Transport,
 } from "../transport.ts";
-import type { UpstreamGuard } from "../upstream_guard.ts";
+import { FORBIDDEN, type UpstreamGuard } from "../upstream_guard.ts";
 import { NodeConnection, plainAddress } from "./connection.ts";
 import { readProxyHeader } from "./proxy_reader.ts";
 import { connectTls } from "./tls_client.ts";
@@ -50,7 +50,7 @@ export class NodeTransport implements Transport {
 
   connect(options: ConnectOptions): Connection {
     const { tls, preamble } = options;
-    const forbidden = () => new Error("connections to this address are not allowed");
+    const forbidden = () => new Error(FORBIDDEN);
     if (this.#guard.forbids(options.host)) {
       const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
       connection.events = options.events;

@@ -1,0 +1,108 @@
+import type { BoundListener, ListenOptions } from "../transport.ts";
+import { ADDRESS_SIZE, type Descriptor, ERRNO, SystemError } from "./libc.ts";
+import { NativeConnection, type Shared } from "./native_connection.ts";
+import { HAPPENED, type Watched } from "./poller.ts";
+import { ProxyHeaderEvents } from "./proxy_header_events.ts";
+import { decodeAddress, type Place } from "./socket_address.ts";
+
+/** Connections taken in one turn: those that are there already have theirs. */
+const TAKEN = 64;
+/** Milliseconds until another try when there are no descriptors, or no memory, for one more. */
+const SHORTAGE = 100;
+/** Seconds without traffic after which the kernel asks whether a client is there still. */
+const KEEP_IDLE = 60;
+
+/** Errors of one connection, or of nobody: the next one is taken. */
+const PASSING: ReadonlySet<number> = new Set([ERRNO.EINTR, ERRNO.ECONNABORTED]);
+/** What ends by itself when others let go. */
+const SHORT: ReadonlySet<number> = new Set([
+  ERRNO.EMFILE,
+  ERRNO.ENFILE,
+  ERRNO.ENOBUFS,
+  ERRNO.ENOMEM,
+]);
+
+/** A listening socket of one thread. */
+export class NativeListener implements BoundListener, Watched {
+  readonly address: string;
+  readonly port: number;
+  readonly #shared: Shared;
+  readonly #socket: Descriptor;
+  readonly #options: Omit<ListenOptions, "tls">;
+  readonly #peer = new Uint8Array(ADDRESS_SIZE);
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(shared: Shared, socket: Descriptor, options: Omit<ListenOptions, "tls">) {
+    this.#shared = shared;
+    this.#socket = socket;
+    this.#options = options;
+    const own = new Uint8Array(ADDRESS_SIZE);
+    shared.libc.nameOf(socket, own);
+    ({ address: this.address, port: this.port } = decodeAddress(own));
+    shared.poller.add(socket, this);
+  }
+
+  onEvents(happened: number): void {
+    if ((happened & HAPPENED.error) !== 0) {
+      const errno = this.#shared.libc.socketError(this.#socket);
+      if (errno !== 0) this.#options.onError(new SystemError("listen", errno));
+    }
+    for (let taken = 0; taken < TAKEN; taken++) if (!this.#take()) return;
+    this.#shared.poller.again(this);
+  }
+
+  /** Whoever waits in the kernel's queue is taken before: they believe that they are connected. */
+  close(): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    while (this.#take());
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#shared.poller.close(this.#socket);
+    return Promise.resolve();
+  }
+
+  /** Takes a connection; false when there is none, or none can be taken now. */
+  #take(): boolean {
+    if (this.#closed) return false;
+    const { libc } = this.#shared;
+    const socket = libc.accept(this.#socket, this.#peer);
+    if (socket >= 0) {
+      this.#admit(socket, decodeAddress(this.#peer));
+      return true;
+    }
+    const { errno } = libc;
+    if (PASSING.has(errno)) return true;
+    if (SHORT.has(errno)) this.#tryLater();
+    else if (errno !== ERRNO.EAGAIN) this.#options.onError(new SystemError("accept", errno));
+    return false;
+  }
+
+  #tryLater(): void {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.onEvents(0), SHORTAGE);
+  }
+
+  #admit(socket: Descriptor, { address, port }: Place): void {
+    const { libc } = this.#shared;
+    const { admits, proxyHeader, accept } = this.#options;
+    if (!admits(address)) {
+      libc.close(socket);
+      return;
+    }
+    libc.set(socket, "noDelay", 1);
+    libc.set(socket, "keepAlive", 1);
+    libc.set(socket, "keepIdle", KEEP_IDLE);
+    const connection = new NativeConnection(this.#shared, socket).from(address, port);
+    const proxied = proxyHeader();
+    if (proxied === null || !proxied.trusts(address)) connection.events = accept(connection);
+    else {
+      connection.events = new ProxyHeaderEvents(connection, proxied, (source, rest) => {
+        if (source !== null) connection.from(source.address, source.port);
+        connection.events = accept(connection);
+        if (rest.length > 0) connection.given(rest);
+      });
+    }
+    connection.begin(null);
+  }
+}

@@ -1,0 +1,157 @@
+import { setImmediate } from "node:timers";
+import type { Descriptor, Libc } from "./libc.ts";
+
+/** Something whose descriptor is watched. */
+export interface Watched {
+  /** @param happened bits of `HAPPENED` */
+  onEvents(happened: number): void;
+}
+
+/** What may have happened (sys/epoll.h). */
+export const HAPPENED = {
+  readable: 0x1,
+  writable: 0x4,
+  error: 0x8,
+  hangUp: 0x10,
+  /** The peer has finished sending. */
+  finished: 0x2000,
+} as const;
+
+/** Told once for each change (EPOLLET): no call is needed to stop or to go on. */
+const INTEREST = (HAPPENED.readable | HAPPENED.writable | HAPPENED.finished | 0x8000_0000) >>> 0;
+
+/** Events of one look. */
+const BATCH = 256;
+/** Looks in vain before the thread waits. */
+const PATIENCE = 3;
+/** Milliseconds that it waits at most: it is woken when there is something to do. */
+const WAIT = 10_000;
+/** `epoll_event` is packed on x86_64 only. */
+const [SIZE, DATA] = Deno.build.arch === "x86_64" ? [12, 4] : [16, 8];
+
+/**
+ * The events of one thread's descriptors. While there is something to do it looks again after everything else that
+ * is ready; otherwise it waits where that keeps nobody else waiting.
+ */
+export class Poller {
+  readonly #libc: Libc;
+  readonly #poller: Descriptor;
+  readonly #events = new Uint8Array(BATCH * SIZE);
+  readonly #view = new DataView(this.#events.buffer);
+  readonly #event = new Uint8Array(SIZE);
+  readonly #watched: (Watched | undefined)[] = [];
+  /** Numbers of those that are watched, by descriptor: an event of one that was closed is told by it. */
+  readonly #serials: number[] = [];
+  #serial = 0;
+  /** Those that have more to do than one turn allows. */
+  #busy: Watched[] = [];
+  #vain = 0;
+  /** Wakes the thread where it waits. */
+  readonly #bell: Descriptor;
+  #waiting = false;
+  #running = false;
+  #stopped = false;
+  #inBatch = false;
+  readonly #afterBatch: (() => void)[] = [];
+  readonly #turn = () => this.#look();
+
+  /** @throws {SystemError} */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#poller = libc.poller();
+    this.#bell = libc.eventCounter();
+    this.add(this.#bell, { onEvents: () => libc.lower(this.#bell) });
+  }
+
+  /** @throws {SystemError} */
+  add(descriptor: Descriptor, watched: Watched): void {
+    const serial = this.#serial = (this.#serial + 1) >>> 0;
+    const view = new DataView(this.#event.buffer);
+    view.setUint32(0, INTEREST, true);
+    view.setInt32(DATA, descriptor, true);
+    view.setUint32(DATA + 4, serial, true);
+    this.#libc.watch(this.#poller, descriptor, this.#event);
+    this.#watched[descriptor] = watched;
+    this.#serials[descriptor] = serial;
+    this.#start();
+  }
+
+  /** Closes a descriptor: nothing is heard of it any more, also not of this turn. */
+  close(descriptor: Descriptor): void {
+    this.#watched[descriptor] = undefined;
+    this.#libc.close(descriptor);
+  }
+
+  /** Calls it in the next turn with nothing new: it stopped with work left. */
+  again(watched: Watched): void {
+    this.#busy.push(watched);
+    if (this.#waiting) this.#libc.raise(this.#bell);
+  }
+
+  /** Runs something behind the events at hand, or soon when there are none. */
+  afterBatch(run: () => void): void {
+    if (this.#inBatch) this.#afterBatch.push(run);
+    else setImmediate(run);
+  }
+
+  /** Watches nothing any more; descriptors that were watched stay open. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#waiting) this.#libc.raise(this.#bell);
+    else this.#end();
+  }
+
+  #end(): void {
+    this.#libc.close(this.#poller);
+    this.#libc.close(this.#bell);
+  }
+
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    setImmediate(this.#turn);
+  }
+
+  #look(): void {
+    if (this.#stopped) return;
+    const found = this.#libc.poll(this.#poller, this.#events, BATCH);
+    if (found > 0 || this.#busy.length > 0) {
+      this.#vain = 0;
+      this.#handle(found);
+      setImmediate(this.#turn);
+    } else if (this.#vain++ < PATIENCE) setImmediate(this.#turn);
+    else void this.#wait();
+  }
+
+  async #wait(): Promise<void> {
+    this.#waiting = true;
+    const found = await this.#libc.pollLater(this.#poller, this.#events, BATCH, WAIT);
+    this.#waiting = false;
+    if (this.#stopped) {
+      this.#end();
+      return;
+    }
+    this.#vain = 0;
+    this.#handle(found);
+    this.#look();
+  }
+
+  #handle(found: number): void {
+    this.#inBatch = true;
+    const busy = this.#busy;
+    this.#busy = [];
+    for (let i = 0; i < found; i++) {
+      const at = i * SIZE;
+      const descriptor = this.#view.getInt32(at + DATA, true);
+      const watched = this.#watched[descriptor];
+      // Closed earlier in this turn, and the number may be another's by now.
+      if (watched === undefined) continue;
+      if (this.#serials[descriptor] !== this.#view.getUint32(at + DATA + 4, true)) continue;
+      watched.onEvents(this.#view.getUint32(at, true));
+    }
+    for (const watched of busy) watched.onEvents(0);
+    for (const run of this.#afterBatch.splice(0)) run();
+    this.#inBatch = false;
+  }
+}

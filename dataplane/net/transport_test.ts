@@ -1,0 +1,435 @@
+/** What every implementation of the transport does, by real sockets. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import net from "node:net";
+import { setImmediate } from "node:timers";
+import { TurnEnd } from "../loop/turn_end.ts";
+import { Libc } from "./native/libc.ts";
+import { NativeStreams } from "./native/native_streams.ts";
+import { Poller } from "./native/poller.ts";
+import { NodeTransport } from "./node/node_transport.ts";
+import type { BoundListener, Connection, ConnectionEvents, ListenOptions } from "./transport.ts";
+import { UpstreamGuard } from "./upstream_guard.ts";
+
+type Streams = Pick<NodeTransport, "connect"> & {
+  listen(options: ListenOptions): Promise<BoundListener> | BoundListener;
+};
+
+interface Implementation extends Disposable {
+  readonly streams: Streams;
+}
+
+const IMPLEMENTATIONS: Readonly<Record<string, (guard: UpstreamGuard) => Implementation>> = {
+  node: (guard) => ({
+    streams: new NodeTransport(new TurnEnd((run) => setImmediate(run)), guard),
+    [Symbol.dispose]() {},
+  }),
+  native: (guard) => {
+    const libc = new Libc();
+    const poller = new Poller(libc);
+    const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
+    return {
+      streams: new NativeStreams({ libc, poller, turnEnd }, guard),
+      [Symbol.dispose]: () => poller.stop(),
+    };
+  },
+};
+
+/** Notes what happens on a connection. */
+class Notes implements ConnectionEvents {
+  readonly happened: string[] = [];
+  readonly chunks: Buffer[] = [];
+  length = 0;
+  error: Error | null = null;
+  drains = 0;
+  onBytes: (view: Buffer) => void = () => {};
+  #wakes: (() => void)[] = [];
+
+  onData(view: Buffer): void {
+    this.chunks.push(Buffer.from(view));
+    this.length += view.length;
+    this.onBytes(view);
+    this.#wake();
+  }
+
+  onDrain(): void {
+    this.drains++;
+    this.#wake();
+  }
+
+  onEnd(): void {
+    this.happened.push("end");
+    this.#wake();
+  }
+
+  onClose(error: Error | null): void {
+    this.happened.push("close");
+    this.error = error;
+    this.#wake();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString("latin1");
+  }
+
+  /** Resolves when something is so. */
+  async until(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise<void>((resolve) => this.#wakes.push(resolve));
+  }
+
+  ended(): Promise<void> {
+    return this.until(() => this.happened.includes("end"));
+  }
+
+  closed(): Promise<void> {
+    return this.until(() => this.happened.includes("close"));
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakes.splice(0)) wake();
+  }
+}
+
+/** A listener, and both ends of the connections that are made to it. */
+class Scene implements AsyncDisposable {
+  readonly #implementation: Implementation;
+  readonly #accepted: [Connection, Notes][] = [];
+  #waiting: (() => void)[] = [];
+  listener!: BoundListener;
+  #connections: Connection[] = [];
+
+  constructor(implementation: Implementation) {
+    this.#implementation = implementation;
+  }
+
+  async listen(options: Partial<ListenOptions> = {}): Promise<this> {
+    this.listener = await this.#implementation.streams.listen({
+      address: "127.0.0.1",
+      port: 0,
+      tls: null,
+      proxyHeader: () => null,
+      admits: () => true,
+      accept: (connection) => {
+        const notes = new Notes();
+        this.#accepted.push([connection, notes]);
+        this.#connections.push(connection);
+        for (const wake of this.#waiting.splice(0)) wake();
+        return notes;
+      },
+      onError: (error) => {
+        throw error;
+      },
+      ...options,
+    });
+    return this;
+  }
+
+  async accepted(): Promise<[Connection, Notes]> {
+    while (this.#accepted.length === 0) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    return this.#accepted.shift()!;
+  }
+
+  connect(
+    port: number,
+    preamble: Uint8Array | null = null,
+    host = "127.0.0.1",
+  ): { connection: Connection; notes: Notes; connected: Promise<void> } {
+    const notes = new Notes();
+    let onConnect = () => {};
+    const connected = new Promise<void>((resolve) => onConnect = resolve);
+    const connection = this.#implementation.streams.connect({
+      host,
+      port,
+      preamble,
+      tls: null,
+      alpn: [],
+      endpointName: host,
+      events: notes,
+      onConnect: () => onConnect(),
+    });
+    this.#connections.push(connection);
+    return { connection, notes, connected };
+  }
+
+  /** Both ends of a new connection. */
+  async pair() {
+    const client = this.connect(this.listener.port);
+    const [[server, seen]] = await Promise.all([this.accepted(), client.connected]);
+    return { client: client.connection, clientNotes: client.notes, server, serverNotes: seen };
+  }
+
+  async [Symbol.asyncDispose]() {
+    for (const connection of this.#connections) connection.close();
+    await this.listener?.close();
+    this.#implementation[Symbol.dispose]();
+  }
+}
+
+/** Why an implementation cannot be used here, "" when it can. */
+function problemOf(name: string): string {
+  if (name !== "native") return "";
+  if (Deno.build.os !== "linux") return "needs Linux";
+  try {
+    new Libc();
+    return "";
+  } catch (error) {
+    return `needs glibc: ${(error as Error).message}`;
+  }
+}
+
+const OPEN = new UpstreamGuard({ blocked: [], allowed: [] });
+const bytes = (text: string) => Buffer.from(text, "latin1");
+
+for (const [name, make] of Object.entries(IMPLEMENTATIONS)) {
+  const problem = problemOf(name);
+  const check = (what: string, body: (scene: Scene) => Promise<void>, guard = OPEN) =>
+    Deno.test({
+      name: `${name}: ${what}${problem === "" ? "" : ` (${problem})`}`,
+      ignore: problem !== "",
+      async fn() {
+        await using scene = new Scene(make(guard));
+        await body(scene);
+      },
+    });
+
+  check("bytes go both ways, in order, and both ends know both addresses", async (scene) => {
+    await scene.listen();
+    const { client, clientNotes, server, serverNotes } = await scene.pair();
+    assert.equal(client.write(bytes("one ")), true);
+    client.write(bytes("two "));
+    client.writeBoth(bytes("three "), bytes("four"));
+    await serverNotes.until(() => serverNotes.length === 18);
+    assert.equal(serverNotes.text, "one two three four");
+    server.write(bytes("answer"));
+    await clientNotes.until(() => clientNotes.length === 6);
+    assert.equal(clientNotes.text, "answer");
+    assert.deepEqual([server.localAddress, server.remoteAddress], ["127.0.0.1", "127.0.0.1"]);
+    assert.equal(server.localPort, scene.listener.port);
+    assert.equal(client.localPort, server.remotePort);
+    assert.equal(client.remotePort, scene.listener.port);
+  });
+
+  check("what is read may be written on, to the same connection and to another", async (scene) => {
+    await scene.listen();
+    const first = await scene.pair();
+    const second = await scene.pair();
+    first.serverNotes.onBytes = (view) => {
+      first.server.write(view);
+      second.server.write(view);
+    };
+    for (let i = 0; i < 200; i++) first.client.write(bytes(`${i};`));
+    const length = Array.from({ length: 200 }, (_, i) => `${i};`).join("").length;
+    await first.clientNotes.until(() => first.clientNotes.length >= length);
+    await second.clientNotes.until(() => second.clientNotes.length >= length);
+    assert.equal(first.clientNotes.text, second.clientNotes.text);
+    assert.equal(first.clientNotes.text.split(";")[199], "199");
+  });
+
+  check(
+    "a peer that does not read stops the writer, and what waits arrives whole",
+    async (scene) => {
+      await scene.listen();
+      const { client, server, serverNotes } = await scene.pair();
+      server.pause();
+      const notes: Notes = client.events as Notes;
+      let sent = 0;
+      let sum = 0;
+      for (let i = 0; sent < 64 * 1024 * 1024; i++) {
+        const piece = Buffer.alloc(1 + (i * 7919) % 40_000, i & 0xff);
+        sent += piece.length;
+        sum = (sum + (i & 0xff) * piece.length) % 1_000_003;
+        if (!client.write(piece)) break;
+      }
+      assert.ok(sent < 64 * 1024 * 1024, "the writer was asked to wait");
+      let received = 0;
+      serverNotes.onBytes = (view) => {
+        serverNotes.chunks.length = 0;
+        for (const byte of view) received = (received + byte) % 1_000_003;
+      };
+      server.resume();
+      await serverNotes.until(() => serverNotes.length === sent);
+      await notes.until(() => notes.drains > 0);
+      assert.equal(received, sum);
+    },
+  );
+
+  check("a paused connection tells nothing, and everything when it goes on", async (scene) => {
+    await scene.listen();
+    const { client, server, serverNotes } = await scene.pair();
+    client.write(bytes("a"));
+    await serverNotes.until(() => serverNotes.length === 1);
+    server.pause();
+    client.write(bytes("b"));
+    // Another connection's bytes have made the same way meanwhile.
+    const other = await scene.pair();
+    other.client.write(bytes("x"));
+    await other.serverNotes.until(() => other.serverNotes.length === 1);
+    assert.equal(serverNotes.text, "a");
+    server.resume();
+    await serverNotes.until(() => serverNotes.length === 2);
+    assert.equal(serverNotes.text, "ab");
+  });
+
+  check("one side may end while the other goes on", async (scene) => {
+    await scene.listen();
+    const { client, clientNotes, server, serverNotes } = await scene.pair();
+    client.write(bytes("question"));
+    client.end();
+    await serverNotes.ended();
+    assert.equal(serverNotes.text, "question");
+    server.write(bytes("answer"));
+    server.end();
+    await clientNotes.ended();
+    assert.equal(clientNotes.text, "answer");
+    await Promise.all([clientNotes.closed(), serverNotes.closed()]);
+    assert.deepEqual(clientNotes.happened, ["end", "close"]);
+    assert.deepEqual([clientNotes.error, serverNotes.error], [null, null]);
+  });
+
+  check("FIN comes behind what was queued", async (scene) => {
+    await scene.listen();
+    const { client, server, serverNotes } = await scene.pair();
+    server.pause();
+    const large = Buffer.alloc(8 * 1024 * 1024, 1);
+    client.write(large);
+    client.end();
+    server.resume();
+    await serverNotes.ended();
+    assert.equal(serverNotes.length, large.length);
+  });
+
+  check("a reset is an error at the other side", async (scene) => {
+    await scene.listen();
+    const { client, clientNotes, serverNotes } = await scene.pair();
+    client.reset();
+    await Promise.all([clientNotes.closed(), serverNotes.closed()]);
+    assert.match(serverNotes.error!.message, /reset/i);
+    assert.deepEqual(serverNotes.happened, ["close"]);
+    assert.equal(clientNotes.error, null);
+  });
+
+  check("closing is told once, and nothing after it", async (scene) => {
+    await scene.listen();
+    const { client, clientNotes, server, serverNotes } = await scene.pair();
+    client.write(bytes("last"));
+    client.close();
+    client.close();
+    client.write(bytes("never"));
+    client.end();
+    await serverNotes.ended();
+    assert.equal(serverNotes.text, "last");
+    await clientNotes.closed();
+    assert.deepEqual(clientNotes.happened, ["close"]);
+    server.close();
+    await serverNotes.closed();
+  });
+
+  check("a connection that is refused, or forbidden, is closed with the reason", async (scene) => {
+    const taken = net.createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as net.AddressInfo;
+    await new Promise((resolve) => taken.close(resolve));
+    const { notes } = scene.connect(port);
+    await notes.closed();
+    assert.match(notes.error!.message, /refused/i);
+  });
+
+  check("where no connection may lead none does", async (scene) => {
+    await scene.listen();
+    const { notes } = scene.connect(scene.listener.port);
+    await notes.closed();
+    assert.equal(notes.error!.message, "connections to this address are not allowed");
+  }, new UpstreamGuard({ blocked: ["127.0.0.0/8"], allowed: [] }));
+
+  check("what precedes everything comes first", async (scene) => {
+    await scene.listen();
+    const client = scene.connect(scene.listener.port, bytes("PROXY "));
+    const [, serverNotes] = await scene.accepted();
+    await client.connected;
+    client.connection.write(bytes("rest"));
+    await serverNotes.until(() => serverNotes.length === 10);
+    assert.equal(serverNotes.text, "PROXY rest");
+  });
+
+  check(
+    "a trusted peer's PROXY header names the client, in one piece or in many",
+    async (scene) => {
+      const reasons: string[] = [];
+      await scene.listen({
+        proxyHeader: () => ({
+          trusts: () => true,
+          version: 1,
+          timeout: 5_000,
+          onBadHeader: (reason) => reasons.push(reason),
+        }),
+      });
+      for (const size of [1, 1_000]) {
+        const { connection, connected } = scene.connect(scene.listener.port);
+        await connected;
+        const text = "PROXY TCP4 192.0.2.7 192.0.2.8 4321 80\r\nGET";
+        for (let at = 0; at < text.length; at += size) {
+          connection.write(bytes(text.slice(at, at + size)));
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        const [server, notes] = await scene.accepted();
+        await notes.until(() => notes.length === 3);
+        assert.deepEqual(
+          [server.remoteAddress, server.remotePort, notes.text],
+          ["192.0.2.7", 4321, "GET"],
+        );
+      }
+      const { connection, notes } = scene.connect(scene.listener.port);
+      connection.write(bytes("GET / HTTP/1.1\r\n\r\n"));
+      await notes.until(() => notes.happened.length > 0);
+      assert.equal(reasons.length, 1);
+    },
+  );
+
+  check("who is not admitted is not heard", async (scene) => {
+    await scene.listen({ admits: () => false });
+    const { notes } = scene.connect(scene.listener.port);
+    await notes.until(() => notes.happened.length > 0);
+    assert.equal(notes.length, 0);
+  });
+
+  check("a closed listener takes nobody, connections stay", async (scene) => {
+    await scene.listen();
+    const { client, server, serverNotes } = await scene.pair();
+    const closed = scene.listener.close();
+    const late = scene.connect(scene.listener.port);
+    await late.notes.closed();
+    assert.match(late.notes.error!.message, /refused/i);
+    client.write(bytes("still"));
+    await serverNotes.until(() => serverNotes.length === 5);
+    assert.equal(server.remotePort, client.localPort);
+    client.close();
+    server.close();
+    await closed;
+  });
+
+  check("a thousand connections at once are all served", async (scene) => {
+    await scene.listen();
+    const clients = Array.from({ length: 1_000 }, () => scene.connect(scene.listener.port));
+    for (let i = 0; i < clients.length; i++) {
+      const [server, notes] = await scene.accepted();
+      notes.onBytes = (view) => void server.write(view);
+    }
+    clients.forEach(({ connection }, i) => connection.write(bytes(`${i}.`)));
+    for (const [i, { notes }] of clients.entries()) {
+      await notes.until(() => notes.text.endsWith("."));
+      assert.equal(notes.text, `${i}.`);
+    }
+  });
+
+  check("both families are taken where no address is given", async (scene) => {
+    await scene.listen({ address: "" });
+    for (const host of ["127.0.0.1", "::1"]) {
+      const client = scene.connect(scene.listener.port, null, host);
+      const [server] = await scene.accepted();
+      await client.connected;
+      assert.equal(server.remoteAddress, host);
+    }
+  });
+}
