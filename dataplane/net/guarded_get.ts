@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import http from "node:http";
 import type { UpstreamGuard } from "./upstream_guard.ts";
@@ -68,8 +69,7 @@ function answerTo(
       response.on("error", reject);
       response.on("aborted", () => reject(new Error("the answer was cut")));
       response.on("end", () => {
-        const body = new TextDecoder().decode(new Uint8Array(Buffer.concat(chunks)));
-        resolve({ status: response.statusCode ?? 0, body });
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
       });
     });
     request.end();

@@ -38,6 +38,14 @@ export interface ConnectionEvents {
   onClose(error: Error | null): void;
 }
 
+/** Events receiver of a connection that nobody listens to any more. */
+export const NOBODY: ConnectionEvents = {
+  onData() {},
+  onDrain() {},
+  onEnd() {},
+  onClose() {},
+};
+
 /** One established or connecting byte stream. */
 export interface Connection {
   events: ConnectionEvents;

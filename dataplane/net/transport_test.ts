@@ -354,6 +354,22 @@ for (const [name, make] of Object.entries(IMPLEMENTATIONS)) {
   });
 
   check(
+    "what is written before the connection is there comes in order, small and large",
+    async (scene) => {
+      await scene.listen();
+      const { connection } = scene.connect(scene.listener.port);
+      const pieces = [10, 20_000, 5, ...Array.from({ length: 9 }, () => 9_000), 3].map((size, i) =>
+        Buffer.alloc(size, 97 + i)
+      );
+      for (const piece of pieces) connection.write(piece);
+      const [, serverNotes] = await scene.accepted();
+      const whole = Buffer.concat(pieces).toString("latin1");
+      await serverNotes.until(() => serverNotes.length === whole.length);
+      assert.equal(serverNotes.text, whole);
+    },
+  );
+
+  check(
     "a trusted peer's PROXY header names the client, in one piece or in many",
     async (scene) => {
       const reasons: string[] = [];

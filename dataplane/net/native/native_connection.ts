@@ -1,19 +1,11 @@
 import type { Buffer } from "node:buffer";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
-import type { Connection, ConnectionEvents } from "../transport.ts";
-import { type Descriptor, ERRNO, type Libc, SystemError } from "./libc.ts";
+import { type Connection, type ConnectionEvents, NOBODY } from "../transport.ts";
+import { ADDRESS_SIZE, type Descriptor, ERRNO, type Libc, SystemError } from "./libc.ts";
 import { gathered, lasting, MEMORY, readMemory, readView } from "./memory.ts";
 import { HAPPENED, type Poller, type Watched } from "./poller.ts";
 import { decodeAddress, type Place } from "./socket_address.ts";
-
-/** Events receiver of a connection that nobody listens to any more. */
-const NOBODY: ConnectionEvents = {
-  onData() {},
-  onDrain() {},
-  onEnd() {},
-  onClose() {},
-};
 
 const NOWHERE: Place = { address: "", port: 0 };
 
@@ -102,11 +94,15 @@ export class NativeConnection implements Connection, Flushable, Watched {
 
   write(given: Uint8Array): boolean {
     if (this.#closed || this.#ending || given.length === 0) return true;
-    if (given.length > SMALL || this.#waitingBytes + given.length > MEMORY) {
+    if (given.length > SMALL) {
       this.flush();
-      if (given.length > SMALL) this.#send(given);
-      else this.#wait(lasting(given));
-    } else this.#wait(lasting(given));
+      this.#send(given);
+    } else {
+      if (this.#waitingBytes + given.length > MEMORY) this.flush();
+      this.#waiting.push(lasting(given));
+      this.#waitingBytes += given.length;
+      this.#shared.turnEnd.add(this);
+    }
     return this.#flowing();
   }
 
@@ -127,7 +123,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
 
   /** For the turn's end, and for whatever must come behind what was written. */
   flush(): void {
-    if (this.#waitingBytes === 0 || this.#connecting) return;
+    if (this.#waitingBytes === 0) return;
     const pieces = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
@@ -173,12 +169,6 @@ export class NativeConnection implements Connection, Flushable, Watched {
     if (!this.#closed) this.#tell(bytes);
   }
 
-  #wait(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    this.#shared.turnEnd.add(this);
-  }
-
   #flowing(): boolean {
     if (this.#queued <= PLENTY) return true;
     this.#owesDrain = true;
@@ -199,7 +189,6 @@ export class NativeConnection implements Connection, Flushable, Watched {
     const onConnect = this.#onConnect!;
     this.#onConnect = null;
     onConnect();
-    this.flush();
     if (this.#ending && !this.#closed && this.#queued === 0) this.#finish();
     return !this.#closed;
   }
@@ -228,7 +217,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     poller.again(this);
   }
 
-  #tell(view: Parameters<ConnectionEvents["onData"]>[0]): void {
+  #tell(view: Buffer): void {
     turn.open++;
     this.events.onData(view);
     turn.open--;
@@ -319,7 +308,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
   #localPlace(): Place {
     if (this.#local !== null) return this.#local;
     if (this.#closed) return NOWHERE;
-    const bytes = new Uint8Array(28);
+    const bytes = new Uint8Array(ADDRESS_SIZE);
     this.#shared.libc.nameOf(this.#socket, bytes);
     return this.#local = decodeAddress(bytes);
   }

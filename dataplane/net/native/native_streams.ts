@@ -59,10 +59,8 @@ export class NativeStreams {
     }
     const connection = new NativeConnection(this.#shared, socket).from(options.host, options.port);
     connection.events = options.events;
-    connection.begin(() => {
-      if (options.preamble !== null) connection.write(options.preamble);
-      options.onConnect();
-    });
+    if (options.preamble !== null) connection.write(options.preamble);
+    connection.begin(() => options.onConnect());
     return connection;
   }
 

@@ -2,16 +2,8 @@ import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
-import type { Connection, ConnectionEvents, TlsFacts } from "../transport.ts";
+import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
 import { lasting, readAlone, readView, shareMemory } from "./read_memory.ts";
-
-/** Events receiver of a connection that nobody listens to any more. */
-const NOBODY: ConnectionEvents = {
-  onData() {},
-  onDrain() {},
-  onEnd() {},
-  onClose() {},
-};
 
 /** Larger pieces are worth a call of their own as soon as they are there. */
 const SMALL = 16 * 1024;
