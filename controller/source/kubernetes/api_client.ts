@@ -57,18 +57,25 @@ const JSON_TYPE = "application/json";
 /** For PATCH: fields that are given replace those that are there (RFC 7396). */
 export const MERGE_PATCH = "application/merge-patch+json";
 
-/** Talks to an API server. */
+/** A connection that all requests share (HTTP/2), and what ends those that are on it. */
+interface Line {
+  readonly http: Deno.HttpClient;
+  readonly ended: AbortController;
+}
+
+/**
+ * Talks to an API server. A connection on which a request was not answered in time takes no new ones: when the
+ * machine at its other end is gone, nobody refuses, and the kernel would go on for a quarter of an hour. What else
+ * is on it goes on until another connection shows that the server can be reached.
+ */
 export class ApiClient {
   readonly #access: ApiAccess;
-  readonly #http: Deno.HttpClient;
+  #line: Line;
+  readonly #silent = new Set<Line>();
 
   constructor(access: ApiAccess) {
     this.#access = access;
-    const { ca, certificate } = access;
-    this.#http = Deno.createHttpClient({
-      ...(ca === "" ? {} : { caCerts: [ca] }),
-      ...(certificate ?? {}),
-    } as Deno.CreateHttpClientOptions);
+    this.#line = this.#open();
   }
 
   get server(): string {
@@ -76,7 +83,33 @@ export class ApiClient {
   }
 
   close(): void {
-    this.#http.close();
+    for (const { http } of [this.#line, ...this.#silent]) http.close();
+  }
+
+  #open(): Line {
+    const { ca, certificate } = this.#access;
+    const http = Deno.createHttpClient({
+      ...(ca === "" ? {} : { caCerts: [ca] }),
+      ...(certificate ?? {}),
+    } as Deno.CreateHttpClientOptions);
+    return { http, ended: new AbortController() };
+  }
+
+  /** A request on it was not answered in time. */
+  #missed(line: Line): void {
+    if (line !== this.#line) return;
+    this.#silent.add(line);
+    this.#line = this.#open();
+  }
+
+  /** A request on it was answered. */
+  #answered(line: Line): void {
+    if (line !== this.#line) return;
+    for (const { http, ended } of this.#silent) {
+      ended.abort(new Error("the connection is silent while others are not"));
+      http.close();
+    }
+    this.#silent.clear();
   }
 
   /**
@@ -132,7 +165,10 @@ export class ApiClient {
   }
 
   async #fetch(path: string, options: RequestOptions): Promise<Response> {
-    const { method = "GET", query = {}, body, signal } = options;
+    const { method = "GET", query = {}, body } = options;
+    const line = this.#line;
+    const { signal: ended } = line.ended;
+    const signal = options.signal === undefined ? ended : AbortSignal.any([options.signal, ended]);
     const url = new URL(path, this.#access.server);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     const token = this.#access.token();
@@ -140,18 +176,20 @@ export class ApiClient {
     try {
       response = await fetch(url, {
         method,
-        client: this.#http,
+        client: line.http,
         headers: {
           accept: options.accept ?? JSON_TYPE,
           ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
           ...(body === undefined ? {} : { "content-type": options.contentType ?? JSON_TYPE }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        ...(signal === undefined ? {} : { signal }),
+        signal,
       });
     } catch (error) {
+      if (signal.reason?.name === "TimeoutError") this.#missed(line);
       throw new ApiError(0, "NoAnswer", (error as Error).message);
     }
+    this.#answered(line);
     if (response.ok) return response;
     const text = await response.text().catch(() => "");
     let told: { reason?: string; message?: string } = {};
