@@ -12,8 +12,8 @@ export const MESSAGE_LIMITS = {
 
 /** Both sides of a stream notice within seconds that the other one is gone, or stands still. */
 export const KEEPALIVE = {
-  "grpc.keepalive_time_ms": 5_000,
-  "grpc.keepalive_timeout_ms": 5_000,
+  "grpc.keepalive_time_ms": 2_000,
+  "grpc.keepalive_timeout_ms": 4_000,
 } as const;
 
 /** Name that the certificates of controllers are for. */
@@ -21,6 +21,9 @@ export const CONTROLLER_NAME = "novaedge-controller";
 
 /** Metadata of a refused stream that says where the leader is. */
 export const LEADER = "novaedge-leader";
+
+/** Metadata of a stream that waits for another leader: where the one was that cannot be reached. */
+export const UNREACHABLE = "novaedge-unreachable";
 
 const UNIX = "unix:";
 

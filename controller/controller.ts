@@ -78,6 +78,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
       identity?.led();
     },
     onStop: () => server.dismiss(),
+    onOther: () => server.onLeader(),
   });
   const translator = new Translator(
     client !== null && flags["leader-election"]
@@ -109,6 +110,7 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
     admit: identity === null ? null : (token) => identity.review(token),
     leads: () => cluster?.leads ?? true,
     leaderAddress: () => cluster?.leaderAddress ?? "",
+    mayWait: (unreachable) => cluster?.mayWait(unreachable) ?? true,
     onRefusals,
     onWord: (node) => cluster?.heard(node),
     onHello: (node, addresses) => cluster?.arrived(node, addresses),

@@ -1,7 +1,13 @@
 import { Buffer } from "node:buffer";
 import { type ChannelCredentials, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { messageOf } from "../../common/errors.ts";
-import { CONTROLLER_NAME, KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
+import {
+  CONTROLLER_NAME,
+  KEEPALIVE,
+  LEADER,
+  MESSAGE_LIMITS,
+  UNREACHABLE,
+} from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import { keepConnected } from "../../common/reconnect.ts";
 import {
@@ -10,6 +16,8 @@ import {
   type Delta,
   type Hello,
 } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { ControllerAddress } from "./controller_address.ts";
+import { firstSettled, type Patience } from "./first_settled.ts";
 
 /** First and longest wait before the controller is tried again, in milliseconds. */
 const BACKOFF = { initial: 100, maximum: 2_000 };
@@ -34,8 +42,9 @@ export interface StreamIdentity {
   token(): string;
 }
 
-/** Milliseconds in which a connection must come about. */
-const CONNECT = 3_000;
+/** An address that nobody has any more does not refuse: the kernel would ask it for minutes. */
+const ANY_CONTROLLER: Patience = { total: 3_000, next: 300 };
+const ONE_CONTROLLER: Patience = { total: 2_000, next: 1_000 };
 /** Milliseconds between two looks at whether the token was replaced. */
 const TOKEN_CHECK = 30_000;
 
@@ -44,14 +53,18 @@ type Send = (message: AgentMessage) => Promise<void>;
 /** Keeps a configuration stream to the controller; reconnects for ever. */
 export class ControllerClient {
   readonly #options: ControllerClientOptions;
+  readonly #address: ControllerAddress;
   #send: Send | null = null;
   /** Where the last controller said that the leader is. */
   #leader = "";
+  /** Where a leader was that could not be reached: another one is waited for. */
+  #unreachable = "";
   /** What we showed last. */
   #token = "";
 
   constructor(options: ControllerClientOptions) {
     this.#options = options;
+    this.#address = new ControllerAddress(options.address);
   }
 
   get connected(): boolean {
@@ -75,15 +88,15 @@ export class ControllerClient {
         { address, reason },
         "no connection to the controller; keeping the configuration held",
       );
-    const usual = this.#options.address;
     return keepConnected(
       async (established) => {
         this.#leader = "";
-        const reason = await this.#stream(usual, signal, established);
+        const reason = await this.#stream(this.#address, ANY_CONTROLLER, signal, established);
         // Another controller that knows who leads says so: no time is lost.
         const leader: string = this.#leader;
-        if (leader === "" || leader === usual || signal.aborted) return reason;
-        return await this.#stream(leader, signal, established);
+        if (leader === "" || leader === address || signal.aborted) return reason;
+        const named = new ControllerAddress(leader);
+        return await this.#stream(named, ONE_CONTROLLER, signal, established);
       },
       { ...BACKOFF, warn },
       signal,
@@ -105,22 +118,27 @@ export class ControllerClient {
   }
 
   /** One connection, until it ends; resolves to the reason. */
-  #stream(address: string, signal: AbortSignal, onFirst: () => void): Promise<string> {
-    const { log, hello, onDelta, onConnection, identity } = this.#options;
+  async #stream(
+    address: ControllerAddress,
+    patience: Patience,
+    signal: AbortSignal,
+    onFirst: () => void,
+  ): Promise<string> {
+    const { identity } = this.#options;
     let token: string;
     let channel: ChannelCredentials;
+    let targets: readonly string[];
     try {
+      targets = await address.targets(signal);
       token = identity?.token() ?? "";
       channel = identity === null
         ? credentials.createInsecure()
         : credentials.createSsl(Buffer.from(identity.authorities()));
     } catch (error) {
-      return Promise.resolve(messageOf(error));
+      return messageOf(error);
     }
-    const metadata = new Metadata();
-    if (token !== "") metadata.set("authorization", `Bearer ${token}`);
     // A channel of its own each time: a shared one would keep its own, longer backoff.
-    const client = new ConfigDistributionClient(address, channel, {
+    const options = {
       ...MESSAGE_LIMITS,
       ...KEEPALIVE,
       ...(identity === null ? {} : {
@@ -128,11 +146,35 @@ export class ControllerClient {
         "grpc.default_authority": CONTROLLER_NAME,
       }),
       "grpc.use_local_subchannel_pool": 1,
-    });
+    };
+    const client = await firstSettled(
+      targets,
+      (target) => new ConfigDistributionClient(target, channel, options),
+      patience,
+      signal,
+    );
+    if (client === null) {
+      if (`${address}` === this.#leader) this.#unreachable = this.#leader;
+      return `no connection within ${patience.total / 1_000} s`;
+    }
+    this.#token = token;
+    return await this.#call(client, `${address}`, signal, onFirst);
+  }
+
+  /** One call on a channel, until it ends. */
+  #call(
+    client: ConfigDistributionClient,
+    address: string,
+    signal: AbortSignal,
+    onFirst: () => void,
+  ): Promise<string> {
+    const { log, hello, onDelta, onConnection } = this.#options;
+    const metadata = new Metadata();
+    if (this.#token !== "") metadata.set("authorization", `Bearer ${this.#token}`);
+    if (this.#unreachable !== "") metadata.set(UNREACHABLE, this.#unreachable);
     return new Promise((resolve) => {
       const call = client.streamConfig(metadata);
       const renewal = setInterval(() => this.#renew(), TOKEN_CHECK);
-      this.#token = token;
       let over = false;
       /** How this connection's messages go out, once it works. */
       let send: Send | null = null;
@@ -155,6 +197,7 @@ export class ControllerClient {
         if (over) return;
         if (send === null) {
           onFirst();
+          this.#unreachable = "";
           send = (message) => new Promise((resolve) => call.write(message, () => resolve()));
           this.#send = send;
           log.info({ address }, "connected to the controller");
@@ -167,12 +210,6 @@ export class ControllerClient {
         end(error.message);
       });
       call.on("end", () => end("the controller ended the stream"));
-      // An address that nobody has any more does not refuse: the kernel would ask it for minutes.
-      client.waitForReady(Date.now() + CONNECT, (error) => {
-        if (error === undefined || over) return;
-        call.cancel();
-        end(`no connection within ${CONNECT / 1_000} s`);
-      });
       call.write({ message: { $case: "hello", value: hello() } });
     });
   }

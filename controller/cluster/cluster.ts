@@ -4,7 +4,7 @@ import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Node } from "../../api/core.ts";
 import { AddressAllocator } from "../addresses/address_allocator.ts";
 import type { SessionState } from "../distribution/session.ts";
-import { Placement } from "../placement/placement.ts";
+import { DOUBT, Placement } from "../placement/placement.ts";
 import type { ApiClient } from "../source/kubernetes/api_client.ts";
 import type { KubernetesSource } from "../source/kubernetes/kubernetes_source.ts";
 import { ProblemEvents } from "../status/problem_events.ts";
@@ -31,6 +31,8 @@ export interface ClusterOptions {
   /** This controller serves agents from now on. @param term null without elections */
   readonly onServe: (term: number | null) => void;
   readonly onStop: () => void;
+  /** Another controller leads from now on. */
+  readonly onOther: () => void;
 }
 
 /** How this controller takes part in elections. */
@@ -60,10 +62,11 @@ export class Cluster {
   #translator: Translator | null = null;
   #alive = "";
   #timer: ReturnType<typeof setInterval> | undefined;
+  #doubt: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
-    const { client, log, election, onServe, onStop } = options;
+    const { client, log, election, onServe, onStop, onOther } = options;
     this.#leadership = election === null ? null : new Leadership({
       ...election,
       client,
@@ -74,8 +77,12 @@ export class Cluster {
         onServe(term);
         this.writer.touchAll();
         this.#events.tellAll();
+        // What waited for nodes that have not come is settled then, and not when somebody looks again.
+        clearTimeout(this.#doubt);
+        this.#doubt = setTimeout(() => this.#tick(), DOUBT);
       },
       onStop,
+      onOther,
     });
     this.addresses = new AddressAllocator((key) => this.#before(key));
     const writing = {
@@ -103,6 +110,15 @@ export class Cluster {
     return this.#leadership?.leaderAddress ?? "";
   }
 
+  /**
+   * Whether an agent may wait here until a controller leads: this one is about to, or the one that leads could
+   * not be reached and is lost.
+   */
+  mayWait(unreachable: string): boolean {
+    const here = this.#leadership?.holds ?? true;
+    return here || (unreachable !== "" && unreachable === this.leaderAddress);
+  }
+
   /** Whether a node serves a gateway, by the gateway resource's name. */
   serves(node: string, gateway: string): boolean {
     // Kinds of our own say nothing of nodes: all of them serve.
@@ -120,6 +136,7 @@ export class Cluster {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    clearTimeout(this.#doubt);
     await this.#leadership?.stop();
     this.writer.stop();
     this.#events.stop();

@@ -19,6 +19,8 @@ export interface LeadershipOptions {
   readonly onServe: (term: number) => void;
   /** It no longer does. */
   readonly onStop: () => void;
+  /** Another one leads from now on. */
+  readonly onOther: () => void;
 }
 
 /**
@@ -34,7 +36,7 @@ export class Leadership {
   #term = 0;
 
   constructor(options: LeadershipOptions) {
-    const { client, log, namespace, identity, address, source, onStop } = options;
+    const { client, log, namespace, identity, address, source, onStop, onOther } = options;
     this.#options = options;
     this.#election = new LeaderElection({
       client,
@@ -49,6 +51,7 @@ export class Leadership {
         this.#serving = false;
         onStop();
       },
+      onOther,
       now: () => performance.now(),
     });
   }
@@ -56,6 +59,11 @@ export class Leadership {
   /** Whether this controller may serve agents and write now. */
   get leads(): boolean {
     return this.#serving && this.#election.leads();
+  }
+
+  /** Whether this controller holds the lease, be it that it does not serve yet. */
+  get holds(): boolean {
+    return this.#election.holds;
   }
 
   get leaderAddress(): string {

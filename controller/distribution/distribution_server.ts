@@ -9,7 +9,7 @@ import {
 } from "@grpc/grpc-js";
 import { compareVersions, NO_VERSION } from "../../common/delta/resources.ts";
 import { messageOf } from "../../common/errors.ts";
-import { bindServer, KEEPALIVE, LEADER, MESSAGE_LIMITS } from "../../common/grpc.ts";
+import { bindServer, KEEPALIVE, LEADER, MESSAGE_LIMITS, UNREACHABLE } from "../../common/grpc.ts";
 import type { Logger } from "../../common/log.ts";
 import {
   type AgentMessage,
@@ -57,6 +57,8 @@ export interface DistributionOptions {
   readonly leads: () => boolean;
   /** Where the controller is that does, "" when nobody knows. */
   readonly leaderAddress: () => string;
+  /** Whether an agent may wait here for a leader. @param unreachable where it could not reach one, or "" */
+  readonly mayWait: (unreachable: string) => boolean;
   /** A node refused resources. */
   onRefusals(refusals: readonly Refusal[]): void;
   /** A node's agent came or said something. */
@@ -100,12 +102,17 @@ export class DistributionServer {
   /** @param address "host:port" or "unix:/path" */
   async listen(address: string, credentials?: ServerCredentials): Promise<void> {
     await bindServer(this.#server, address, credentials);
-    const { interval, silence } = this.#options.review ?? REVIEW;
+    const { review, leads, mayWait } = this.#options;
+    const { interval, silence } = review ?? REVIEW;
     this.#reviews = setInterval(() => {
       const last = performance.now() - silence;
       for (const [call, guest] of [...this.#guests]) {
-        if (guest.heard < last) this.#dropSilent(call, guest);
-        else void this.#review(call, guest);
+        // The leader may be there again for who waits for another one.
+        if (!leads() && !mayWait("")) this.#sendAway(call);
+        // Who is not served yet has nothing to say but its hello.
+        else if (guest.heard < last && (guest.session !== null || guest.hello === null)) {
+          this.#dropSilent(call, guest);
+        } else void this.#review(call, guest);
       }
     }, interval);
   }
@@ -136,6 +143,14 @@ export class DistributionServer {
     for (const session of sessions) session.changed(byNode.get(session.state.node) ?? []);
   }
 
+  /** Another controller may lead: agents that wait for one go there. */
+  onLeader(): void {
+    const { leads, mayWait } = this.#options;
+    for (const call of [...this.#guests.keys()]) {
+      if (!leads() && !mayWait(unreachableFor(call))) this.#sendAway(call);
+    }
+  }
+
   /** This controller no longer serves agents: they go where the leader is. */
   dismiss(): void {
     for (const call of [...this.#guests.keys()]) this.#sendAway(call);
@@ -148,7 +163,7 @@ export class DistributionServer {
   }
 
   #onStream(call: Stream): void {
-    const { leads, admit } = this.#options;
+    const { leads, mayWait, admit } = this.#options;
     const header = String(call.metadata.get("authorization")[0] ?? "");
     const token = header.startsWith("Bearer ") ? header.slice("Bearer ".length) : "";
     const heard = performance.now();
@@ -162,7 +177,7 @@ export class DistributionServer {
       gone();
       call.end();
     });
-    if (!leads()) this.#sendAway(call);
+    if (!leads() && !mayWait(unreachableFor(call))) this.#sendAway(call);
     else if (admit !== null && token === "") {
       this.#refuse(call, status.UNAUTHENTICATED, "there is no token");
     }
@@ -235,9 +250,9 @@ export class DistributionServer {
   }
 
   #open(call: Stream): void {
-    const { snapshot, scopes, log, onHello, admit } = this.#options;
+    const { snapshot, scopes, log, leads, onHello, admit } = this.#options;
     const guest = this.#guests.get(call);
-    if (guest === undefined || guest.session !== null || !this.#published) return;
+    if (guest === undefined || guest.session !== null || !this.#published || !leads()) return;
     const { hello } = guest;
     // Nobody is served before it is known who it is.
     if (hello === null || (admit !== null && guest.expires === Infinity)) return;
@@ -270,4 +285,9 @@ export class DistributionServer {
     this.#gone(call);
     call.emit("error", { code, details, metadata });
   }
+}
+
+/** Where an agent could not reach the leader, "" when it could, or did not try. */
+function unreachableFor(call: Stream): string {
+  return String(call.metadata.get(UNREACHABLE)[0] ?? "");
 }

@@ -1,6 +1,6 @@
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
-import { LEADER } from "../../common/grpc.ts";
+import { LEADER, UNREACHABLE } from "../../common/grpc.ts";
 import { createLogger } from "../../common/log.ts";
 import {
   ConfigDistributionClient,
@@ -17,6 +17,7 @@ class Scene implements AsyncDisposable {
   readonly snapshot = new SnapshotManager(TERM);
   readonly server: DistributionServer;
   leads = true;
+  leaderAddress = "192.0.2.1:9090";
   admit: ((token: string) => Promise<Admission>) | null = null;
   readonly #folder = Deno.makeTempDirSync();
   readonly #clients: ConfigDistributionClient[] = [];
@@ -28,7 +29,8 @@ class Scene implements AsyncDisposable {
       scopes: null,
       admit: authenticated ? (token) => this.admit!(token) : null,
       leads: () => this.leads,
-      leaderAddress: () => "192.0.2.1:9090",
+      leaderAddress: () => this.leaderAddress,
+      mayWait: (unreachable) => unreachable === this.leaderAddress,
       onRefusals() {},
       onWord() {},
       onLeft() {},
@@ -47,6 +49,7 @@ class Scene implements AsyncDisposable {
   connect(
     hello: Partial<Hello>,
     token = "",
+    unreachable = "",
   ): { first: Promise<Delta>; end: Promise<ServiceError>; say: () => void } {
     const client = new ConfigDistributionClient(
       `unix:${this.#folder}/s`,
@@ -55,6 +58,7 @@ class Scene implements AsyncDisposable {
     this.#clients.push(client);
     const metadata = new Metadata();
     if (token !== "") metadata.set("authorization", `Bearer ${token}`);
+    if (unreachable !== "") metadata.set(UNREACHABLE, unreachable);
     const call = client.streamConfig(metadata);
     const end = new Promise<ServiceError>((resolve) => call.on("error", resolve));
     const first = new Promise<Delta>((resolve, reject) => {
@@ -95,6 +99,43 @@ Deno.test("a controller that does not lead sends agents to the one that does", a
   const error = await scene.connect({}).end;
   assert.equal(error.details, "this controller does not lead; 192.0.2.1:9090 does");
   assert.deepEqual(error.metadata.get(LEADER), ["192.0.2.1:9090"]);
+});
+
+Deno.test("an agent that could not reach the leader waits, and is served by who leads next", async () => {
+  await using scene = new Scene(false, { interval: 1e6, silence: 1e6 });
+  scene.leads = false;
+  await scene.start();
+  const { first } = scene.connect({ node: "n1" }, "", "192.0.2.1:9090");
+  // Another agent's refusal comes after what was asked before it.
+  await scene.connect({ node: "n2" }).end;
+  assert.deepEqual(
+    scene.server.sessions(),
+    [],
+    "nobody is served by a controller that does not lead",
+  );
+  scene.leads = true;
+  scene.server.publish();
+  await first;
+  assert.deepEqual(scene.server.sessions().map(({ node }) => node), ["n1"]);
+});
+
+Deno.test("an agent that waits goes where the next leader is", async () => {
+  await using scene = new Scene(false, { interval: 1e6, silence: 1e6 });
+  scene.leads = false;
+  await scene.start();
+  const { end } = scene.connect({ node: "n1" }, "", "192.0.2.1:9090");
+  await scene.connect({ node: "n2" }).end;
+  scene.leaderAddress = "192.0.2.2:9090";
+  scene.server.onLeader();
+  assert.deepEqual((await end).metadata.get(LEADER), ["192.0.2.2:9090"]);
+});
+
+Deno.test("an agent that waits is sent to the leader again now and then: it may be back", async () => {
+  await using scene = new Scene(false, { interval: 50, silence: 1e6 });
+  scene.leads = false;
+  await scene.start();
+  const { end } = scene.connect({}, "", "192.0.2.1:9090");
+  assert.deepEqual((await end).metadata.get(LEADER), ["192.0.2.1:9090"]);
 });
 
 Deno.test("a controller that no longer leads ends its streams", async () => {

@@ -27,6 +27,8 @@ export interface ElectionOptions {
   readonly onLead: (term: number, before: Holder | null) => void;
   /** This controller no longer leads. */
   readonly onLost: () => void;
+  /** Another controller leads from now on. */
+  readonly onOther: () => void;
   /** Milliseconds of a clock that never goes back, and goes on while this process is stopped. */
   readonly now: () => number;
 }
@@ -53,6 +55,11 @@ export class LeaderElection {
     return this.#leading && this.#options.now() - this.#renewed < RENEW_DEADLINE;
   }
 
+  /** Whether the lease was this controller's when it was last seen. */
+  get holds(): boolean {
+    return this.#lease !== null && holderIn(this.#lease).identity === this.#options.identity;
+  }
+
   /** Where the leader serves agents, "" when nobody knows. */
   get leaderAddress(): string {
     return this.#lease === null ? "" : holderIn(this.#lease).address;
@@ -72,7 +79,10 @@ export class LeaderElection {
   async #pause(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
     this.#wake = () => ended.abort();
-    await delay(RETRY, AbortSignal.any([signal, ended.signal]));
+    // A lease that ends is taken then, not at the next try after it.
+    const left = this.#leading ? RETRY : this.#seen + LEASE - this.#options.now();
+    const pause = left > 0 ? Math.min(left, RETRY) : RETRY;
+    await delay(pause, AbortSignal.any([signal, ended.signal]));
   }
 
   async #step(): Promise<void> {
@@ -191,8 +201,10 @@ export class LeaderElection {
   #take(lease: Lease): void {
     const known = this.#lease?.metadata.resourceVersion;
     if (known === lease.metadata.resourceVersion) return;
+    const before = this.leaderAddress;
     this.#lease = lease;
     this.#seen = this.#options.now();
+    if (!this.holds && this.leaderAddress !== before) this.#options.onOther();
   }
 
   /** Sees at once what others write: a lease that was given back is taken within moments. */

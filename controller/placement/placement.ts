@@ -6,7 +6,7 @@ import type { ResourceUpdate } from "../translate/translator.ts";
 import { holderOf } from "./rendezvous.ts";
 
 /** Milliseconds after its start in which a controller waits for who holds an address: agents tell it. */
-const DOUBT = 6_000;
+export const DOUBT = 4_000;
 /** Milliseconds without a word from an agent after which its node no longer counts. */
 export const LOST_AFTER = 10_000;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Node } from "../../api/core.ts";
 import { Vip } from "../../proto/gen/novaedge/v1/config.ts";
-import { LOST_AFTER, Placement } from "./placement.ts";
+import { DOUBT, LOST_AFTER, Placement } from "./placement.ts";
 import { holderOf } from "./rendezvous.ts";
 
 function node(labels: Record<string, string> = {}, addresses: string[] = [], ready = "True"): Node {
@@ -98,10 +98,10 @@ Deno.test("a node that never comes is waited for no longer than some seconds", (
   placement.setGateway("Gateway/x/y", EDGE);
   placement.setGateway("Gateway/x/new", { ...EDGE, addresses: ["192.0.2.2"] });
   placement.heard("a", 1_000);
-  holders.settle(placement, 5_999);
+  holders.settle(placement, DOUBT - 1);
   assert.equal(holders.get("192.0.2.1"), "");
   assert.equal(holders.get("192.0.2.2"), "a", "nobody can have had it");
-  holders.settle(placement, 6_000);
+  holders.settle(placement, DOUBT);
   assert.equal(holders.get("192.0.2.1"), "a");
 });
 
