@@ -104,6 +104,7 @@ const endpointSlice = open({
       serving: optional(bool()),
       terminating: optional(bool()),
     })),
+    nodeName: optional(text()),
     zone: optional(text()),
     weight: optional(integer(0, 1_000_000)),
   }))),

@@ -175,7 +175,7 @@ function serviceEndpoints(
   }
   const slices = view.select("EndpointSlice", "slice-service", fullName(found.service));
   return {
-    endpoints: sliceEndpoints(slices, found.port),
+    endpoints: sliceEndpoints(slices, found.port, view),
     appProtocol: found.port.appProtocol ?? "",
   };
 }

@@ -1,26 +1,33 @@
 import type { Endpoint } from "../../proto/gen/novaedge/v1/config.ts";
 import type { SourceObject } from "./source_object.ts";
+import type { View } from "./view.ts";
 
 /**
- * Endpoints of a Service: those that are ready, else those that serve while they terminate. Slices are
- * united by address and port; of a dual-stack Service the IPv4 addresses are used.
+ * Endpoints of a Service: those that are ready, else those that serve while they terminate, else those on nodes
+ * that the control plane hears nothing of: it takes their pods for not ready, and knows nothing of them. Slices
+ * are united by address and port; of a dual-stack Service the IPv4 addresses are used.
  */
 export function sliceEndpoints(
   slices: SourceObject<"EndpointSlice">[],
   servicePort: { name?: string; port: number },
+  view: View,
 ): Endpoint[] {
   const filled = slices.filter(({ body }) => (body.endpoints ?? []).length > 0);
   const families = new Set(filled.map(({ body }) => body.addressType));
   const family = families.has("IPv4") ? "IPv4" : families.has("IPv6") ? "IPv6" : "FQDN";
   const ready = new Map<string, Endpoint>();
   const leaving = new Map<string, Endpoint>();
+  /** Those that are neither, with their nodes. */
+  const others: [key: string, endpoint: Endpoint, nodeName: string][] = [];
   for (const { body } of slices) {
     if (body.addressType !== family) continue;
     const port = body.ports?.find((candidate) =>
       (candidate.name ?? "") === (servicePort.name ?? "")
     );
     if (port === undefined || typeof port.port !== "number") continue;
-    for (const { addresses, conditions, zone = "", weight = 1 } of body.endpoints ?? []) {
+    for (
+      const { addresses, conditions, zone = "", weight = 1, nodeName = "" } of body.endpoints ?? []
+    ) {
       const endpoint: Endpoint = {
         address: addresses[0],
         port: port.port,
@@ -33,9 +40,23 @@ export function sliceEndpoints(
       if (conditions?.ready !== false) ready.set(key, endpoint);
       else if (conditions.serving === true && conditions.terminating === true) {
         leaving.set(key, endpoint);
-      }
+      } else if (conditions.terminating !== true) others.push([key, endpoint, nodeName]);
     }
   }
-  const chosen = ready.size > 0 ? ready : leaving;
+  let chosen = ready.size > 0 ? ready : leaving;
+  if (chosen.size === 0) {
+    chosen = new Map(
+      others.filter(([, , node]) => isOutOfSight(node, view)).map((
+        [key, endpoint],
+      ) => [key, endpoint]),
+    );
+  }
   return [...chosen].sort(([a], [b]) => a < b ? -1 : 1).map(([, endpoint]) => endpoint);
+}
+
+/** Whether the control plane hears nothing of a node, or heard of it again just now. */
+function isOutOfSight(node: string, view: View): boolean {
+  if (node === "") return false;
+  const { conditions = [] } = view.get("Node", "", node)?.body.status ?? {};
+  return conditions.some(({ type, status }) => type === "Ready" && status === "Unknown");
 }

@@ -76,7 +76,7 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
         namespace,
         name: `${name}:${port}`,
         lbPolicy: LbPolicy.LB_POLICY_ROUND_ROBIN,
-        endpoints: sliceEndpoints(slices, servicePort),
+        endpoints: sliceEndpoints(slices, servicePort, view),
         protocol: grpc && appProtocol === ""
           ? UpstreamProtocol.UPSTREAM_PROTOCOL_HTTP2
           : spoken.protocol,

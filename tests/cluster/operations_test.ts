@@ -132,6 +132,15 @@ async function processes(of: Cluster, node: string, program: string): Promise<nu
   return found;
 }
 
+/** Resolves when the cluster hears of all nodes, and everything of ours is ready. */
+async function nodesReady(of: Target): Promise<void> {
+  await eventually("all nodes", async () => {
+    const nodes = await of.kubectl("get", "nodes", "--no-headers");
+    return nodes.split("\n").filter((line) => /\bReady\b/.test(line)).length === of.nodes.length;
+  });
+  await ready(of);
+}
+
 async function leader(of: Target): Promise<string> {
   const identity = await field(of, "lease", "novaedge-controller", ".spec.holderIdentity", SYSTEM);
   return identity.split("_")[0];
@@ -296,30 +305,59 @@ operation("another certificate is shown without losing a request", async (of) =>
   assert.deepEqual(failures.slice(0, 10), []);
 });
 
-machineOperation("a Gateway that is made while a node is off is served by the other", async (
-  of,
-  machines,
-) => {
-  await machines.lan.setLink("n2", false);
-  try {
-    const began = performance.now();
-    await apply(
-      of,
-      `${gateway("lonely", "default")}---\n${route("lonely", "default", "lonely", "web")}`,
-    );
-    const lonely = await addressOf(of, "lonely");
-    note(`programmed without a node: ${Math.round(performance.now() - began)} ms`);
-    await eventually("an answer", async () => await ask(lonely) === 200);
-  } finally {
-    await machines.lan.setLink("n2", true);
-  }
-  await of.kubectl("delete", "gateway/lonely", "httproute/lonely");
-  await eventually("both nodes", async () => {
-    const nodes = await of.kubectl("get", "nodes", "--no-headers");
-    return nodes.split("\n").filter((line) => /\bReady\b/.test(line)).length === 2;
-  });
-  await ready(of);
-});
+machineOperation(
+  "pods of nodes that the control plane hears nothing of keep serving",
+  async (of, machines) => {
+    const ready = async () => {
+      const found = await of.kubectl(
+        ...["get", "endpointslices", "-l", "kubernetes.io/service-name=web"],
+        ...["-o", "jsonpath={.items[*].endpoints[*].conditions.ready}"],
+      );
+      return found.split(" ").filter((one) => one === "true").length;
+    };
+    const kubelets = of.nodes.map((node) => machines.program(`${node}/kubelet`).process.pid);
+    await unharmed(async () => {
+      kubelets.forEach((pid) => Deno.kill(pid, "SIGSTOP"));
+      try {
+        await eventually("no endpoint to be ready", async () => await ready() === 0);
+      } finally {
+        kubelets.forEach((pid) => Deno.kill(pid, "SIGCONT"));
+      }
+      await eventually("all endpoints to be ready", async () => await ready() === 3);
+    });
+    await nodesReady(of);
+  },
+);
+
+for (const which of ["without", "with"] as const) {
+  machineOperation(
+    `a Gateway that is made while a node, ${which} the leader on it, is off is served by the other`,
+    async (of, machines) => {
+      const pod = await leader(of);
+      const leading = await field(of, "pod", pod, ".spec.nodeName", SYSTEM);
+      // A drain has left all of them on one node.
+      await of.kubectl("rollout", "restart", "deployment/web");
+      await of.kubectl("rollout", "status", "deployment/web");
+      const off = of.nodes.find((node) => (node === leading) === (which === "with"))!;
+      await machines.lan.setLink(off, false);
+      try {
+        const began = performance.now();
+        await apply(
+          of,
+          `${gateway("lonely", "default")}---\n${route("lonely", "default", "lonely", "web")}`,
+        );
+        const lonely = await addressOf(of, "lonely");
+        const took = Math.round(performance.now() - began);
+        note(`programmed without a node, ${which} the leader on it: ${took} ms`);
+        await eventually("an answer", async () => await ask(lonely) === 200);
+      } finally {
+        await machines.lan.setLink(off, true);
+      }
+      await of.kubectl("delete", "gateway/lonely", "httproute/lonely");
+      await nodesReady(of);
+    },
+  );
+}
 
 operation("a restart of the dataplane drains, and what it refuses is counted", async (of) => {
   const load = new Load(address);

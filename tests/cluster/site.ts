@@ -43,6 +43,13 @@ spec:
     metadata: { labels: { app: ${name} } }
     spec:
       terminationGracePeriodSeconds: 10
+      topologySpreadConstraints:
+        - maxSkew: 1
+          topologyKey: kubernetes.io/hostname
+          whenUnsatisfiable: DoNotSchedule
+          nodeTaintsPolicy: Honor
+          labelSelector: { matchLabels: { app: ${name} } }
+          matchLabelKeys: [pod-template-hash]
       containers:
         - name: echo
           image: ${ECHO}

@@ -17,17 +17,16 @@ import type { Source, SourceSink } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { substituteFor } from "../substitute.ts";
 import type { ApiClient, ApiObject } from "./api_client.ts";
-import { ApiError } from "./api_client.ts";
-import { kindPath, objectPath } from "./paths.ts";
+import { NodeSight } from "./node_sight.ts";
+import { kindPath } from "./paths.ts";
+import { ReferredObjects } from "./referred_objects.ts";
 import { Reflector, type ReflectorState } from "./reflector.ts";
 import { trimmed } from "./trim.ts";
 
 /** Milliseconds in which changes gather: a rollout changes many objects at once. */
 const GATHER = 5;
-/** Milliseconds between tries to fetch a Secret, tries in a row, and milliseconds until they begin again. */
+/** Milliseconds between two looks at whether a watch has brought what is waited for, and until a failed delivery again. */
 const RETRY = 200;
-const TRIES = 3;
-const LATER = 10_000;
 /** How many times RETRY a watch may take to bring what another controller has seen. */
 const PATIENCE = 5;
 /** Asks for metadata alone, so that nobody's secrets pass through here that nobody refers to. */
@@ -82,10 +81,8 @@ export class KubernetesSource implements Source {
   readonly #facts = new Map<string, ObjectFacts>();
   readonly #changes = new Map<string, SourceChange>();
   readonly #invalid = new Map<string, SourceProblem[]>();
-  /** Versions of objects that are read by reference, by key. */
-  readonly #referable = new Map<string, string>();
-  /** The versions of them that were given to the sink. */
-  readonly #fetched = new Map<string, string>();
+  readonly #referred: ReferredObjects;
+  readonly #sight: NodeSight;
   #wanted: ReadonlySet<string> = new Set();
   readonly #ended = new AbortController();
   #runs: Promise<unknown> = Promise.resolve();
@@ -108,6 +105,20 @@ export class KubernetesSource implements Source {
         ),
       () => performance.now(),
     );
+    this.#referred = new ReferredObjects({
+      client,
+      log,
+      signal: this.#ended.signal,
+      later: (milliseconds, before) => this.#later(milliseconds, before),
+    });
+    this.#sight = new NodeSight({
+      hand: (node) => this.#upsert("Node", node),
+      now: () => performance.now(),
+      later: (milliseconds, what) => {
+        const timer = setTimeout(what, milliseconds);
+        return () => clearTimeout(timer);
+      },
+    });
     this.#followed = (Object.keys(KINDS) as KindName[]).map((kind) => this.#follow(kind, random));
   }
 
@@ -172,6 +183,7 @@ export class KubernetesSource implements Source {
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     for (const timer of this.#retries) clearTimeout(timer);
+    this.#sight.stop();
     this.#ended.abort();
     await this.#runs;
   }
@@ -185,7 +197,11 @@ export class KubernetesSource implements Source {
       random,
       sleep: delay,
       handler: {
-        upsert: (object) => referred ? this.#noted(kind, object) : this.#upsert(kind, object),
+        upsert: (object) => {
+          if (referred) this.#noted(kind, object);
+          else if (kind === "Node") this.#sight.see(object);
+          else this.#upsert(kind, object);
+        },
         remove: (key) => this.#remove(kind, key),
         settled: (state, problem) => this.#settled(followed, state, problem),
         failed: (reason) => this.#outage.failed(reason),
@@ -264,9 +280,8 @@ export class KubernetesSource implements Source {
   }
 
   /** An object that is read by reference came or changed. */
-  #noted(kind: KindName, { metadata }: ApiObject): void {
-    const { name, namespace = "", resourceVersion } = metadata;
-    this.#referable.set(objectKey({ kind, namespace, name }), resourceVersion);
+  #noted(kind: KindName, object: ApiObject): void {
+    this.#referred.noted(kind, object);
     this.#gather();
   }
 
@@ -276,8 +291,8 @@ export class KubernetesSource implements Source {
     const text = objectKey(key);
     this.#facts.delete(text);
     this.#invalid.delete(text);
-    this.#referable.delete(text);
-    this.#fetched.delete(text);
+    this.#referred.removed(text);
+    if (kind === "Node") this.#sight.forget(key.name);
     this.#changes.set(text, { key, object: null });
     this.#gather();
   }
@@ -304,10 +319,12 @@ export class KubernetesSource implements Source {
       for (;;) {
         const changes = [...this.#changes.values()];
         this.#changes.clear();
-        changes.push(...await this.#missing());
+        changes.push(...await this.#referred.missing(this.#wanted));
         if (changes.length === 0) break;
         this.#wanted = this.#sink.take(changes, this.problems());
-        this.#forgetUnwanted();
+        for (const key of this.#referred.forget(this.#wanted)) {
+          this.#changes.set(objectKey(key), { key, object: null });
+        }
       }
       this.#synced = true;
       this.#sink.publish();
@@ -321,58 +338,6 @@ export class KubernetesSource implements Source {
     if (this.#again) this.#gather();
   }
 
-  /** Objects that translation looks for in a version that it does not have. */
-  async #missing(): Promise<SourceChange[]> {
-    const missing = [...this.#wanted].filter((key) => {
-      const version = this.#referable.get(key);
-      return version !== undefined && this.#fetched.get(key) !== version;
-    });
-    const changes = await Promise.all(missing.map((key) => this.#fetch(key)));
-    return changes.filter((change) => change !== null);
-  }
-
-  /** Null when it cannot be had now: what is held of it stays, and others do not wait for it. */
-  async #fetch(text: string): Promise<SourceChange | null> {
-    const [kind, namespace, name] = text.split("/") as [KindName, string, string];
-    const key = { kind, namespace, name };
-    const { signal } = this.#ended;
-    const version = this.#referable.get(text)!;
-    for (let tries = 1;; tries++) {
-      try {
-        const object = await this.#client.request(objectPath(key), { signal });
-        // As new as what was noted, or newer, which will be noted in a moment.
-        this.#fetched.set(text, version);
-        const { body } = trimmed(kind, object);
-        const valid = validate(kind, body).length === 0;
-        return {
-          key,
-          object: valid
-            ? {
-              ...key,
-              body: body as unknown as KindTypes[KindName],
-              origin: `resourceVersion ${object.metadata.resourceVersion}`,
-              heldBecause: "",
-            }
-            : null,
-        };
-      } catch (error) {
-        if (signal.aborted) throw error;
-        if (error instanceof ApiError && error.status === 404) {
-          this.#referable.delete(text);
-          return { key, object: null };
-        }
-        if (tries < TRIES) {
-          await delay(RETRY, signal);
-          continue;
-        }
-        this.#log.warn({ object: text, reason: messageOf(error) }, "an object cannot be read");
-        this.#fetched.set(text, version);
-        this.#later(LATER, () => this.#fetched.delete(text));
-        return null;
-      }
-    }
-  }
-
   /** Delivers again after some time. */
   #later(milliseconds: number, before: () => void): void {
     const timer = setTimeout(() => {
@@ -381,16 +346,6 @@ export class KubernetesSource implements Source {
       this.#gather();
     }, milliseconds);
     this.#retries.add(timer);
-  }
-
-  /** What nobody looks for any more is not kept. */
-  #forgetUnwanted(): void {
-    for (const text of this.#fetched.keys()) {
-      if (this.#wanted.has(text)) continue;
-      this.#fetched.delete(text);
-      const [kind, namespace, name] = text.split("/") as [KindName, string, string];
-      this.#changes.set(text, { key: { kind, namespace, name }, object: null });
-    }
   }
 
   /** Everything that is wrong with what was read. */
