@@ -107,26 +107,29 @@ export class Placement {
 
   /** The nodes that serve a Gateway now: ready, and their agent was heard lately. */
   nodesOf(key: string, now: number): string[] {
-    return this.#alive(now).filter((node) => this.serves(node, key));
+    return this.#heardLately(now).filter((node) =>
+      (this.#nodes.get(node) ?? UNKNOWN).ready && this.serves(node, key)
+    );
   }
 
   /**
-   * Settles who holds what; returns what changed. An address stays where it is as long as that node is there:
-   * each move costs connections.
+   * Settles who holds what; returns what changed. An address stays where it is as long as that node's agent is
+   * there, whatever the cluster says of the node meanwhile: each move costs connections. It moves to ready nodes only.
    */
   settle(now: number): ResourceUpdate[] {
     const wanted = new Map<string, Set<string>>();
+    const keepers = new Map<string, Set<string>>();
     const complete = new Map<string, boolean>();
     for (const [key, { addresses, earlier }] of this.#gateways) {
-      const nodes = this.nodesOf(key, now);
+      const nodes = new Set(this.nodesOf(key, now));
+      const here = new Set(this.#heardLately(now).filter((node) => this.serves(node, key)));
       const known = this.#isComplete(key, now);
       for (const address of addresses) {
-        const others = wanted.get(address);
         const held = earlier.includes(address) || this.#taken.has(address);
         complete.set(address, known || !held);
         // An address that Gateways share is where all of them are.
-        if (others === undefined) wanted.set(address, new Set(nodes));
-        else wanted.set(address, others.intersection(new Set(nodes)));
+        wanted.set(address, wanted.get(address)?.intersection(nodes) ?? nodes);
+        keepers.set(address, keepers.get(address)?.intersection(here) ?? here);
       }
     }
     const updates: ResourceUpdate[] = [];
@@ -140,7 +143,7 @@ export class Placement {
       this.#kept.delete(address);
       const chosen = complete.get(address)! ? holderOf(address, candidates) : null;
       const node = this.#ownerOf(address, candidates) ??
-        (candidates.has(held) ? held : chosen ?? "");
+        (keepers.get(address)!.has(held) ? held : chosen ?? "");
       if (this.#holders.get(address) === node) continue;
       this.#holders.set(address, node);
       const body = Vip.encode(Vip.create({ address, node })).finish();
@@ -158,11 +161,8 @@ export class Placement {
     return null;
   }
 
-  /** Nodes whose agent was heard lately. */
-  #alive(now: number): string[] {
-    return [...this.#heard].filter(([node, at]) =>
-      now - at < LOST_AFTER && (this.#nodes.get(node) ?? UNKNOWN).ready
-    ).map(([node]) => node);
+  #heardLately(now: number): string[] {
+    return [...this.#heard].filter(([, at]) => now - at < LOST_AFTER).map(([node]) => node);
   }
 
   /** Whether every node that may hold a Gateway's addresses was heard, or had the time. */

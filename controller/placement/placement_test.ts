@@ -118,6 +118,26 @@ Deno.test("bug: nodes that the cluster had not heard of for a minute kept their 
   assert.equal(holders.settle(placement, LATER), 0);
 });
 
+Deno.test("bug: an address moved off a node whose agent was there when its kubelet had been away", () => {
+  const placement = new Placement(0);
+  const holders = new Holders();
+  for (const name of ["a", "b", "c"]) placement.setNode(name, node());
+  placement.setGateway("Gateway/x/y", EDGE);
+  for (const name of ["a", "b", "c"]) placement.heard(name, LATER);
+  holders.settle(placement, LATER);
+  const holder = holders.get("192.0.2.1")!;
+  // A kubelet that was stopped says at first that its container runtime is down.
+  placement.setNode(holder, node({}, [], "False"));
+  assert.equal(holders.settle(placement, LATER), 0);
+  assert.ok(!placement.nodesOf("Gateway/x/y", LATER).includes(holder));
+  // Nothing new comes to it.
+  placement.left(holder);
+  holders.settle(placement, LATER);
+  placement.heard(holder, LATER);
+  assert.notEqual(holders.get("192.0.2.1"), holder);
+  assert.equal(holders.settle(placement, LATER), 0);
+});
+
 Deno.test("labels decide who serves; without a node the address is nobody's", () => {
   const placement = new Placement(0);
   const holders = new Holders();

@@ -30,7 +30,8 @@ export interface NodeSightOptions {
 
 /**
  * Nodes of which the cluster heard nothing for a while stay "Unknown" for a while after it heard of them again:
- * the control plane takes all their pods for not ready, and says so longer than it says that of the node.
+ * the control plane takes all their pods for not ready, and says so longer than it says that of the node; and a
+ * kubelet that was away says at first that its container runtime is down.
  * After an outage of the API server that is all nodes at once, and nothing is wrong with any of them.
  */
 export class NodeSight {
@@ -50,7 +51,7 @@ export class NodeSight {
     const { status = "", lastTransitionTime: changed = "" } = readyOf(node) ?? {};
     const until = this.#outOfSightUntil(before, status, changed);
     const left = until - now();
-    const held = status === "True" && left > 0;
+    const held = status !== "Unknown" && left > 0;
     const cancel = held ? later(left, () => this.see(node)) : undefined;
     this.#nodes.set(name, { status, changed, until, cancel });
     hand(held ? withReady(node, "Unknown") : node);
@@ -69,11 +70,12 @@ export class NodeSight {
 
   #outOfSightUntil(before: Sight | undefined, status: string, changed: string): number {
     if (status === "Unknown") return Infinity;
-    if (status !== "True" || before === undefined) return 0;
+    if (before === undefined) return 0;
+    const now = this.#options.now();
+    if (before.status === "Unknown") return now + HOLD;
     // What happened while this controller itself heard nothing shows in the time of the last change.
-    const back = before.status === "Unknown" ||
-      (before.status === "True" && before.changed !== changed);
-    return back ? this.#options.now() + HOLD : before.until;
+    const missed = status === "True" && before.status === "True" && before.changed !== changed;
+    return missed ? now + HOLD : before.until;
   }
 }
 

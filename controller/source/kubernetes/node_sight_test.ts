@@ -61,11 +61,22 @@ Deno.test("a node that was out of sight stays so for a minute after it is back",
   assert.equal(scene.see("True", "3"), "a True");
 });
 
-Deno.test("what the node itself says counts at once", () => {
+Deno.test("what a node in sight says of itself counts at once", () => {
   const scene = new Scene();
-  scene.see("Unknown", "1");
+  scene.see("True", "1");
   assert.equal(scene.see("False", "2"), "a False");
   assert.equal(scene.see("True", "3"), "a True");
+});
+
+Deno.test("bug: a kubelet that was back said that it was not ready, and its pods served no more", () => {
+  const scene = new Scene();
+  scene.see("Unknown", "1");
+  assert.equal(scene.see("False", "2"), "a Unknown", "its runtime is down, it says at first");
+  assert.equal(scene.see("True", "3"), "a Unknown");
+  assert.deepEqual(scene.pass(MINUTE), ["a True"]);
+  scene.see("Unknown", "4");
+  scene.see("False", "5");
+  assert.deepEqual(scene.pass(MINUTE), ["a False"], "it means it");
 });
 
 Deno.test("a node that was away while nobody looked shows it by the time of its last change", () => {
