@@ -62,7 +62,7 @@ export async function runProgram<const T extends FlagTable>(
     await program(flags, abort.signal);
   } catch (error) {
     stderr(`${name}: ${messageOf(error)}\n`);
-    Deno.exit(EXIT_FAILURE);
+    Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);
   }
   Deno.exit(0);
 }

@@ -1,12 +1,14 @@
 import { dirname } from "node:path";
 import { Hono } from "hono";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
-import type { FlagTable, FlagValues } from "../common/flags.ts";
+import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
 import { aborted } from "../common/program.ts";
 import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./control/config_store.ts";
 import { ControlServer } from "./control/control_server.ts";
+import { type TransportName, TRANSPORTS } from "./net/create_transport.ts";
+import { nativeProblem } from "./net/native/native_problem.ts";
 import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
 import { TraceExporter } from "./observe/trace_exporter.ts";
@@ -25,6 +27,14 @@ export const DATAPLANE_FLAGS = {
     default: 0,
     range: [0, 1024],
     help: "traffic workers, 0 for one per core",
+  },
+  "transport": {
+    type: "string",
+    default: "node",
+    choices: TRANSPORTS,
+    help:
+      "who carries streams: node is the runtime's sockets and TLS; native, on Linux, is epoll and " +
+      "OpenSSL, at a lower cost (docs/security.md)",
   },
   "worker-heap-mb": {
     type: "integer",
@@ -84,6 +94,9 @@ export type DataplaneFlags = FlagValues<typeof DATAPLANE_FLAGS>;
 export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): Promise<void> {
   const log = createLogger("dataplane", flags["log-level"] as LogLevel);
   const { socket } = flags;
+  const transport = flags.transport as TransportName;
+  const unusable = transport === "native" ? nativeProblem() : "";
+  if (unusable !== "") throw new FlagError(`--transport native: ${unusable}`);
   await clearSocket(socket);
   const human = Deno.stdout.isTerminal();
   const writer = new LogWriter(Deno.stdout);
@@ -102,6 +115,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     workers: flags.workers || navigator.hardwareConcurrency,
     log,
     faultInjection: flags["fault-injection"],
+    transport,
     heapMb: flags["worker-heap-mb"],
     zone: flags.zone,
     upstreams,
@@ -154,7 +168,10 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   }
   await server.listen(socket);
   const admin = flags.admin === "" ? null : await serveAdmin(flags.admin, config, metrics);
-  log.info({ socket, workers: supervisor.workers }, "dataplane started; waiting for configuration");
+  log.info(
+    { socket, workers: supervisor.workers, transport },
+    "dataplane started; waiting for configuration",
+  );
 
   await aborted(signal);
   log.info("draining");

@@ -89,8 +89,8 @@ export interface TlsIdentity {
 export interface TlsChoice {
   /** Key of the listener. */
   readonly listener: string;
-  /** The certificate to present; one object for as long as it is the same. */
-  readonly identity: TlsIdentity;
+  /** The certificate to present, and others with keys of other kinds; objects for as long as they are the same. */
+  readonly identities: readonly [TlsIdentity, ...TlsIdentity[]];
   /** Oldest protocol version accepted. */
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** Whether the client is asked for a certificate. */
@@ -173,4 +173,6 @@ export class TlsError extends Error {
 export interface Transport {
   listen(options: ListenOptions): Promise<BoundListener>;
   connect(options: ConnectOptions): Connection;
+  /** Why TLS cannot use a certificate with its key, "" when it can; never with key material. */
+  identityProblem(identity: TlsIdentity): string;
 }

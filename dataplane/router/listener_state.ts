@@ -25,7 +25,7 @@ export interface ListenerState {
   readonly hostnames: readonly string[];
   readonly minVersion: string;
   /** Certificates by server name. */
-  readonly certificates: HostMap<string>;
+  readonly certificates: HostMap<readonly string[]>;
   readonly clientAuth: ClientAuth | null;
   /** Who must send a PROXY header; null when nobody may. */
   readonly proxyProtocol: { readonly trusted: CidrSet; readonly version: number } | null;
@@ -65,9 +65,11 @@ export function listenerState(
 ): ListenerState {
   const key = `${gatewayName}/${listener.name}`;
   const { redirect, proxyProtocol } = listener;
-  const certificates = new HostMap<string>();
+  const certificates = new HostMap<string[]>();
   for (const { serverName, certificate } of listener.tls?.certificates ?? []) {
-    certificates.set(serverName, certificate);
+    const known = certificates.get(serverName);
+    if (known === undefined) certificates.set(serverName, [certificate]);
+    else known.push(certificate);
   }
   return {
     key,

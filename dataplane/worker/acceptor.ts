@@ -5,13 +5,15 @@ import { Http1Connection } from "../exchange/http1_connection.ts";
 import { Http2Connection } from "../exchange/http2_connection.ts";
 import { type Peer, peerOf } from "../exchange/peer.ts";
 import { checkClientCertificate } from "../net/client_certificate.ts";
-import type {
-  Connection,
-  ConnectionEvents,
-  ListenOptions,
-  ProxyHeaderOptions,
-  TlsChoice,
-  TlsServerOptions,
+import {
+  type Connection,
+  type ConnectionEvents,
+  type ListenOptions,
+  NOBODY,
+  type ProxyHeaderOptions,
+  type TlsChoice,
+  type TlsIdentity,
+  type TlsServerOptions,
 } from "../net/transport.ts";
 import { type ClientAuth, ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
@@ -34,9 +36,6 @@ interface Accepted {
   /** What was asked of the client's certificate; "" without client authentication. */
   readonly clientAuth: string;
 }
-
-/** Receiver of a connection that was refused. */
-const REFUSED: ConnectionEvents = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 /** Takes connections: limits, TLS, client certificates, and the engine of the protocol spoken. */
 export class Acceptor {
@@ -117,7 +116,7 @@ export class Acceptor {
     if (!serving.some(({ table }) => table.settings.allowedSources?.has(remoteAddress) ?? true)) {
       counters[GLOBAL.refusedConnections]++;
       connection.close();
-      return REFUSED;
+      return NOBODY;
     }
     const base = port.slotOf(tls === null ? null : tls.listener) * SLOT.size;
     let certificateFields = "";
@@ -127,7 +126,7 @@ export class Acceptor {
       if (fields === null) {
         counters[base + SLOT.handshakeErrors]++;
         connection.close();
-        return REFUSED;
+        return NOBODY;
       }
       certificateFields = fields;
     }
@@ -237,16 +236,30 @@ export class Acceptor {
     const { clientAuth } = listener;
     // Without its authorities a listener cannot tell whom to let in.
     if (clientAuth !== null && this.#authorities(clientAuth).length === 0) return null;
-    for (const certificate of listener.certificates.lookup(name)) {
-      const identity = this.#certificates.get(certificate)?.identity ?? null;
-      if (identity === null) continue;
+    for (const certificates of listener.certificates.lookup(name)) {
+      const identities = this.#identities(certificates);
+      if (identities === null) continue;
       return {
         listener: listener.key,
-        identity,
+        identities,
         minVersion: listener.minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
         requestsCertificate: clientAuth !== null,
       };
     }
     return null;
+  }
+
+  /** The first certificate of each kind of key; null when none of them is there. */
+  #identities(names: readonly string[]): TlsChoice["identities"] | null {
+    const kinds = new Set<string>();
+    const found: TlsIdentity[] = [];
+    for (const name of names) {
+      const { identity = null, keyKind = "" } = this.#certificates.get(name) ?? {};
+      if (identity === null || kinds.has(keyKind)) continue;
+      kinds.add(keyKind);
+      found.push(identity);
+    }
+    const [first, ...others] = found;
+    return first === undefined ? null : [first, ...others];
   }
 }

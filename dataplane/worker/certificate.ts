@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import tls from "node:tls";
-import type { TlsIdentity } from "../net/transport.ts";
+import type { TlsIdentity, Transport } from "../net/transport.ts";
 import type { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 
 /** A certificate that cannot serve; the message never contains key material. */
@@ -13,6 +12,8 @@ export class CertificateError extends Error {
 export interface LoadedCertificate {
   /** Null for a bundle without a certificate of our own. */
   readonly identity: TlsIdentity | null;
+  /** Kind of its key, as "rsa" or "ec"; "" for a bundle. */
+  readonly keyKind: string;
   /** CA certificates in PEM, null for none. */
   readonly ca: Buffer | null;
   readonly authorities: readonly X509Certificate[];
@@ -22,30 +23,34 @@ const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /**
  * Checks and loads a certificate with its key, and the CA bundle beside it.
+ * @param transport that is to serve it
  * @throws {CertificateError} when one cannot be read or certificate and key do not belong together
  */
-export function loadCertificate(message: Certificate): LoadedCertificate {
+export function loadCertificate(
+  message: Certificate,
+  transport: Pick<Transport, "identityProblem">,
+): LoadedCertificate {
   const ca = message.caPem.length > 0 ? Buffer.from(message.caPem) : null;
   const authorities = ca === null ? [] : authoritiesOf(ca);
   if (message.certPem.length === 0) {
     if (ca === null) throw new CertificateError("there is neither a certificate nor a CA bundle");
-    return { identity: null, ca, authorities };
+    return { identity: null, keyKind: "", ca, authorities };
   }
   const cert = Buffer.from(message.certPem);
   const key = Buffer.from(message.keyPem);
   let matches: boolean;
+  let keyKind: string;
   try {
-    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    const secret = createPrivateKey(key);
+    keyKind = secret.asymmetricKeyType ?? "";
+    matches = new X509Certificate(cert).checkPrivateKey(secret);
   } catch {
     throw new CertificateError("certificate or key cannot be read");
   }
   if (!matches) throw new CertificateError("the key does not belong to the certificate");
-  try {
-    tls.createSecureContext({ cert, key });
-    return { identity: { cert, key }, ca, authorities };
-  } catch (error) {
-    throw new CertificateError(`TLS cannot use the certificate: ${(error as Error).message}`);
-  }
+  const problem = transport.identityProblem({ cert, key });
+  if (problem !== "") throw new CertificateError(`TLS cannot use the certificate: ${problem}`);
+  return { identity: { cert, key }, keyKind, ca, authorities };
 }
 
 function authoritiesOf(bundle: Buffer): X509Certificate[] {

@@ -1,3 +1,4 @@
+import type { TransportSetup } from "../net/create_transport.ts";
 import type { GuardSettings } from "../net/upstream_guard.ts";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../common/log.ts";
@@ -10,6 +11,7 @@ import { clockOrigin } from "./shared_clock.ts";
 export interface HealthSetup {
   readonly endpoints: SharedArrayBuffer;
   readonly clockOrigin: number;
+  readonly transport: TransportSetup;
   /** Where connections may not lead. */
   readonly upstreams: GuardSettings;
 }
@@ -28,6 +30,9 @@ interface HealthReport {
 }
 
 export interface HealthThreadOptions {
+  readonly transport: TransportSetup;
+  /** The thread is over. */
+  readonly onDeath: () => void;
   /** Where connections may not lead. */
   readonly upstreams: GuardSettings;
   readonly log: Logger;
@@ -36,6 +41,13 @@ export interface HealthThreadOptions {
   readonly resources: () => ResourceChange[];
   readonly slots: () => BackendSlots[];
 }
+
+/** Kinds that the thread follows. */
+const WANTED: ReadonlySet<Kind> = new Set([
+  Kind.KIND_BACKEND,
+  Kind.KIND_CERTIFICATE,
+  Kind.KIND_NODE,
+]);
 
 /** Milliseconds before a thread that died is started again. */
 const RESTART = 1_000;
@@ -64,8 +76,8 @@ export class HealthThread {
   }
 
   #start(): void {
-    const { endpoints, log, resources, slots, upstreams } = this.#options;
-    const setup: HealthSetup = { endpoints, clockOrigin: clockOrigin(), upstreams };
+    const { endpoints, log, resources, slots, transport, upstreams } = this.#options;
+    const setup: HealthSetup = { endpoints, clockOrigin: clockOrigin(), transport, upstreams };
     const worker = new Worker(new URL("./health_worker.ts", import.meta.url), {
       workerData: setup,
     });
@@ -78,17 +90,18 @@ export class HealthThread {
       if (this.#worker !== worker || this.#stopped) return;
       this.#worker = null;
       log.error({ reason: error.message }, "health checks died; starting them again");
-      setTimeout(() => {
-        if (!this.#stopped && this.#worker === null) this.#start();
-      }, RESTART);
+      void worker.terminate().then(() => {
+        this.#options.onDeath();
+        setTimeout(() => {
+          if (!this.#stopped && this.#worker === null) this.#start();
+        }, RESTART);
+      });
     });
     this.#post(resources(), slots());
   }
 
   #post(changes: readonly ResourceChange[], backends: readonly BackendSlots[]): void {
-    const wanted = changes.filter(({ kind }) =>
-      kind === Kind.KIND_BACKEND || kind === Kind.KIND_CERTIFICATE
-    );
+    const wanted = changes.filter(({ kind }) => WANTED.has(kind));
     if (wanted.length === 0) return;
     this.#worker?.postMessage({ changes: wanted, backends } satisfies HealthChange);
   }

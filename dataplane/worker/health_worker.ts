@@ -5,9 +5,8 @@ import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { HealthChecker } from "../health/health_checker.ts";
 import { Overload } from "../loop/overload.ts";
 import { TICK, Ticker } from "../loop/ticker.ts";
-import { TurnEnd } from "../loop/turn_end.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
-import { NodeTransport } from "../net/node/node_transport.ts";
+import { createTransport } from "../net/create_transport.ts";
 import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { countersOf, countersSize } from "../observe/counters.ts";
 import { AddressBook } from "../upstream/address_book.ts";
@@ -24,14 +23,14 @@ const HEALTH_TICK = TICK / 4;
 const setup = workerData as HealthSetup;
 const port = parentPort!;
 const ticker = new Ticker();
-const turnEnd = new TurnEnd((run) => setImmediate(run));
 const guard = new UpstreamGuard(setup.upstreams);
+const { transport, turnEnd } = createTransport(setup.transport, guard);
 const certificates = new Map<string, LoadedCertificate>();
 const backends = new Map<string, Backend>();
 const slots = new Map<string, readonly number[]>();
 
 const checker = new HealthChecker({
-  transport: new NodeTransport(turnEnd, guard),
+  transport,
   ticker,
   // Checks are not traffic: their connections are counted for nobody.
   counters: countersOf(new SharedArrayBuffer(countersSize(1)), 0),
@@ -70,7 +69,7 @@ port.on("message", ({ changes, backends: assigned }: HealthChange) => {
 function changeCertificate(name: string, body: Uint8Array | null): string[] {
   try {
     if (body === null) certificates.delete(name);
-    else certificates.set(name, loadCertificate(Certificate.decode(body)));
+    else certificates.set(name, loadCertificate(Certificate.decode(body), transport));
   } catch {
     // Refused by the workers, who say why; the last one stays.
   }

@@ -1,4 +1,5 @@
 /** What crosses between the dataplane's main thread and its traffic workers. */
+import type { TransportSetup } from "../net/create_transport.ts";
 import type { GuardSettings } from "../net/upstream_guard.ts";
 import type { Span } from "../observe/trace.ts";
 import type { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
@@ -26,6 +27,7 @@ export interface WorkerSetup {
   readonly workers: number;
   /** The node's zone, "" when it is not known. */
   readonly zone: string;
+  readonly transport: TransportSetup;
   /** Where connections may not lead. */
   readonly upstreams: GuardSettings;
   /** Whether somebody takes spans. */

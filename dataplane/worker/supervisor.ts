@@ -1,4 +1,13 @@
 import { guardedGet } from "../net/guarded_get.ts";
+import type { TransportName, TransportSetup } from "../net/create_transport.ts";
+import { DESCRIPTORS_SIZE } from "../net/native/descriptors.ts";
+import { ThreadRemains } from "../net/native/thread_remains.ts";
+import {
+  freshTicketKey,
+  rotateTicketKeys,
+  TICKET_KEYS_SIZE,
+  TICKET_LIFETIME,
+} from "../net/ticket_keys.ts";
 import { type GuardSettings, UpstreamGuard } from "../net/upstream_guard.ts";
 import { Node } from "../../proto/gen/novaedge/v1/config.ts";
 import { randomInt } from "node:crypto";
@@ -56,6 +65,7 @@ export interface SupervisorOptions {
   readonly workers: number;
   readonly log: Logger;
   readonly faultInjection: boolean;
+  readonly transport: TransportName;
   readonly heapMb?: number;
   /** Buckets of rate limits that are kept at least. */
   readonly rateLimitKeys: number;
@@ -90,6 +100,10 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers: Slot[] = [];
   readonly #claims = new PortClaims(probeByBinding);
+  readonly #transport: Omit<TransportSetup, "thread">;
+  /** Closes what threads held that died; null where the runtime does. */
+  readonly #remains: ThreadRemains | null;
+  readonly #rotating: ReturnType<typeof setInterval>;
   readonly #ticking: ReturnType<typeof setInterval>;
   #nextId = 1;
   #stopping = false;
@@ -99,6 +113,13 @@ export class Supervisor {
     this.#options = options;
     // First: it says what is no network, before anything is started.
     this.#guard = new UpstreamGuard(options.upstreams);
+    const native = options.transport === "native";
+    this.#transport = {
+      name: options.transport,
+      ticketKeys: new SharedArrayBuffer(TICKET_KEYS_SIZE),
+      descriptors: new SharedArrayBuffer(native ? DESCRIPTORS_SIZE : 0),
+    };
+    this.#remains = native ? new ThreadRemains(this.#transport.descriptors) : null;
     this.counters = new SharedArrayBuffer(countersSize(options.workers));
     this.#buckets = new SharedArrayBuffer(bucketTableSize(options.rateLimitKeys));
     // Nobody outside can tell which keys share a place.
@@ -114,7 +135,14 @@ export class Supervisor {
       options.log,
     );
     this.#inflight = new SharedArrayBuffer(inflightSize(options.workers, ENDPOINTS));
+    rotateTicketKeys(this.#transport.ticketKeys, freshTicketKey());
+    this.#rotating = setInterval(
+      () => rotateTicketKeys(this.#transport.ticketKeys, freshTicketKey()),
+      TICKET_LIFETIME * 1_000,
+    );
     this.#health = new HealthThread({
+      transport: { ...this.#transport, thread: options.workers + 1 },
+      onDeath: () => this.#remains?.clear(options.workers + 1),
       log: options.log,
       endpoints: this.#endpointStates,
       upstreams: options.upstreams,
@@ -247,6 +275,7 @@ export class Supervisor {
     await this.#passwords.stop();
     await this.#health.stop();
     clearInterval(this.#ticking);
+    clearInterval(this.#rotating);
   }
 
   #start(slot: Slot): void {
@@ -259,6 +288,7 @@ export class Supervisor {
       inflight: this.#inflight,
       workers: this.#options.workers,
       zone: this.#options.zone,
+      transport: { ...this.#transport, thread: slot.index + 1 },
       upstreams: this.#options.upstreams,
       tracing: this.#options.onSpans !== null,
       clockOrigin: clockOrigin(),
@@ -310,13 +340,14 @@ export class Supervisor {
       "traffic worker died; starting another",
     );
     // A thread that was cut off may have held a bucket.
-    void worker.terminate().then(() =>
-      new BucketTable(this.#buckets, 0, this.#options.rateLimitKeys).release(slot.index + 1)
-    );
     const wait = performance.now() - slot.startedAt < CRASH_LOOP ? CRASH_LOOP / 2 : 0;
-    setTimeout(() => {
-      if (!this.#stopping) this.#start(slot);
-    }, wait);
+    void worker.terminate().then(() => {
+      new BucketTable(this.#buckets, 0, this.#options.rateLimitKeys).release(slot.index + 1);
+      this.#remains?.clear(slot.index + 1);
+      setTimeout(() => {
+        if (!this.#stopping) this.#start(slot);
+      }, wait);
+    });
   }
 
   #onMessage(slot: Slot, message: FromWorker): void {

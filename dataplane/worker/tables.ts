@@ -95,7 +95,10 @@ export class Tables {
         return () => this.#setRoute(name, route);
       }
       case Kind.KIND_CERTIFICATE: {
-        const certificate = body === null ? null : loadCertificate(Certificate.decode(body));
+        const certificate = body === null ? null : loadCertificate(
+          Certificate.decode(body),
+          this.#pools.transport,
+        );
         return () => {
           if (certificate === null) this.certificates.delete(name);
           else this.certificates.set(name, certificate);

@@ -3,11 +3,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
 import { ExchangePool } from "../exchange/exchange_pool.ts";
-import { NodeTransport } from "../net/node/node_transport.ts";
+import { createTransport } from "../net/create_transport.ts";
 import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
 import { turn } from "../loop/turn.ts";
-import { TurnEnd } from "../loop/turn_end.ts";
 import { AccessLog } from "../observe/access_log.ts";
 import { Spans } from "../observe/trace.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
@@ -44,10 +43,8 @@ const logBuffers = new LogBuffers((buffer, length, lines) =>
 );
 const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
-// Events that are ready now are handled before what setImmediate asks for.
-const turnEnd = new TurnEnd((run) => setImmediate(run));
 const guard = new UpstreamGuard(setup.upstreams);
-const transport = new NodeTransport(turnEnd, guard);
+const { transport, turnEnd } = createTransport(setup.transport, guard);
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);

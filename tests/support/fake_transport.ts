@@ -84,6 +84,10 @@ export class FakeConnection implements Connection {
 }
 
 export class FakeTransport implements Transport {
+  identityProblem(): string {
+    return "";
+  }
+
   readonly opened: { options: ConnectOptions; connection: FakeConnection }[] = [];
 
   listen(): Promise<BoundListener> {

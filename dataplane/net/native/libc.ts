@@ -3,6 +3,8 @@
  * descriptor. Buffers are used during the call only, but where a wrapper says otherwise.
  */
 
+import type { Descriptors } from "./descriptors.ts";
+
 const SYMBOLS = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
@@ -19,12 +21,14 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  calloc: { parameters: ["usize", "usize"], result: "pointer" },
+  free: { parameters: ["pointer"], result: "void" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
-  epoll_wait: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  epoll_wait: { parameters: ["i32", "pointer", "i32", "i32"], result: "i32" },
   epoll_wait_later: {
     name: "epoll_wait",
-    parameters: ["i32", "buffer", "i32", "i32"],
+    parameters: ["i32", "pointer", "i32", "i32"],
     result: "i32",
     nonblocking: true,
   },
@@ -84,6 +88,7 @@ const SOL_SOCKET = 1;
 const IPPROTO_TCP = 6;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+const MSG_PEEK = 2;
 const MSG_NOSIGNAL = 0x4000;
 const SHUT_WR = 1;
 const EPOLL_CLOEXEC = 0o2000000;
@@ -104,6 +109,12 @@ export const ADDRESS_SIZE = 28;
 /** What a socket is for: a wrapper over its descriptor would cost a field more for each connection. */
 export type Descriptor = number;
 
+/** Memory of the C library's. */
+export interface Memory {
+  readonly pointer: NonNullable<Deno.PointerValue>;
+  readonly bytes: Uint8Array;
+}
+
 /** The calls that the transport makes. One object belongs to one thread. */
 export class Libc {
   readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
@@ -113,8 +124,14 @@ export class Libc {
   readonly #size = new Uint32Array(1);
   readonly #long = new BigUint64Array(1);
 
-  /** @throws {Error} when the C library is not glibc's, or is not there */
-  constructor() {
+  readonly descriptors: Descriptors;
+
+  /**
+   * @param descriptors notes what is open
+   * @throws {Error} when the C library is not glibc's, or is not there
+   */
+  constructor(descriptors: Descriptors) {
+    this.descriptors = descriptors;
     this.#calls = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
     const place = this.#calls.__errno_location();
     if (place === null) throw new Error("the C library keeps no errno");
@@ -128,7 +145,7 @@ export class Libc {
 
   /** @throws {SystemError} */
   streamSocket(v6: boolean): Descriptor {
-    return this.#made(
+    return this.#opened(
       "socket",
       this.#calls.socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_FLAGS, 0),
     );
@@ -167,7 +184,16 @@ export class Libc {
       throw new RangeError("the memory for an address is too small");
     }
     this.#size[0] = address.length;
-    return this.#calls.accept4(socket, address as BufferSource, this.#size, SOCK_FLAGS);
+    const accepted = this.#calls.accept4(
+      socket,
+      address as BufferSource,
+      this.#size,
+      SOCK_FLAGS,
+    );
+    if (accepted < 0 || this.descriptors.take(accepted)) return accepted;
+    this.#calls.close(accepted);
+    this.#errno[0] = ERRNO.EMFILE;
+    return -1;
   }
 
   /** Begins to connect; 0, or what it failed with, which is EINPROGRESS as a rule. */
@@ -193,6 +219,11 @@ export class Libc {
     return Number(this.#calls.recv(socket, into as BufferSource, BigInt(into.length), 0));
   }
 
+  /** As `receive`, and what was read stays to be read. */
+  peek(socket: Descriptor, into: Uint8Array): number {
+    return Number(this.#calls.recv(socket, into as BufferSource, BigInt(into.length), MSG_PEEK));
+  }
+
   /** Bytes taken, -1 for none (`errno` says why). */
   send(socket: Descriptor, bytes: Uint8Array): number {
     return Number(
@@ -212,12 +243,13 @@ export class Libc {
   }
 
   close(descriptor: Descriptor): void {
+    this.descriptors.leave(descriptor);
     this.#calls.close(descriptor);
   }
 
   /** A counter that wakes who waits for it. @throws {SystemError} */
   eventCounter(): Descriptor {
-    return this.#made("eventfd", this.#calls.eventfd(0, SOCK_FLAGS));
+    return this.#opened("eventfd", this.#calls.eventfd(0, SOCK_FLAGS));
   }
 
   raise(counter: Descriptor): void {
@@ -231,7 +263,7 @@ export class Libc {
 
   /** @throws {SystemError} */
   poller(): Descriptor {
-    return this.#made("epoll_create1", this.#calls.epoll_create1(EPOLL_CLOEXEC));
+    return this.#opened("epoll_create1", this.#calls.epoll_create1(EPOLL_CLOEXEC));
   }
 
   /** @param event an `epoll_event`. @throws {SystemError} */
@@ -239,19 +271,45 @@ export class Libc {
     this.#made("epoll_ctl", this.#calls.epoll_ctl(poller, 1, descriptor, event as BufferSource));
   }
 
-  /** Events that are there now, at most `most`; -1 when the call failed. */
-  poll(poller: Descriptor, events: Uint8Array, most: number): number {
-    return this.#calls.epoll_wait(poller, events as BufferSource, most, 0);
+  /** Memory that stays where it is until it is freed, whatever becomes of this thread. @throws {Error} */
+  allocate(length: number): Memory {
+    const pointer = this.#calls.calloc(1n, BigInt(length));
+    if (pointer === null) throw new Error("out of memory");
+    return {
+      pointer,
+      bytes: new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length)),
+    };
   }
 
-  /** Waits elsewhere; the memory is in use until it resolves. @param milliseconds at most */
+  /** The memory must not be used any more. */
+  free({ pointer }: Memory): void {
+    this.#calls.free(pointer);
+  }
+
+  /** Events that are there now, at most `most`; -1 when the call failed. */
+  poll(poller: Descriptor, events: Memory, most: number): number {
+    return this.#calls.epoll_wait(poller, events.pointer, most, 0);
+  }
+
+  /**
+   * Waits elsewhere; the memory is in use until it resolves, also when this thread is over before.
+   * @param milliseconds at most
+   */
   pollLater(
     poller: Descriptor,
-    events: Uint8Array,
+    events: Memory,
     most: number,
     milliseconds: number,
   ): Promise<number> {
-    return this.#calls.epoll_wait_later(poller, events as BufferSource, most, milliseconds);
+    return this.#calls.epoll_wait_later(poller, events.pointer, most, milliseconds);
+  }
+
+  /** A descriptor that was opened, and is noted. @throws {SystemError} */
+  #opened(call: string, result: number): Descriptor {
+    this.#made(call, result);
+    if (this.descriptors.take(result)) return result;
+    this.#calls.close(result);
+    throw new SystemError(call, ERRNO.EMFILE);
   }
 
   #made(call: string, result: number): number {

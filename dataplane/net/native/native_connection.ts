@@ -1,11 +1,15 @@
 import type { Buffer } from "node:buffer";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
-import { type Connection, type ConnectionEvents, NOBODY } from "../transport.ts";
-import { ADDRESS_SIZE, type Descriptor, ERRNO, type Libc, SystemError } from "./libc.ts";
+import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
+import { BLOCKED, type Channel, FAILED } from "./channel.ts";
+import type { HandshakeQueue } from "./handshake_queue.ts";
+import { ADDRESS_SIZE, type Descriptor, type Libc } from "./libc.ts";
 import { gathered, lasting, MEMORY, readMemory, readView } from "./memory.ts";
-import { HAPPENED, type Poller, type Watched } from "./poller.ts";
+import { GONE, HAPPENED, type Poller, type Watched } from "./poller.ts";
 import { decodeAddress, type Place } from "./socket_address.ts";
+import type { TlsClient } from "./tls_client.ts";
+import type { TlsServer } from "./tls_server.ts";
 
 const NOWHERE: Place = { address: "", port: 0 };
 
@@ -21,20 +25,29 @@ export interface Shared {
   readonly libc: Libc;
   readonly poller: Poller;
   readonly turnEnd: TurnEnd;
+  readonly handshakes: HandshakeQueue;
+  readonly tlsServer: TlsServer;
+  readonly tlsClient: TlsClient;
+}
+
+/** What is still to be done before bytes pass. */
+export interface Opening {
+  /** The connection was closed before. */
+  abandon(): void;
 }
 
 /** A connection over a socket of the kernel's. */
 export class NativeConnection implements Connection, Flushable, Watched {
   events: ConnectionEvents = NOBODY;
-  readonly tls = null;
+  tls: TlsFacts | null = null;
   remoteAddress = "";
   remotePort = 0;
   flushDue = false;
   readonly #shared: Shared;
   readonly #socket: Descriptor;
-  /** Called once when the connection is there; null for an accepted one. */
-  #onConnect: (() => void) | null = null;
-  #connecting = false;
+  /** Null until it is open. */
+  #channel: Channel | null = null;
+  #opening: Opening | null = null;
   /** Small pieces of this turn. */
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
@@ -45,13 +58,17 @@ export class NativeConnection implements Connection, Flushable, Watched {
   #owesDrain = false;
   /** FIN is due behind what is queued. */
   #ending = false;
+  #finished = false;
   /** There may be more to read. */
   #readable = false;
+  /** The end is among what there is to read. */
+  #endComes = false;
   #paused = false;
   #ended = false;
   #closed = false;
   #local: Place | null = null;
 
+  /** @param socket closed by this connection; -1 for one that fails before it begins */
   constructor(shared: Shared, socket: Descriptor) {
     this.#shared = shared;
     this.#socket = socket;
@@ -64,11 +81,16 @@ export class NativeConnection implements Connection, Flushable, Watched {
     return this;
   }
 
-  /** @param onConnect called when the connection that is being opened is there */
-  begin(onConnect: (() => void) | null): void {
-    this.#onConnect = onConnect;
-    this.#connecting = onConnect !== null;
-    this.#shared.poller.add(this.#socket, this);
+  /** What is written meanwhile is kept. */
+  opens(opening: Opening): void {
+    this.#opening = opening;
+  }
+
+  /** Bytes pass from now on; `onEvents` must follow with all that may have happened. */
+  open(channel: Channel, tls: TlsFacts | null): void {
+    this.#channel = channel;
+    this.#opening = null;
+    this.tls = tls;
   }
 
   get localAddress(): string {
@@ -85,11 +107,12 @@ export class NativeConnection implements Connection, Flushable, Watched {
 
   onEvents(happened: number): void {
     if (this.#closed) return;
-    if (this.#connecting && !this.#connected(happened)) return;
-    if ((happened & HAPPENED.writable) !== 0 && this.#queued > 0) this.#sendQueued();
-    const readable = HAPPENED.readable | HAPPENED.finished | HAPPENED.hangUp | HAPPENED.error;
-    if ((happened & readable) !== 0) this.#readable = true;
-    if (this.#readable && !this.#paused) this.#read();
+    if ((happened & HAPPENED.writable) !== 0) this.#sendQueued();
+    if ((happened & (HAPPENED.readable | GONE)) !== 0) {
+      this.#readable = true;
+      if ((happened & GONE) !== 0) this.#endComes = true;
+    }
+    if (this.#readable && !this.#paused && !this.#closed) this.#read();
   }
 
   write(given: Uint8Array): boolean {
@@ -144,29 +167,24 @@ export class NativeConnection implements Connection, Flushable, Watched {
     if (this.#closed || this.#ending) return;
     this.flush();
     this.#ending = true;
-    if (this.#queued === 0 && !this.#connecting) this.#finish();
+    this.#finishWhenSent();
   }
 
   reset(): void {
     if (this.#closed) return;
     this.#shared.libc.resetOnClose(this.#socket);
-    this.#close(null);
+    this.#close(null, false);
   }
 
   close(): void {
     if (this.#closed) return;
     this.flush();
-    this.#close(null);
+    this.#close(null, true);
   }
 
-  /** It could not even begin. */
+  /** It could not be opened. */
   fail(error: Error): void {
-    this.#close(error);
-  }
-
-  /** Bytes that came before this receiver. */
-  given(bytes: Buffer): void {
-    if (!this.#closed) this.#tell(bytes);
+    this.#close(error, false);
   }
 
   #flowing(): boolean {
@@ -175,46 +193,25 @@ export class NativeConnection implements Connection, Flushable, Watched {
     return false;
   }
 
-  /** Whether the connection that was being opened is there. */
-  #connected(happened: number): boolean {
-    const { libc } = this.#shared;
-    const failed = HAPPENED.error | HAPPENED.hangUp;
-    if ((happened & (HAPPENED.writable | failed)) === 0) return false;
-    const errno = libc.socketError(this.#socket);
-    if (errno !== 0 || (happened & failed) !== 0) {
-      this.#close(new SystemError("connect", errno));
-      return false;
-    }
-    this.#connecting = false;
-    const onConnect = this.#onConnect!;
-    this.#onConnect = null;
-    onConnect();
-    if (this.#ending && !this.#closed && this.#queued === 0) this.#finish();
-    return !this.#closed;
-  }
-
   #read(): void {
-    const { libc, poller } = this.#shared;
+    const channel = this.#channel;
+    if (channel === null) return;
     const memory = readMemory();
     for (let reads = 0; reads < READS; reads++) {
-      const length = libc.receive(this.#socket, memory);
+      const length = channel.receive(memory);
       if (length > 0) {
+        // Whatever comes from now on is told anew.
+        if (channel.drained && !this.#endComes) this.#readable = false;
         this.#tell(readView(length));
-        if (this.#closed || this.#paused) return;
+        if (!this.#readable || this.#paused || this.#closed) return;
         continue;
       }
-      if (length === 0) {
-        this.#readable = false;
-        this.#peerEnded();
-        return;
-      }
-      const { errno } = libc;
-      if (errno === ERRNO.EINTR) continue;
       this.#readable = false;
-      if (errno !== ERRNO.EAGAIN) this.#close(new SystemError("read", errno));
+      if (length === 0) this.#peerEnded();
+      else if (length === FAILED) this.#close(channel.failure, false);
       return;
     }
-    poller.again(this);
+    this.#shared.poller.again(this);
   }
 
   #tell(view: Buffer): void {
@@ -233,8 +230,8 @@ export class NativeConnection implements Connection, Flushable, Watched {
   /** Sends now what can be sent, and keeps the rest. */
   #send(bytes: Uint8Array): void {
     let rest = bytes;
-    if (this.#queued === 0 && !this.#connecting) {
-      const taken = this.#give(bytes);
+    if (this.#queued === 0 && this.#channel !== null) {
+      const taken = this.#give(this.#channel, bytes);
       if (taken === bytes.length || this.#closed) return;
       rest = bytes.subarray(taken);
     }
@@ -243,28 +240,26 @@ export class NativeConnection implements Connection, Flushable, Watched {
     this.#queued += rest.length;
   }
 
-  /** Bytes that the kernel took. */
-  #give(bytes: Uint8Array): number {
-    const { libc } = this.#shared;
+  /** Bytes that the channel took. */
+  #give(channel: Channel, bytes: Uint8Array): number {
     for (let at = 0;;) {
-      const taken = libc.send(this.#socket, at === 0 ? bytes : bytes.subarray(at));
-      if (taken >= 0) {
-        at += taken;
-        if (at === bytes.length) return at;
-        continue;
+      const taken = channel.send(at === 0 ? bytes : bytes.subarray(at));
+      if (taken === BLOCKED) return at;
+      if (taken === FAILED) {
+        this.#close(channel.failure, false);
+        return at;
       }
-      const { errno } = libc;
-      if (errno === ERRNO.EINTR) continue;
-      if (errno === ERRNO.EAGAIN || errno === ERRNO.ENOBUFS) return at;
-      this.#close(new SystemError("write", errno));
-      return at;
+      at += taken;
+      if (at === bytes.length) return at;
     }
   }
 
   #sendQueued(): void {
+    const channel = this.#channel;
+    if (channel === null) return;
     while (this.#queue.length > 0) {
       const piece = this.#queue[0];
-      const taken = this.#give(piece);
+      const taken = this.#give(channel, piece);
       if (this.#closed) return;
       this.#queued -= taken;
       if (taken < piece.length) {
@@ -273,24 +268,26 @@ export class NativeConnection implements Connection, Flushable, Watched {
       }
       this.#queue.shift();
     }
-    if (this.#ending) this.#finish();
+    if (this.#ending) this.#finishWhenSent();
     else if (this.#owesDrain) {
       this.#owesDrain = false;
       this.events.onDrain();
     }
   }
 
-  #finish(): void {
-    this.#shared.libc.finish(this.#socket);
+  #finishWhenSent(): void {
+    if (this.#finished || this.#queued > 0 || this.#channel === null) return;
+    this.#finished = true;
+    this.#channel.finish();
     this.#closeWhenDone();
   }
 
   /** Both sides have said that they are done. */
   #closeWhenDone(): void {
-    if (this.#ended && this.#ending && this.#queued === 0 && !this.#closed) this.#close(null);
+    if (this.#ended && this.#finished && !this.#closed) this.#close(null, true);
   }
 
-  #close(error: Error | null): void {
+  #close(error: Error | null, orderly: boolean): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
@@ -298,8 +295,12 @@ export class NativeConnection implements Connection, Flushable, Watched {
     this.#waiting = [];
     this.#waitingBytes = 0;
     const { poller } = this.#shared;
+    this.#opening?.abandon();
+    this.#opening = null;
+    this.#channel?.release(orderly);
+    this.#channel = null;
     if (this.#socket !== -1) poller.close(this.#socket);
-    const events = this.events;
+    const { events } = this;
     this.events = NOBODY;
     // Whoever closes it is in the middle of something.
     poller.afterBatch(() => events.onClose(error));

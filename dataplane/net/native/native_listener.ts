@@ -1,16 +1,15 @@
 import type { BoundListener, ListenOptions } from "../transport.ts";
+import { Accepting } from "./accepting.ts";
+import { PlainChannel } from "./channel.ts";
 import { ADDRESS_SIZE, type Descriptor, ERRNO, SystemError } from "./libc.ts";
 import { NativeConnection, type Shared } from "./native_connection.ts";
 import { HAPPENED, type Watched } from "./poller.ts";
-import { ProxyHeaderEvents } from "./proxy_header_events.ts";
 import { decodeAddress, type Place } from "./socket_address.ts";
 
 /** Connections taken in one turn: those that are there already have theirs. */
 const TAKEN = 64;
 /** Milliseconds until another try when there are no descriptors, or no memory, for one more. */
 const SHORTAGE = 100;
-/** Seconds without traffic after which the kernel asks whether a client is there still. */
-const KEEP_IDLE = 60;
 
 /** Errors of one connection, or of nobody: the next one is taken. */
 const PASSING: ReadonlySet<number> = new Set([ERRNO.EINTR, ERRNO.ECONNABORTED]);
@@ -28,12 +27,12 @@ export class NativeListener implements BoundListener, Watched {
   readonly port: number;
   readonly #shared: Shared;
   readonly #socket: Descriptor;
-  readonly #options: Omit<ListenOptions, "tls">;
+  readonly #options: ListenOptions;
   readonly #peer = new Uint8Array(ADDRESS_SIZE);
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
-  constructor(shared: Shared, socket: Descriptor, options: Omit<ListenOptions, "tls">) {
+  constructor(shared: Shared, socket: Descriptor, options: ListenOptions) {
     this.#shared = shared;
     this.#socket = socket;
     this.#options = options;
@@ -83,26 +82,24 @@ export class NativeListener implements BoundListener, Watched {
     this.#retry = setTimeout(() => this.onEvents(0), SHORTAGE);
   }
 
-  #admit(socket: Descriptor, { address, port }: Place): void {
-    const { libc } = this.#shared;
-    const { admits, proxyHeader, accept } = this.#options;
+  #admit(socket: Descriptor, peer: Place): void {
+    const { libc, poller } = this.#shared;
+    const { admits, proxyHeader, accept, tls } = this.#options;
+    const { address, port } = peer;
     if (!admits(address)) {
       libc.close(socket);
       return;
     }
-    libc.set(socket, "noDelay", 1);
-    libc.set(socket, "keepAlive", 1);
-    libc.set(socket, "keepIdle", KEEP_IDLE);
-    const connection = new NativeConnection(this.#shared, socket).from(address, port);
     const proxied = proxyHeader();
-    if (proxied === null || !proxied.trusts(address)) connection.events = accept(connection);
-    else {
-      connection.events = new ProxyHeaderEvents(connection, proxied, (source, rest) => {
-        if (source !== null) connection.from(source.address, source.port);
-        connection.events = accept(connection);
-        if (rest.length > 0) connection.given(rest);
-      });
+    const header = proxied !== null && proxied.trusts(address) ? proxied : null;
+    if (tls !== null || header !== null) {
+      const accepting = new Accepting(this.#shared, socket, this.#options, peer, header);
+      poller.add(socket, accepting);
+      return;
     }
-    connection.begin(null);
+    const connection = new NativeConnection(this.#shared, socket).from(address, port);
+    connection.open(new PlainChannel(libc, socket), null);
+    connection.events = accept(connection);
+    if (!connection.closed) poller.add(socket, connection);
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import type { Descriptor, Libc } from "./libc.ts";
+import type { Descriptor, Libc, Memory } from "./libc.ts";
 
 /** Something whose descriptor is watched. */
 export interface Watched {
@@ -16,6 +16,9 @@ export const HAPPENED = {
   /** The peer has finished sending. */
   finished: 0x2000,
 } as const;
+
+/** The peer's end, or that of all, is among what there is to read. */
+export const GONE = HAPPENED.finished | HAPPENED.hangUp | HAPPENED.error;
 
 /** Told once for each change (EPOLLET): no call is needed to stop or to go on. */
 const INTEREST = (HAPPENED.readable | HAPPENED.writable | HAPPENED.finished | 0x8000_0000) >>> 0;
@@ -36,8 +39,9 @@ const [SIZE, DATA] = Deno.build.arch === "x86_64" ? [12, 4] : [16, 8];
 export class Poller {
   readonly #libc: Libc;
   readonly #poller: Descriptor;
-  readonly #events = new Uint8Array(BATCH * SIZE);
-  readonly #view = new DataView(this.#events.buffer);
+  /** Not of the runtime's: a wait goes on when the thread has died. */
+  readonly #events: Memory;
+  readonly #view: DataView;
   readonly #event = new Uint8Array(SIZE);
   readonly #watched: (Watched | undefined)[] = [];
   /** Numbers of those that are watched, by descriptor: an event of one that was closed is told by it. */
@@ -58,6 +62,8 @@ export class Poller {
   /** @throws {SystemError} */
   constructor(libc: Libc) {
     this.#libc = libc;
+    this.#events = libc.allocate(BATCH * SIZE);
+    this.#view = new DataView(this.#events.bytes.buffer);
     this.#poller = libc.poller();
     this.#bell = libc.eventCounter();
     this.add(this.#bell, { onEvents: () => libc.lower(this.#bell) });
@@ -74,6 +80,11 @@ export class Poller {
     this.#watched[descriptor] = watched;
     this.#serials[descriptor] = serial;
     this.#start();
+  }
+
+  /** Hands a descriptor to another, who hears what happens from now on. */
+  pass(descriptor: Descriptor, watched: Watched): void {
+    this.#watched[descriptor] = watched;
   }
 
   /** Closes a descriptor: nothing is heard of it any more, also not of this turn. */
@@ -105,6 +116,7 @@ export class Poller {
   #end(): void {
     this.#libc.close(this.#poller);
     this.#libc.close(this.#bell);
+    this.#libc.free(this.#events);
   }
 
   #start(): void {

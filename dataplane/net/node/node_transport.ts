@@ -1,11 +1,13 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import net from "node:net";
+import tls from "node:tls";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import type {
   BoundListener,
   Connection,
   ConnectOptions,
   ListenOptions,
+  TlsIdentity,
   Transport,
 } from "../transport.ts";
 import { FORBIDDEN, type UpstreamGuard } from "../upstream_guard.ts";
@@ -49,7 +51,7 @@ export class NodeTransport implements Transport {
   }
 
   connect(options: ConnectOptions): Connection {
-    const { tls, preamble } = options;
+    const { tls: settings, preamble } = options;
     const forbidden = () => new Error(FORBIDDEN);
     if (this.#guard.forbids(options.host)) {
       const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
@@ -67,7 +69,7 @@ export class NodeTransport implements Transport {
     });
     const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
     connection.events = options.events;
-    if (tls === null) {
+    if (settings === null) {
       connection.attach(socket, null);
       socket.once("connect", () => {
         if (this.#guard.forbids(socket.remoteAddress ?? "")) {
@@ -97,9 +99,18 @@ export class NodeTransport implements Transport {
       }
       socket.on("error", () => {});
       if (preamble !== null) socket.write(preamble);
-      connectTls(socket, tls, options, connection);
+      connectTls(socket, settings, options, connection);
     });
     return connection;
+  }
+
+  identityProblem({ cert, key }: TlsIdentity): string {
+    try {
+      tls.createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 }
 

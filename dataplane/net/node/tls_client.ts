@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import { type ClientTls, type ConnectOptions, TlsError } from "../transport.ts";
+import { hasOneOf } from "../certificate_names.ts";
 import type { NodeConnection } from "./connection.ts";
 import { openTls } from "./tls_socket.ts";
 
@@ -45,8 +46,7 @@ export function connectTls(
     minVersion: "TLSv1.2",
     ...(sans.length === 0 ? {} : {
       checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) => {
-        const known = new Set(alternativeNames(certificate.subjectaltname ?? ""));
-        return sans.some((san) => known.has(san.toLowerCase()))
+        return hasOneOf(sans, certificate.subjectaltname ?? "")
           ? undefined
           : new TlsError("the certificate has none of the names asked for");
       },
@@ -98,9 +98,4 @@ function open(options: tls.ConnectionOptions): tls.TLSSocket | Error {
   } catch (error) {
     return error as Error;
   }
-}
-
-/** Values of a subject alternative name in the form "DNS:a, URI:spiffe://b, IP Address:::1". */
-function alternativeNames(text: string): string[] {
-  return text.split(", ").map((entry) => entry.slice(entry.indexOf(":") + 1).toLowerCase());
 }

@@ -88,7 +88,7 @@ export class NodeTlsServer {
 
   /** One TLS server for each certificate and policy; they go with their certificates. */
   #serverFor(choice: TlsChoice): tls.Server {
-    const { identity, minVersion, requestsCertificate } = choice;
+    const { identities: [identity], minVersion, requestsCertificate } = choice;
     let servers = this.#servers.get(identity);
     if (servers === undefined) this.#servers.set(identity, servers = new Map());
     const key = `${minVersion}|${requestsCertificate}`;
@@ -97,7 +97,7 @@ export class NodeTlsServer {
     return server;
   }
 
-  #create({ identity, minVersion, requestsCertificate }: TlsChoice): tls.Server {
+  #create({ identities: [identity], minVersion, requestsCertificate }: TlsChoice): tls.Server {
     const options = this.#options;
     const server = tls.createServer({
       cert: Buffer.from(identity.cert),

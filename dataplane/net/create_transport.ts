@@ -1,0 +1,43 @@
+import { setImmediate } from "node:timers";
+import { TurnEnd } from "../loop/turn_end.ts";
+import { Descriptors } from "./native/descriptors.ts";
+import { Libc } from "./native/libc.ts";
+import { NativeTransport } from "./native/native_transport.ts";
+import { Poller } from "./native/poller.ts";
+import { NodeTransport } from "./node/node_transport.ts";
+import type { Transport } from "./transport.ts";
+import type { UpstreamGuard } from "./upstream_guard.ts";
+
+/** Implementations of the transport. */
+export const TRANSPORTS = ["node", "native"] as const;
+
+export type TransportName = (typeof TRANSPORTS)[number];
+
+/** What crosses to each thread that carries streams. */
+export interface TransportSetup {
+  readonly name: TransportName;
+  /** Keys of session tickets; the node transport cannot use them. */
+  readonly ticketKeys: SharedArrayBuffer;
+  /** What the threads hold, for the native transport. */
+  readonly descriptors: SharedArrayBuffer;
+  /** Number of the thread, from 1. */
+  readonly thread: number;
+}
+
+/** Makes the transport of this thread, with the end of its turns. */
+export function createTransport(
+  { name, ticketKeys, descriptors, thread }: TransportSetup,
+  guard: UpstreamGuard,
+): { readonly transport: Transport; readonly turnEnd: TurnEnd } {
+  if (name === "node") {
+    // Events that are ready now are handled before what setImmediate asks for.
+    const turnEnd = new TurnEnd((run) => setImmediate(run));
+    return { transport: new NodeTransport(turnEnd, guard), turnEnd };
+  }
+  const libc = new Libc(new Descriptors(descriptors, thread));
+  const poller = new Poller(libc);
+  const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
+  const now = () => performance.now();
+  const transport = new NativeTransport({ libc, poller, turnEnd, guard, ticketKeys, now });
+  return { transport, turnEnd };
+}

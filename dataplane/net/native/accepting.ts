@@ -1,0 +1,191 @@
+import { parseClientHello } from "../client_hello.ts";
+import { parseProxyHeader } from "../proxy_protocol.ts";
+import type { ListenOptions, ProxyHeaderOptions, TlsChoice } from "../transport.ts";
+import { BLOCKED, FAILED, PlainChannel } from "./channel.ts";
+import type { Step } from "./handshake_queue.ts";
+import { type Descriptor, ERRNO } from "./libc.ts";
+import { readMemory, readView } from "./memory.ts";
+import { NativeConnection, type Shared } from "./native_connection.ts";
+import { GONE, HAPPENED, type Watched } from "./poller.ts";
+import type { Place } from "./socket_address.ts";
+import type { TlsChannel } from "./tls_channel.ts";
+
+/** Fatal alert unrecognized_name (RFC 8446 section 6.2), as a record. */
+const UNRECOGNIZED_NAME = new Uint8Array([21, 3, 3, 0, 2, 2, 112]);
+
+/**
+ * An accepted socket until an engine gets it: the PROXY header, where one is due, the ClientHello, by which the
+ * certificate is chosen, and the handshake. It owns the descriptor until it hands it to a connection.
+ */
+export class Accepting implements Watched, Step {
+  queued = false;
+  readonly #shared: Shared;
+  readonly #socket: Descriptor;
+  readonly #options: ListenOptions;
+  #peer: Place;
+  /** Of the PROXY header that is due. */
+  #proxied: ProxyHeaderOptions | null;
+  #choice: TlsChoice | null = null;
+  #serverName = "";
+  #channel: TlsChannel | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** All that was told of the socket: it is not told again. */
+  #happened: number = HAPPENED.readable | HAPPENED.writable;
+  #over = false;
+
+  constructor(
+    shared: Shared,
+    socket: Descriptor,
+    options: ListenOptions,
+    peer: Place,
+    proxied: ProxyHeaderOptions | null,
+  ) {
+    this.#shared = shared;
+    this.#socket = socket;
+    this.#options = options;
+    this.#peer = peer;
+    this.#proxied = proxied;
+    if (proxied !== null) {
+      this.#timer = setTimeout(() => this.#refuseHeader("timeout"), proxied.timeout);
+    } else this.#awaitHello();
+  }
+
+  onEvents(happened: number): void {
+    if (this.#over) return;
+    this.#happened |= happened;
+    if (this.#proxied !== null && !this.#readHeader(this.#proxied)) return;
+    if (this.#options.tls === null) {
+      this.#handOver(new PlainChannel(this.#shared.libc, this.#socket), null);
+    } else if (this.#channel !== null || this.#readHello()) this.#shared.handshakes.add(this);
+  }
+
+  /** Goes on with the handshake. */
+  step(): void {
+    if (this.#over) return;
+    const channel = this.#channel!;
+    const outcome = channel.handshake();
+    if (outcome === BLOCKED) return;
+    if (outcome === FAILED) {
+      this.#refuse("failed");
+      return;
+    }
+    const { listener, requestsCertificate } = this.#choice!;
+    this.#channel = null;
+    this.#handOver(channel, {
+      serverName: this.#serverName,
+      alpn: channel.alpn,
+      protocol: channel.protocol,
+      listener,
+      resumed: channel.resumed,
+      peerChain: requestsCertificate ? channel.peerChain() : [],
+    });
+  }
+
+  #handOver(
+    channel: PlainChannel | TlsChannel,
+    facts: Parameters<NativeConnection["open"]>[1],
+  ): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    const { address, port } = this.#peer;
+    const connection = new NativeConnection(this.#shared, this.#socket).from(address, port);
+    connection.open(channel, facts);
+    this.#shared.poller.pass(this.#socket, connection);
+    connection.events = this.#options.accept(connection);
+    connection.onEvents(this.#happened);
+  }
+
+  /** Whether the PROXY header is read; what comes behind it stays in the socket. */
+  #readHeader(proxied: ProxyHeaderOptions): boolean {
+    const view = this.#peek();
+    if (view === null) {
+      this.#refuseHeader("closed");
+      return false;
+    }
+    const header = parseProxyHeader(view, proxied.version);
+    if (header.kind !== "header") {
+      if (header.kind === "invalid") this.#refuseHeader(header.reason);
+      else if (this.#isGone) this.#refuseHeader("closed");
+      return false;
+    }
+    this.#shared.libc.receive(this.#socket, readMemory().subarray(0, header.length));
+    if (header.source !== null) this.#peer = header.source;
+    this.#proxied = null;
+    this.#awaitHello();
+    return true;
+  }
+
+  #awaitHello(): void {
+    clearTimeout(this.#timer);
+    const { tls } = this.#options;
+    if (tls === null) return;
+    this.#timer = setTimeout(() => this.#refuse("timeout"), tls.handshakeTimeout);
+  }
+
+  /** Whether the ClientHello is there and leads to a certificate; it stays in the socket. */
+  #readHello(): boolean {
+    const tls = this.#options.tls!;
+    const view = this.#peek();
+    if (view === null) {
+      this.#refuse("closed");
+      return false;
+    }
+    const hello = parseClientHello(view);
+    if (hello.kind !== "hello") {
+      if (hello.kind === "invalid") this.#refuse("no_client_hello");
+      else if (this.#isGone) this.#refuse("closed");
+      return false;
+    }
+    this.#serverName = hello.serverName;
+    this.#choice = tls.choose(hello.serverName);
+    if (this.#choice === null) {
+      const { libc } = this.#shared;
+      // A socket that is closed with bytes unread sends RST, and the alert is lost.
+      libc.receive(this.#socket, readMemory());
+      libc.send(this.#socket, UNRECOGNIZED_NAME);
+      libc.finish(this.#socket);
+      this.#refuse("unknown_server_name");
+      return false;
+    }
+    try {
+      this.#channel = this.#shared.tlsServer.accept(this.#choice, tls.alpn, this.#socket);
+    } catch {
+      this.#refuse("certificate");
+    }
+    return !this.#over;
+  }
+
+  /** Whether nothing more will come. */
+  get #isGone(): boolean {
+    return (this.#happened & GONE) !== 0;
+  }
+
+  /** What is there to read, and stays; null when the stream has ended or failed. */
+  #peek(): ReturnType<typeof readView> | null {
+    const { libc } = this.#shared;
+    const length = libc.peek(this.#socket, readMemory());
+    if (length > 0) return readView(length);
+    const waits = length < 0 && (libc.errno === ERRNO.EAGAIN || libc.errno === ERRNO.EINTR);
+    return waits ? readView(0) : null;
+  }
+
+  #refuseHeader(reason: string): void {
+    if (this.#over) return;
+    this.#proxied!.onBadHeader(reason);
+    this.#end();
+  }
+
+  #refuse(reason: string): void {
+    if (this.#over) return;
+    this.#options.tls!.onHandshakeError(reason);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#channel?.release(false);
+    this.#channel = null;
+    this.#shared.poller.close(this.#socket);
+  }
+}

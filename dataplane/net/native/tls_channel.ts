@@ -1,0 +1,183 @@
+import { BLOCKED, type Channel, FAILED } from "./channel.ts";
+import { type Descriptor, type Libc, SystemError } from "./libc.ts";
+import { type OpenSsl, type Pointer, textAt } from "./openssl.ts";
+
+/** What `SSL_get_error` says. */
+const ERROR = { library: 1, wantRead: 2, wantWrite: 3, system: 5, zeroReturn: 6 } as const;
+/** The stream ended without close_notify (SSL_R_UNEXPECTED_EOF_WHILE_READING). */
+const UNEXPECTED_EOF = 294;
+/** Up to this length what was read cannot have filled the library's own buffer of a record. */
+const SHORT = 8 * 1024;
+
+/** A stream over TLS. It owns its `SSL`, which `release` frees. */
+export class TlsChannel implements Channel {
+  readonly #openssl: OpenSsl;
+  readonly #libc: Libc;
+  readonly #socket: Descriptor;
+  #ssl: Pointer;
+  /** Nothing may be asked of it any more but to be freed. */
+  #broken = false;
+  #freed = false;
+  /** Whether the library has read more than it gave; after a handshake it may have. */
+  #keeps = true;
+  /** Gets the session once there is one to resume; null when nobody wants it. */
+  #keep: ((session: Pointer) => void) | null;
+  drained = false;
+  failure: Error | null = null;
+
+  /**
+   * @param ssl owned from now on
+   * @param socket non-blocking; its owner closes it after `release`
+   * @param keep gets a session to be resumed by another connection, and owns it
+   */
+  constructor(
+    openssl: OpenSsl,
+    libc: Libc,
+    ssl: Pointer,
+    socket: Descriptor,
+    keep: ((session: Pointer) => void) | null = null,
+  ) {
+    this.#openssl = openssl;
+    this.#libc = libc;
+    this.#ssl = ssl;
+    this.#socket = socket;
+    this.#keep = keep;
+    openssl.ssl.SSL_set_fd(ssl, socket);
+    libc.descriptors.setStream(socket, Deno.UnsafePointer.value(ssl));
+  }
+
+  /** Goes on with the handshake: 1 when it is complete, else `BLOCKED` or `FAILED`. */
+  handshake(): number {
+    const result = this.#openssl.ssl.SSL_do_handshake(this.#held());
+    return result === 1 ? 1 : this.#refused(result, "handshake");
+  }
+
+  receive(into: Uint8Array): number {
+    const { ssl } = this.#openssl;
+    const held = this.#held();
+    if (this.#broken) return FAILED;
+    const length = ssl.SSL_read(held, into as BufferSource, into.length);
+    if (length > 0) {
+      if (this.#keep !== null) this.#keepSession(this.#keep);
+      // With nothing kept it reads as much as it has room for; less than that, and nothing kept, is all there was.
+      // With something kept it reads the rest of that record only, and there may be more.
+      const keeps = ssl.SSL_has_pending(held) === 1;
+      this.drained = !this.#keeps && !keeps && length < SHORT;
+      this.#keeps = keeps;
+      return length;
+    }
+    return this.#refused(length, "read");
+  }
+
+  send(bytes: Uint8Array): number {
+    if (bytes.length === 0) return 0;
+    const held = this.#held();
+    if (this.#broken) return FAILED;
+    const taken = this.#openssl.ssl.SSL_write(held, bytes as BufferSource, bytes.length);
+    return taken > 0 ? taken : this.#refused(taken, "write");
+  }
+
+  finish(): void {
+    this.#sayEnd();
+    this.#libc.finish(this.#socket);
+  }
+
+  release(orderly: boolean): void {
+    if (this.#freed) return;
+    if (orderly) this.#sayEnd();
+    this.#freed = true;
+    this.#libc.descriptors.setStream(this.#socket, 0n);
+    this.#openssl.ssl.SSL_free(this.#ssl);
+  }
+
+  /** Protocol that was agreed on, "" for none. */
+  get alpn(): string {
+    const place = new BigUint64Array(1);
+    const length = new Uint32Array(1);
+    this.#openssl.ssl.SSL_get0_alpn_selected(this.#held(), place, length);
+    const pointer = Deno.UnsafePointer.create(place[0]);
+    if (pointer === null || length[0] === 0) return "";
+    return new TextDecoder().decode(
+      new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length[0])),
+    );
+  }
+
+  get protocol(): string {
+    return textAt(this.#openssl.ssl.SSL_get_version(this.#held()));
+  }
+
+  get resumed(): boolean {
+    return this.#openssl.ssl.SSL_session_reused(this.#held()) === 1;
+  }
+
+  /** What is wrong with the peer's certificate, "" for nothing. */
+  get verifyProblem(): string {
+    const result = this.#openssl.ssl.SSL_get_verify_result(this.#held());
+    return result === 0n ? "" : textAt(this.#openssl.crypto.X509_verify_cert_error_string(result));
+  }
+
+  /** Certificates that the peer sent, in DER, its own first. */
+  peerChain(): Uint8Array[] {
+    const { ssl, crypto } = this.#openssl;
+    const own = ssl.SSL_get1_peer_certificate(this.#held());
+    if (own === null) return [];
+    const chain = [this.#openssl.encoded(own)];
+    crypto.X509_free(own);
+    const stack = ssl.SSL_get_peer_cert_chain(this.#held());
+    for (let i = 0; stack !== null && i < crypto.OPENSSL_sk_num(stack); i++) {
+      const der = this.#openssl.encoded(crypto.OPENSSL_sk_value(stack, i)!);
+      // A server sees the client's own certificate beside the others, a client sees the server's among them.
+      if (
+        i > 0 || der.length !== chain[0].length || !der.every((byte, at) => byte === chain[0][at])
+      ) {
+        chain.push(der);
+      }
+    }
+    return chain;
+  }
+
+  /** Servers give tickets before anything else (RFC 8446 section 4.6.1). */
+  #keepSession(keep: (session: Pointer) => void): void {
+    this.#keep = null;
+    const { ssl } = this.#openssl;
+    const session = ssl.SSL_get1_session(this.#held());
+    if (session === null) return;
+    if (ssl.SSL_SESSION_is_resumable(session) === 1) keep(session);
+    else ssl.SSL_SESSION_free(session);
+  }
+
+  #held(): Pointer {
+    if (this.#freed) throw new Error("a TLS channel was used after its release");
+    return this.#ssl;
+  }
+
+  #sayEnd(): void {
+    if (this.#broken) return;
+    this.#broken = this.#openssl.ssl.SSL_shutdown(this.#ssl) < 0;
+    if (this.#broken) this.#openssl.crypto.ERR_clear_error();
+  }
+
+  /** What a call means that did not do what it was to. */
+  #refused(result: number, call: string): number {
+    const { errno } = this.#libc;
+    switch (this.#openssl.ssl.SSL_get_error(this.#ssl, result)) {
+      case ERROR.wantRead:
+      case ERROR.wantWrite:
+        return BLOCKED;
+      case ERROR.zeroReturn:
+        return 0;
+      case ERROR.system:
+        this.failure = new SystemError(call, errno);
+        break;
+      default: {
+        const { reason, text } = this.#openssl.takeError();
+        this.failure = new Error(
+          reason === UNEXPECTED_EOF ? "the stream was cut" : `${call}: ${text}`,
+        );
+      }
+    }
+    this.#openssl.crypto.ERR_clear_error();
+    this.#broken = true;
+    return FAILED;
+  }
+}
