@@ -158,6 +158,28 @@ forEachTransport((check) => {
     assert.equal(notes.error!.message, "connections to this address are not allowed");
   }, new UpstreamGuard({ blocked: ["127.0.0.0/8"], allowed: [] }));
 
+  check(
+    "bug: a connection that failed at the end of a turn was never told so",
+    async (scene) => {
+      await scene.listen();
+      const { client, serverNotes } = await scene.pair();
+      let guard: ReturnType<typeof setTimeout> | undefined;
+      const failed = new Promise<Error | null>((resolve, reject) => {
+        // A thread that waits looks again after ten seconds.
+        guard = setTimeout(() => reject(new Error("it was not told")), 5_000);
+        serverNotes.onBytes = () =>
+          scene.atTurnEnd(() => {
+            const { notes } = scene.connect(1, null, "192.0.2.1");
+            void notes.closed().then(() => resolve(notes.error));
+          });
+      });
+      client.write(bytes("x"));
+      assert.match((await failed)!.message, /not allowed/);
+      clearTimeout(guard);
+    },
+    new UpstreamGuard({ blocked: ["192.0.2.0/24"], allowed: [] }),
+  );
+
   check("what precedes everything comes first", async (scene) => {
     await scene.listen();
     const client = scene.connect(scene.listener.port, bytes("PROXY "));

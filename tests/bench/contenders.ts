@@ -2,14 +2,17 @@ import { progress } from "./print.ts";
 import { CADDY } from "./proxies/caddy.ts";
 import { HAPROXY } from "./proxies/haproxy.ts";
 import { NGINX } from "./proxies/nginx.ts";
-import { NOVAEDGE } from "./proxies/novaedge.ts";
+import { NOVAEDGE, NOVAEDGE_NATIVE } from "./proxies/novaedge.ts";
 import type { ProxyKind, ProxySetup, RunningProxy } from "./proxies/proxy.ts";
 import { RELAY } from "./proxies/relay.ts";
 import { freePort } from "./ports.ts";
 import { type Scene, until } from "./scene.ts";
 
 /** Everything that may be compared. */
-const PROXIES: readonly ProxyKind[] = [NOVAEDGE, NGINX, HAPROXY, CADDY, RELAY];
+const PROXIES: readonly ProxyKind[] = [NOVAEDGE, NOVAEDGE_NATIVE, NGINX, HAPROXY, CADDY, RELAY];
+
+/** Names of everything that may be compared. */
+export const PROXY_NAMES: readonly string[] = PROXIES.map(({ name }) => name);
 
 /** A proxy that has part in a comparison. */
 export interface Entrant {
@@ -35,12 +38,14 @@ export interface Line {
 }
 
 /**
- * Starts every proxy that is installed and can take part.
+ * Starts every proxy that is asked for, is installed and can take part.
+ * @param names of those that are asked for
  * @param answers whether the proxy on a port serves what is asked of it
  */
 export async function lineUp(
   what: string,
   scene: Scene,
+  names: readonly string[],
   setup: Omit<ProxySetup, "port">,
   answers: (port: number) => Promise<boolean>,
 ): Promise<Line> {
@@ -48,6 +53,7 @@ export async function lineUp(
   const contenders: Contender[] = [];
   const leftOut: string[] = [];
   for (const kind of PROXIES) {
+    if (!names.includes(kind.name)) continue;
     const version = await kind.version();
     const excuse = version === null ? "it is not installed" : kind.excuse?.(setup) ?? null;
     if (version === null || excuse !== null) {

@@ -29,12 +29,12 @@ export function shownRatios(values: readonly number[]): string {
 /** The gates of a case: this gateway's CPU time beside other proxies'. */
 export function gatesOf({ name, case: plan, proxies }: CaseResult): GateResult[] {
   const find = (wanted: string) => proxies.find((proxy) => proxy.name === wanted);
-  const ours = find("NovaEdge");
-  return plan.gates.map(({ against, limit }) => {
+  return plan.gates.map(({ of, against, limit }) => {
+    const ours = find(of);
     const measured = ours === undefined ? [] : ratios(ours, find(against));
     return {
-      name: `${name}: CPU per ${plan.unit}`,
-      limit: `${limit} x ${against}`,
+      name: `${name}: CPU per ${plan.unit} of ${of}`,
+      limit: `${shown(limit, 2)} x ${against}`,
       value: shownRatios(measured),
       met: measured.length === 0 ? null : median(measured) <= limit,
     };

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { CONTROLLER_V8_FLAGS, V8_FLAGS, YOUNG_FLAG } from "../../common/v8_flags.ts";
+import type { TransportName } from "../../dataplane/net/create_transport.ts";
 import { freePorts } from "./ports.ts";
 import { denoCommand } from "./runtime.ts";
 import { type Child, type Scene, until } from "./scene.ts";
@@ -14,6 +15,8 @@ export interface GatewayOptions {
   readonly core: number | null;
   /** Core of the controller and the agent, which are not measured. */
   readonly besides: number | null;
+  /** How streams are carried. */
+  readonly transport?: TransportName;
   /** What the controller serves instead of a folder with the files. */
   readonly source?: readonly string[];
 }
@@ -31,27 +34,31 @@ export interface RunningGateway {
 
 /** Starts controller, agent and dataplane; resolves when the dataplane serves the files. */
 export async function startGateway(scene: Scene, options: GatewayOptions): Promise<RunningGateway> {
-  const resources = scene.subfolder("resources");
+  const { transport = "node" } = options;
+  // Gateways of both kinds may be in one scene.
+  const prefix = transport === "node" ? "" : `${transport}-`;
+  const resources = scene.subfolder(`${prefix}resources`);
   for (const [name, text] of Object.entries(options.files)) {
     const path = join(resources, name);
     Deno.mkdirSync(dirname(path), { recursive: true });
     Deno.writeTextFileSync(path, text);
   }
   const [grpc, admin] = freePorts(2);
-  const socket = join(scene.subfolder("run"), "dataplane.sock");
+  const socket = join(scene.subfolder(`${prefix}run`), "dataplane.sock");
   const dataplane = scene.spawn(
-    "dataplane",
+    `${prefix}dataplane`,
     denoCommand("dataplane/main.ts", [
       `--socket=${socket}`,
       `--workers=${options.workers}`,
+      `--transport=${transport}`,
     ], V8_FLAGS),
     { core: options.core, openFiles: options.openFiles },
   );
   const controller = scene.spawn(
-    "controller",
+    `${prefix}controller`,
     denoCommand("controller/main.ts", [
       ...(options.source ?? [`--resources=${resources}`]),
-      `--state-dir=${join(scene.folder, "controller")}`,
+      `--state-dir=${join(scene.folder, `${prefix}controller`)}`,
       `--grpc-port=${grpc}`,
       "--metrics-port=0",
       "--health-port=0",
@@ -59,11 +66,11 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
     { core: options.besides },
   );
   const agent = scene.spawn(
-    "agent",
+    `${prefix}agent`,
     denoCommand("agent/main.ts", [
       `--controller-addr=127.0.0.1:${grpc}`,
       `--dataplane-socket=${socket}`,
-      `--state-dir=${join(scene.folder, "agent")}`,
+      `--state-dir=${join(scene.folder, `${prefix}agent`)}`,
       "--metrics-port=0",
       "--health-port=0",
       `--admin=127.0.0.1:${admin}`,

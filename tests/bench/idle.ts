@@ -20,6 +20,8 @@ const SETTLE = 10_000;
 export interface IdleOptions {
   readonly connections: number;
   readonly tls: boolean;
+  /** Names of those that are compared. */
+  readonly proxies: readonly string[];
   readonly pinning: Pinning;
 }
 
@@ -75,7 +77,7 @@ export async function runIdle(options: IdleOptions): Promise<IdleResult> {
     core: pinning.proxy,
     besides: pinning.load,
   };
-  const line = await lineUp(what, scene, setup, async (port) => {
+  const line = await lineUp(what, scene, options.proxies, setup, async (port) => {
     return (await ask(port, names[0], "/", { tls }))?.status === 200;
   });
   const measured = new Map<number, Pick<IdleProxy, "before" | "idle" | "open">>();
@@ -89,13 +91,13 @@ export async function runIdle(options: IdleOptions): Promise<IdleResult> {
       errors.push((error as Error).message);
     }
   }
-  const proxies = line.entrants.map(({ name, version, errors }, index) => ({
+  const results = line.entrants.map(({ name, version, errors }, index) => ({
     name,
     version,
     ...(measured.get(index) ?? { before: NaN, idle: NaN, open: 0 }),
     errors,
   }));
-  return { connections, tls, workers: WORKERS, proxies, leftOut: line.leftOut };
+  return { connections, tls, workers: WORKERS, proxies: results, leftOut: line.leftOut };
 }
 
 async function measure(

@@ -9,12 +9,15 @@ import { FlagError, type FlagTable, type FlagValues, parseFlags } from "../../co
 import { VERSION } from "../../common/version.ts";
 import { buildProblem } from "../cluster/binaries.ts";
 import { CASES } from "./cases.ts";
+import { PROXY_NAMES } from "./contenders.ts";
 import { type GateResult, gatesOf, reportGates } from "./gates.ts";
 import { type IdleResult, runIdle } from "./idle.ts";
 import { idleGates, reportIdle } from "./idle_report.ts";
 import { missingProgram } from "./loads/find.ts";
 import { runKubernetes } from "./kubernetes.ts";
 import { reportKubernetes } from "./kubernetes_report.ts";
+import { runLatency } from "./latency.ts";
+import { latencyGates, reportLatency } from "./latency_report.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
@@ -35,6 +38,7 @@ const FLAGS = {
     default: "all",
     choices: [
       "requests",
+      "latency",
       "policies",
       "router",
       "propagation",
@@ -43,12 +47,18 @@ const FLAGS = {
       "idle",
       "all",
     ],
-    help: "which bench: requests, policies, router, propagation, kubernetes, memory, idle or all",
+    help:
+      "which bench: requests, latency, policies, router, propagation, kubernetes, memory, idle or all",
   },
   "cases": {
     type: "string",
     default: Object.keys(CASES).join(","),
     help: "requests: cases, with commas between them",
+  },
+  "proxies": {
+    type: "string",
+    default: PROXY_NAMES.join(","),
+    help: "requests, idle: who is compared, with commas between them",
   },
   "rounds": { type: "integer", default: 7, range: [1, 1000], help: "requests: rounds per case" },
   "seconds": {
@@ -145,6 +155,7 @@ function listed<T extends string>(flag: string, text: string, known: readonly T[
 interface Plan {
   readonly flags: Flags;
   readonly cases: readonly string[];
+  readonly proxies: readonly string[];
   readonly layouts: readonly Layout[];
 }
 
@@ -154,6 +165,7 @@ function readPlan(): Plan {
     return {
       flags,
       cases: listed("cases", flags.cases, Object.keys(CASES)),
+      proxies: listed("proxies", flags.proxies, PROXY_NAMES),
       layouts: listed("layouts", flags.layouts, LAYOUTS),
     };
   });
@@ -187,7 +199,7 @@ async function benchRequests(plan: Plan, pinning: Pinning, figures: Figures): Pr
       continue;
     }
     const done = await attempt(name, async () => {
-      const result = await runCase(name, { rounds, seconds, pinning });
+      const result = await runCase(name, { rounds, seconds, pinning, proxies: plan.proxies });
       results.push(result);
       return reportCase(result);
     });
@@ -197,6 +209,14 @@ async function benchRequests(plan: Plan, pinning: Pinning, figures: Figures): Pr
   figures.requests = results;
   figures.gates.push(...results.flatMap(gatesOf));
   return clean;
+}
+
+async function benchLatency(plan: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
+  const { rounds, seconds } = plan.flags;
+  const result = await runLatency({ rounds, seconds, proxies: plan.proxies, pinning });
+  figures.latency = result;
+  figures.gates.push(...latencyGates(result));
+  return reportLatency(result);
 }
 
 async function benchPropagation({ flags, layouts }: Plan, figures: Figures): Promise<boolean> {
@@ -235,11 +255,20 @@ async function benchMemory({ flags }: Plan, pinning: Pinning, figures: Figures):
   return reportMemory([small, large], options);
 }
 
-async function benchIdle({ flags }: Plan, pinning: Pinning, figures: Figures): Promise<boolean> {
+async function benchIdle(
+  { flags, proxies }: Plan,
+  pinning: Pinning,
+  figures: Figures,
+): Promise<boolean> {
   const results: IdleResult[] = [];
   let clean = true;
   for (const tls of [false, true]) {
-    const result = await runIdle({ connections: flags["idle-connections"], tls, pinning });
+    const result = await runIdle({
+      connections: flags["idle-connections"],
+      tls,
+      proxies,
+      pinning,
+    });
     results.push(result);
     clean = reportIdle(result) && clean;
   }
@@ -299,6 +328,7 @@ async function main(): Promise<number> {
   const clean = [
     !wanted("requests") ||
     await attempt("requests", () => benchRequests(plan, pinning, figures)),
+    !wanted("latency") || await attempt("latency", () => benchLatency(plan, pinning, figures)),
     !wanted("policies") ||
     await attempt("policies", () => benchPolicies(plan, pinning, figures)),
     !wanted("router") || await attempt("router", () => benchRouter(figures)),

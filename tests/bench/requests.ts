@@ -50,6 +50,8 @@ export interface CaseResult {
 export interface RequestOptions {
   readonly rounds: number;
   readonly seconds: number;
+  /** Names of those that are compared. */
+  readonly proxies: readonly string[];
   readonly pinning: Pinning;
 }
 
@@ -78,7 +80,13 @@ export async function runCase(name: string, options: RequestOptions): Promise<Ca
     core: pinning.proxy,
     besides: pinning.load,
   };
-  const line = await lineUp(name, scene, setup, (port) => load.check(loadPlan(port)));
+  const line = await lineUp(
+    name,
+    scene,
+    options.proxies,
+    setup,
+    (port) => load.check(loadPlan(port)),
+  );
   const proxies = line.entrants.map((entrant): ProxyResult => ({
     ...entrant,
     rounds: [],

@@ -32,15 +32,16 @@ export function ticketKeys(): SharedArrayBuffer {
 
 interface Implementation extends Disposable {
   readonly transport: Transport;
+  readonly turnEnd: TurnEnd;
 }
 
 const IMPLEMENTATIONS: Readonly<
   Record<string, (guard: UpstreamGuard, keys: SharedArrayBuffer) => Implementation>
 > = {
-  node: (guard) => ({
-    transport: new NodeTransport(new TurnEnd((run) => setImmediate(run)), guard),
-    [Symbol.dispose]() {},
-  }),
+  node: (guard) => {
+    const turnEnd = new TurnEnd((run) => setImmediate(run));
+    return { transport: new NodeTransport(turnEnd, guard), turnEnd, [Symbol.dispose]() {} };
+  },
   native: (guard, ticketKeys) => {
     const libc = new Libc(new Descriptors(new SharedArrayBuffer(DESCRIPTORS_SIZE), 1));
     const poller = new Poller(libc);
@@ -49,6 +50,7 @@ const IMPLEMENTATIONS: Readonly<
     const transport = new NativeTransport({ libc, poller, turnEnd, guard, ticketKeys, now });
     return {
       transport,
+      turnEnd,
       [Symbol.dispose]() {
         poller.stop();
         transport[Symbol.dispose]();
@@ -122,6 +124,11 @@ export class Scene implements AsyncDisposable {
 
   constructor(implementation: Implementation) {
     this.#implementation = implementation;
+  }
+
+  /** Runs something with what is written at the end of the turn. */
+  atTurnEnd(run: () => void): void {
+    this.#implementation.turnEnd.add({ flushDue: false, flush: run });
   }
 
   get transport(): Transport {

@@ -163,7 +163,8 @@ export class Poller {
       watched.onEvents(this.#view.getUint32(at, true));
     }
     for (const watched of busy) watched.onEvents(0);
-    for (const run of this.#afterBatch.splice(0)) run();
+    // What is run may ask for more.
+    while (this.#afterBatch.length > 0) for (const run of this.#afterBatch.splice(0)) run();
     this.#inBatch = false;
   }
 }
