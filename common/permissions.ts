@@ -25,6 +25,9 @@ const YAML_ENV = ["LOG_STREAM", "LOG_TOKENS"];
 /** pino asks for the host name when it loads; the agent names its node by it. */
 export const SYS: ("hostname")[] = ["hostname"];
 
+/** What a dataplane on the native transport reads besides: where packages are kept, for what it confines itself to. */
+const NATIVE_ENV = ["DENO_DIR", "HOME", "XDG_CACHE_HOME"];
+
 /** Folders that one program instance uses. */
 export interface Folders {
   /** Code of the suite: a traffic worker is loaded from it. */
@@ -75,9 +78,18 @@ export function agentPermissions({ run, state }: Folders, admin: string): Permis
   };
 }
 
-/** The dataplane talks to clients and backends, and to the agent on its socket. */
-export function dataplanePermissions({ run, code }: Folders): PermissionSet {
-  return { ...NOTHING, env: ENV, sys: SYS, net: true, read: [run, code], write: [run] };
+/**
+ * The dataplane talks to clients and backends, and to the agent on its socket. On the native transport it calls
+ * libraries, and gives up by itself what it does not need then.
+ */
+export function dataplanePermissions(
+  { run, code }: Folders,
+  native: boolean,
+): PermissionSet {
+  const common = { ...NOTHING, net: true, read: [run, code], write: [run] };
+  return native
+    ? { ...common, env: [...ENV, ...NATIVE_ENV], sys: [...SYS, "ca"] as typeof SYS, ffi: true }
+    : { ...common, env: ENV, sys: SYS };
 }
 
 /** The demo backends listen on their own ports. */

@@ -1,13 +1,14 @@
-import { dirname } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Hono } from "hono";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
-import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
+import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../common/log.ts";
 import { aborted } from "../common/program.ts";
 import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./control/config_store.ts";
 import { ControlServer } from "./control/control_server.ts";
 import { type TransportName, TRANSPORTS } from "./net/create_transport.ts";
+import { confineDataplane } from "./net/native/confine/confine_dataplane.ts";
 import { nativeProblem } from "./net/native/native_problem.ts";
 import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
@@ -109,6 +110,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     blocked: networks(flags["blocked-upstreams"]),
     allowed: networks(flags["allowed-upstreams"]),
   };
+  if (transport === "native") confine(dirname(resolve(socket)), flags.admin, log);
   const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
@@ -183,6 +185,19 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   await admin?.shutdown();
   await Deno.remove(socket).catch(() => {});
   log.info("dataplane ended");
+}
+
+/** Gives up what the runtime's permissions no longer guard when libraries are called. */
+function confine(run: string, admin: string, log: Logger): void {
+  const home = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/", ".cache");
+  const packages = Deno.env.get("DENO_DIR") ?? join(home, "deno");
+  const write = admin === "" ? [run] : [run, dirname(resolve(admin))];
+  const { landlock } = confineDataplane({
+    read: [resolve(import.meta.dirname!, ".."), packages],
+    write,
+  });
+  log.info({ seccomp: true, landlock }, "the process has given up what it does not need");
+  if (landlock === 0) log.warn("the kernel has no Landlock: the file system is not restricted");
 }
 
 /** Removes the socket that a killed dataplane left; refuses when a living one answers on it. */

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
 import { NovaEdgeError } from "../common/errors.ts";
-import type { FlagTable, FlagValues } from "../common/flags.ts";
+import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { LOG_LEVELS } from "../common/log.ts";
 import {
   agentPermissions,
@@ -14,6 +14,7 @@ import {
 import { aborted } from "../common/program.ts";
 import { CONTROLLER_FLAGS, type ControllerFlags } from "../controller/controller_flags.ts";
 import { DATAPLANE_FLAGS, type DataplaneFlags } from "../dataplane/dataplane.ts";
+import { nativeProblem } from "../dataplane/net/native/native_problem.ts";
 import type { FromChild, ProgramStart, ToChild } from "./messages.ts";
 
 export const STANDALONE_FLAGS = {
@@ -29,6 +30,7 @@ export const STANDALONE_FLAGS = {
     range: [0, 1024],
     help: "traffic workers, 0 for one per core",
   },
+  "transport": DATAPLANE_FLAGS.transport,
   "admin": { type: "string", default: "127.0.0.1:9901", help: "address of the admin API" },
   "drain-timeout": {
     type: "integer",
@@ -95,6 +97,8 @@ class Child {
 
 /** Runs controller, agent and dataplane in one process, each with its own permissions. */
 export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal): Promise<void> {
+  const unusable = flags.transport === "native" ? nativeProblem() : "";
+  if (unusable !== "") throw new FlagError(`--transport native: ${unusable}`);
   const state = resolve(flags["state-dir"]);
   const demo = flags.resources === "";
   const resources = demo ? join(state, "demo") : resolve(flags.resources);
@@ -121,6 +125,7 @@ export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal)
     ...defaultsOf(DATAPLANE_FLAGS),
     "socket": `${run}/dataplane.sock`,
     "workers": flags.workers,
+    "transport": flags.transport,
     "drain-timeout": flags["drain-timeout"],
     "drain-delay": 0,
     "log-level": level,
@@ -156,7 +161,7 @@ export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal)
     children.unshift(
       start(
         { program: "dataplane", flags: dataplaneFlags },
-        dataplanePermissions(folders("dataplane")),
+        dataplanePermissions(folders("dataplane"), flags.transport === "native"),
       ),
       start(
         { program: "agent", flags: agentFlags },

@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import type { Ticker } from "../loop/ticker.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
 import { Descriptors } from "./native/descriptors.ts";
 import { Libc } from "./native/libc.ts";
@@ -24,10 +25,14 @@ export interface TransportSetup {
   readonly thread: number;
 }
 
-/** Makes the transport of this thread, with the end of its turns. */
+/**
+ * Makes the transport of this thread, with the end of its turns.
+ * @param ticker of this thread
+ */
 export function createTransport(
   { name, ticketKeys, descriptors, thread }: TransportSetup,
   guard: UpstreamGuard,
+  ticker: Ticker,
 ): { readonly transport: Transport; readonly turnEnd: TurnEnd } {
   if (name === "node") {
     // Events that are ready now are handled before what setImmediate asks for.
@@ -35,9 +40,10 @@ export function createTransport(
     return { transport: new NodeTransport(turnEnd, guard), turnEnd };
   }
   const libc = new Libc(new Descriptors(descriptors, thread));
-  const poller = new Poller(libc);
-  const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
   const now = () => performance.now();
-  const transport = new NativeTransport({ libc, poller, turnEnd, guard, ticketKeys, now });
+  const poller = new Poller(libc, now);
+  const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
+  const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now };
+  const transport = new NativeTransport(parts);
   return { transport, turnEnd };
 }

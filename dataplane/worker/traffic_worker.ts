@@ -44,7 +44,7 @@ const logBuffers = new LogBuffers((buffer, length, lines) =>
 const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 const guard = new UpstreamGuard(setup.upstreams);
-const { transport, turnEnd } = createTransport(setup.transport, guard);
+const { transport, turnEnd } = createTransport(setup.transport, guard, ticker);
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);

@@ -130,10 +130,15 @@ export const CASES: Readonly<Record<string, RequestCase>> = {
     title: "full TLS handshakes, no resumption, no request",
     load: "handshakes",
     tls: true,
-    connections: 8,
     unit: "handshake",
     // Nine tenths of the handshakes per second of a core.
     gates: [{ of: "NovaEdge native", against: "nginx", limit: 1 / 0.9 }],
+  },
+  newtls: {
+    ...SMALL,
+    title: "a TLS connection per request, which resumes a session, 100 bytes, 5 routes",
+    tls: true,
+    closing: true,
   },
   ws: {
     ...SMALL,

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import { startBackend } from "./backend.ts";
 import { CASES } from "./cases.ts";
 import { lineUp } from "./contenders.ts";
-import { latencies, parseH2load } from "./h2load_report.ts";
 import { answersHttp1 } from "./loads/answers.ts";
 import { findLoadGenerator } from "./loads/find.ts";
 import type { LoadPlan } from "./loads/load.ts";
@@ -11,20 +10,22 @@ import { progress } from "./print.ts";
 import { findProgram } from "./programs.ts";
 import { hosts } from "./resources.ts";
 import { Scene } from "./scene.ts";
-import { median, percentile } from "./statistics.ts";
+import { median } from "./statistics.ts";
+import { parseWrk } from "./wrk_report.ts";
 
 /** Whose greatest rate is halved. */
 export const PACE = "nginx";
-const CONNECTIONS = 32;
+/** Connections of the load that pauses: many, for it pauses whole milliseconds. */
+const CONNECTIONS = 256;
 /** Rounds by which the greatest rate is found. */
 const PACE_ROUNDS = 3;
-const MICROSECONDS = 1_000;
 
 /** Milliseconds from request to answer in one round. */
 export interface LatencyRound {
   readonly p50: number;
   readonly p99: number;
-  readonly p999: number;
+  /** Requests per second. */
+  readonly rate: number;
 }
 
 export interface LatencyProxy {
@@ -35,7 +36,7 @@ export interface LatencyProxy {
 }
 
 export interface LatencyResult {
-  /** Requests per second that every proxy was given. */
+  /** Requests per second that every proxy is to be given. */
   readonly rate: number;
   readonly proxies: readonly LatencyProxy[];
 }
@@ -80,34 +81,45 @@ export async function runLatency(options: LatencyOptions): Promise<LatencyResult
     const { done, seconds } = await wrk.run(loadPlan(pace.port));
     most.push(done / seconds);
   }
-  const rate = Math.round(median(most) / 2 / CONNECTIONS) * CONNECTIONS;
+  const rate = Math.round(median(most) / 2);
   const proxies = line.entrants.map(({ name, version, errors }): LatencyProxy => ({
     name,
     version,
     errors,
     rounds: [],
   }));
-  const log = join(scene.folder, "latency.log");
+  const script = join(scene.folder, "latency.lua");
+  await Deno.writeTextFile(script, pacedScript(all[all.length >> 1], rate));
   for (let round = 0; round <= rounds; round++) {
     progress(`latency: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}`);
     for (let i = 0; i < line.contenders.length; i++) {
       const { port, index } = line.contenders[(round + i) % line.contenders.length];
       const command = [
-        findProgram("h2load")!,
-        ...["--h1", "-t1", `-c${CONNECTIONS}`, `-D${seconds}`, `--rps=${rate / CONNECTIONS}`],
-        ...[`--log-file=${log}`, "-H", `host: ${all[all.length >> 1]}`],
+        findProgram("wrk")!,
+        ...["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--latency", "-s", script],
         `http://127.0.0.1:${port}${plan.path}`,
       ];
-      const text = await scene.run("load", command, { core: pinning.load });
-      const report = parseH2load(text, plan.answerLength);
+      const report = parseWrk(await scene.run("load", command, { core: pinning.load }));
       if (report.errors !== "") proxies[index].errors.push(`round ${round}: ${report.errors}`);
-      const times = latencies(await Deno.readTextFile(log));
-      await Deno.remove(log);
       if (round === 0) continue;
-      const at = (fraction: number) => percentile(times, fraction) / MICROSECONDS;
-      proxies[index].rounds.push({ p50: at(0.5), p99: at(0.99), p999: at(0.999) });
+      const { done, seconds: took, p50, p99 } = report;
+      proxies[index].rounds.push({ p50, p99, rate: done / took });
     }
     scene.cutLogs(line.contenders.flatMap(({ running }) => running.logs));
   }
   return { rate, proxies };
+}
+
+/** Each connection pauses between two requests, for as long as makes the rate of all of them. */
+function pacedScript(host: string, rate: number): string {
+  const mean = CONNECTIONS / rate * 1_000;
+  return `math.randomseed(1)
+wrk.headers["Host"] = "${host}"
+delay = function()
+  return math.floor(math.random() * ${(2 * mean).toFixed(3)} + 0.5)
+end
+done = function(summary)
+  io.write(string.format("Bytes read: %d\\n", summary.bytes))
+end
+`;
 }

@@ -19,17 +19,17 @@ export function reportLatency({ rate, proxies }: LatencyResult): boolean {
   print(`latency: 1,000 routes, one of them asked for, ${rate} requests/s: half of ${PACE}'s most`);
   const pace = proxies.find(({ name }) => name === PACE);
   const rows = proxies.map((proxy) => {
-    const middle = (field: keyof LatencyRound) =>
-      shown(median(proxy.rounds.map((round) => round[field])), 3);
+    const middle = (field: keyof LatencyRound, digits = 2) =>
+      shown(median(proxy.rounds.map((round) => round[field])), digits);
     return [
       `${proxy.name} ${proxy.version}`,
       middle("p50"),
       middle("p99"),
       shownRatios(ratiosOf(proxy, pace)),
-      middle("p999"),
+      middle("rate", 0),
     ];
   });
-  print(table([["proxy", "p50 ms", "p99 ms", `p99 x ${PACE} (min-max)`, "p99.9 ms"], ...rows]));
+  print(table([["proxy", "p50 ms", "p99 ms", `p99 x ${PACE} (min-max)`, "requests/s"], ...rows]));
   return reportErrors(proxies);
 }
 

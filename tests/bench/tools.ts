@@ -27,7 +27,6 @@ const TOOLS: readonly Tool[] = [
     package: "nghttp2-client",
     loss: "no cases of HTTP/2 and gRPC",
   },
-  { name: "openssl", package: "openssl", loss: "no case of TLS handshakes" },
   { name: "taskset", package: "util-linux", loss: "nothing is pinned to a core" },
 ];
 

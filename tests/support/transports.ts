@@ -1,6 +1,7 @@
 /** Implementations of the transport with both ends of their connections, for tests by real sockets. */
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers";
+import { TICK, Ticker } from "../../dataplane/loop/ticker.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import { Descriptors, DESCRIPTORS_SIZE } from "../../dataplane/net/native/descriptors.ts";
 import { Libc } from "../../dataplane/net/native/libc.ts";
@@ -44,14 +45,19 @@ const IMPLEMENTATIONS: Readonly<
   },
   native: (guard, ticketKeys) => {
     const libc = new Libc(new Descriptors(new SharedArrayBuffer(DESCRIPTORS_SIZE), 1));
-    const poller = new Poller(libc);
-    const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
     const now = () => performance.now();
-    const transport = new NativeTransport({ libc, poller, turnEnd, guard, ticketKeys, now });
+    const poller = new Poller(libc, now);
+    const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
+    const ticker = new Ticker();
+    const ticking = setInterval(() => ticker.tick(performance.now()), TICK);
+    ticker.tick(performance.now());
+    const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now };
+    const transport = new NativeTransport(parts);
     return {
       transport,
       turnEnd,
       [Symbol.dispose]() {
+        clearInterval(ticking);
         poller.stop();
         transport[Symbol.dispose]();
       },

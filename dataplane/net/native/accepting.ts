@@ -1,3 +1,4 @@
+import type { Deadlined } from "../../loop/ticker.ts";
 import { parseClientHello } from "../client_hello.ts";
 import { parseProxyHeader } from "../proxy_protocol.ts";
 import type { ListenOptions, ProxyHeaderOptions, TlsChoice } from "../transport.ts";
@@ -17,8 +18,10 @@ const UNRECOGNIZED_NAME = new Uint8Array([21, 3, 3, 0, 2, 2, 112]);
  * An accepted socket until an engine gets it: the PROXY header, where one is due, the ClientHello, by which the
  * certificate is chosen, and the handshake. It owns the descriptor until it hands it to a connection.
  */
-export class Accepting implements Watched, Step {
+export class Accepting implements Watched, Step, Deadlined {
   queued = false;
+  deadline = Infinity;
+  tickerSlot = -1;
   readonly #shared: Shared;
   readonly #socket: Descriptor;
   readonly #options: ListenOptions;
@@ -28,7 +31,6 @@ export class Accepting implements Watched, Step {
   #choice: TlsChoice | null = null;
   #serverName = "";
   #channel: TlsChannel | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
   /** All that was told of the socket: it is not told again. */
   #happened: number = HAPPENED.readable | HAPPENED.writable;
   #over = false;
@@ -45,9 +47,14 @@ export class Accepting implements Watched, Step {
     this.#options = options;
     this.#peer = peer;
     this.#proxied = proxied;
-    if (proxied !== null) {
-      this.#timer = setTimeout(() => this.#refuseHeader("timeout"), proxied.timeout);
-    } else this.#awaitHello();
+    const timeout = proxied?.timeout ?? options.tls!.handshakeTimeout;
+    this.deadline = shared.ticker.now + timeout;
+    shared.ticker.add(this);
+  }
+
+  onDeadline(): void {
+    if (this.#proxied !== null) this.#refuseHeader("timeout");
+    else this.#refuse("timeout");
   }
 
   onEvents(happened: number): void {
@@ -85,8 +92,7 @@ export class Accepting implements Watched, Step {
     channel: PlainChannel | TlsChannel,
     facts: Parameters<NativeConnection["open"]>[1],
   ): void {
-    this.#over = true;
-    clearTimeout(this.#timer);
+    this.#leave();
     const { address, port } = this.#peer;
     const connection = new NativeConnection(this.#shared, this.#socket).from(address, port);
     connection.open(channel, facts);
@@ -111,15 +117,9 @@ export class Accepting implements Watched, Step {
     this.#shared.libc.receive(this.#socket, readMemory().subarray(0, header.length));
     if (header.source !== null) this.#peer = header.source;
     this.#proxied = null;
-    this.#awaitHello();
-    return true;
-  }
-
-  #awaitHello(): void {
-    clearTimeout(this.#timer);
     const { tls } = this.#options;
-    if (tls === null) return;
-    this.#timer = setTimeout(() => this.#refuse("timeout"), tls.handshakeTimeout);
+    if (tls !== null) this.deadline = this.#shared.ticker.now + tls.handshakeTimeout;
+    return true;
   }
 
   /** Whether the ClientHello is there and leads to a certificate; it stays in the socket. */
@@ -181,9 +181,13 @@ export class Accepting implements Watched, Step {
     this.#end();
   }
 
-  #end(): void {
+  #leave(): void {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#shared.ticker.remove(this);
+  }
+
+  #end(): void {
+    this.#leave();
     this.#channel?.release(false);
     this.#channel = null;
     this.#shared.poller.close(this.#socket);

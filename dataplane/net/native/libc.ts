@@ -286,9 +286,9 @@ export class Libc {
     this.#calls.free(pointer);
   }
 
-  /** Events that are there now, at most `most`; -1 when the call failed. */
-  poll(poller: Descriptor, events: Memory, most: number): number {
-    return this.#calls.epoll_wait(poller, events.pointer, most, 0);
+  /** Events that are there within some milliseconds, at most `most`; -1 when the call failed. */
+  poll(poller: Descriptor, events: Memory, most: number, milliseconds: number): number {
+    return this.#calls.epoll_wait(poller, events.pointer, most, milliseconds);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import type { Ticker } from "../../loop/ticker.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
@@ -25,6 +26,7 @@ export interface Shared {
   readonly libc: Libc;
   readonly poller: Poller;
   readonly turnEnd: TurnEnd;
+  readonly ticker: Ticker;
   readonly handshakes: HandshakeQueue;
   readonly tlsServer: TlsServer;
   readonly tlsClient: TlsClient;

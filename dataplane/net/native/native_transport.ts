@@ -1,3 +1,4 @@
+import type { Ticker } from "../../loop/ticker.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import { TicketKeys } from "../ticket_keys.ts";
 import type {
@@ -35,6 +36,8 @@ export interface NativeParts {
   readonly poller: Poller;
   /** When small pieces are written: behind the poller's batch. */
   readonly turnEnd: TurnEnd;
+  /** Ends what has been waited for too long. */
+  readonly ticker: Ticker;
   /** Where connections may not lead. */
   readonly guard: UpstreamGuard;
   /** Keys of session tickets that all threads share. */
@@ -51,7 +54,7 @@ export class NativeTransport implements Transport, Disposable {
   readonly #tickets: TicketCallback;
 
   /** @throws {Error} when OpenSSL is not there, or is too old */
-  constructor({ libc, poller, turnEnd, guard, ticketKeys, now }: NativeParts) {
+  constructor({ libc, poller, turnEnd, ticker, guard, ticketKeys, now }: NativeParts) {
     const openssl = new OpenSsl();
     this.#openssl = openssl;
     this.#guard = guard;
@@ -60,6 +63,7 @@ export class NativeTransport implements Transport, Disposable {
       libc,
       poller,
       turnEnd,
+      ticker,
       handshakes: new HandshakeQueue(poller, now, HANDSHAKES),
       tlsServer: new TlsServer(openssl, libc, this.#tickets),
       tlsClient: new TlsClient(openssl, libc),

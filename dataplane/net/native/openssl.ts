@@ -38,7 +38,7 @@ const SSL = {
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
   SSL_get0_alpn_selected: { parameters: ["pointer", "buffer", "buffer"], result: "void" },
-  SSL_get_version: { parameters: ["pointer"], result: "pointer" },
+  SSL_version: { parameters: ["pointer"], result: "i32" },
   SSL_session_reused: { parameters: ["pointer"], result: "i32" },
   SSL_get1_peer_certificate: { parameters: ["pointer"], result: "pointer" },
   SSL_get_peer_cert_chain: { parameters: ["pointer"], result: "pointer" },
@@ -68,6 +68,7 @@ const CRYPTO = {
   },
   X509_free: { parameters: ["pointer"], result: "void" },
   EVP_PKEY_free: { parameters: ["pointer"], result: "void" },
+  RAND_bytes: { parameters: ["pointer", "i32"], result: "i32" },
   EVP_aes_256_cbc: { parameters: [], result: "pointer" },
   EVP_EncryptInit_ex: {
     parameters: ["pointer", "pointer", "pointer", "buffer", "pointer"],
@@ -89,8 +90,16 @@ const CRYPTO = {
   OPENSSL_sk_value: { parameters: ["pointer", "i32"], result: "pointer" },
 } as const;
 
+const MEMORY = {
+  copyOut: { name: "memcpy", parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+  copyIn: { name: "memcpy", parameters: ["pointer", "buffer", "usize"], result: "pointer" },
+} as const;
+
 /** A pointer of the library's. Types of what it points to are kept apart by the wrappers. */
 export type Pointer = NonNullable<Deno.PointerValue>;
+
+/** TLS1_3_VERSION; the only other one that is spoken is 1.2. */
+export const TLS_1_3 = 0x304;
 
 /** First version that has what is called here. */
 const VERSION_3 = 0x30000000n;
@@ -101,12 +110,15 @@ const encoder = new TextEncoder();
 
 /** The libraries of one thread. */
 export class OpenSsl {
+  /** Copies from or to memory of the library's: views of it cost more than what is copied here. */
+  readonly memory: Deno.DynamicLibrary<typeof MEMORY>["symbols"];
   readonly ssl: Deno.DynamicLibrary<typeof SSL>["symbols"];
   readonly crypto: Deno.DynamicLibrary<typeof CRYPTO>["symbols"];
   readonly version: bigint;
 
   /** @throws {Error} when they are not there, or are of another version */
   constructor() {
+    this.memory = Deno.dlopen("libc.so.6", MEMORY).symbols;
     this.ssl = Deno.dlopen("libssl.so.3", SSL).symbols;
     this.crypto = Deno.dlopen("libcrypto.so.3", CRYPTO).symbols;
     this.version = this.crypto.OpenSSL_version_num();

@@ -1,5 +1,5 @@
 import { TICKET_LIFETIME, type TicketKey, type TicketKeys } from "../ticket_keys.ts";
-import { cString, type OpenSsl, pinned, type Pointer } from "./openssl.ts";
+import { cString, type OpenSsl, pinned, type Pointer, TLS_1_3 } from "./openssl.ts";
 
 const CALLBACK = {
   parameters: ["pointer", "pointer", "pointer", "pointer", "pointer", "i32"],
@@ -8,7 +8,7 @@ const CALLBACK = {
 /** What the callback may say (SSL_CTX_set_tlsext_ticket_key_evp_cb(3)). */
 const RESULT = { failed: -1, unknown: 0, usable: 1, usableAndRenewed: 2 } as const;
 /** Bytes of a key's name and of an initialization vector. */
-const PIECE = 16;
+const PIECE = 16n;
 /** `OSSL_PARAM` and its types (openssl/core.h). */
 const PARAM_SIZE = 40;
 const PARAM = { utf8: 4, octets: 5 } as const;
@@ -22,6 +22,7 @@ export class TicketCallback implements Disposable {
   readonly #keys: TicketKeys;
   readonly #callback: Deno.UnsafeCallback<typeof CALLBACK>;
   readonly #cipher: Pointer;
+  readonly #name = new Uint8Array(Number(PIECE));
   /** Parameters for a key of the MAC, made once for each key. */
   readonly #macs = new WeakMap<TicketKey, MacParameters>();
 
@@ -31,10 +32,10 @@ export class TicketCallback implements Disposable {
     this.#cipher = openssl.made("AES", openssl.crypto.EVP_aes_256_cbc());
     this.#callback = new Deno.UnsafeCallback(
       CALLBACK,
-      (_ssl, name, vector, cipher, mac, making) =>
+      (ssl, name, vector, cipher, mac, making) =>
         making === 1
           ? this.#make(name!, vector!, cipher!, mac!)
-          : this.#open(name!, vector!, cipher!, mac!),
+          : this.#open(ssl!, name!, vector!, cipher!, mac!),
     );
   }
 
@@ -52,20 +53,22 @@ export class TicketCallback implements Disposable {
 
   #make(name: Pointer, vector: Pointer, cipher: Pointer, mac: Pointer): number {
     const [key] = this.#keys.all();
-    new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(name, PIECE)).set(key.name);
-    crypto.getRandomValues(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(vector, PIECE)));
-    const done = this.#openssl.crypto.EVP_EncryptInit_ex(
-      cipher,
-      this.#cipher,
-      null,
-      key.cipher,
-      vector,
-    );
+    const { memory, crypto } = this.#openssl;
+    memory.copyIn(name, key.name, PIECE);
+    if (crypto.RAND_bytes(vector, Number(PIECE)) !== 1) return RESULT.failed;
+    const done = crypto.EVP_EncryptInit_ex(cipher, this.#cipher, null, key.cipher, vector);
     return done === 1 && this.#sign(mac, key) ? RESULT.usable : RESULT.failed;
   }
 
-  #open(name: Pointer, vector: Pointer, cipher: Pointer, mac: Pointer): number {
-    const at = this.#keys.find(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(name, PIECE)));
+  #open(
+    ssl: Pointer,
+    name: Pointer,
+    vector: Pointer,
+    cipher: Pointer,
+    mac: Pointer,
+  ): number {
+    this.#openssl.memory.copyOut(this.#name, name, PIECE);
+    const at = this.#keys.find(this.#name);
     if (at < 0) return RESULT.unknown;
     const key = this.#keys.all()[at];
     const done = this.#openssl.crypto.EVP_DecryptInit_ex(
@@ -76,7 +79,10 @@ export class TicketCallback implements Disposable {
       vector,
     );
     if (done !== 1 || !this.#sign(mac, key)) return RESULT.failed;
-    return at === 0 ? RESULT.usable : RESULT.usableAndRenewed;
+    // Clients use a ticket of TLS 1.3 once only (RFC 8446 appendix C.4): without another one every second
+    // connection would have none.
+    const single = this.#openssl.ssl.SSL_version(ssl) === TLS_1_3;
+    return at === 0 && !single ? RESULT.usable : RESULT.usableAndRenewed;
   }
 
   #sign(mac: Pointer, key: TicketKey): boolean {

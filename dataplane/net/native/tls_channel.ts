@@ -1,6 +1,7 @@
+import { Buffer } from "node:buffer";
 import { BLOCKED, type Channel, FAILED } from "./channel.ts";
 import { type Descriptor, type Libc, SystemError } from "./libc.ts";
-import { type OpenSsl, type Pointer, textAt } from "./openssl.ts";
+import { type OpenSsl, type Pointer, textAt, TLS_1_3 } from "./openssl.ts";
 
 /** What `SSL_get_error` says. */
 const ERROR = { library: 1, wantRead: 2, wantWrite: 3, system: 5, zeroReturn: 6 } as const;
@@ -8,6 +9,11 @@ const ERROR = { library: 1, wantRead: 2, wantWrite: 3, system: 5, zeroReturn: 6 
 const UNEXPECTED_EOF = 294;
 /** Up to this length what was read cannot have filled the library's own buffer of a record. */
 const SHORT = 8 * 1024;
+
+/** Where the library says where the name of a protocol is; names have at most 255 bytes. */
+const PLACE = new BigUint64Array(1);
+const LENGTH = new Uint32Array(1);
+const NAME = Buffer.alloc(255);
 
 /** A stream over TLS. It owns its `SSL`, which `release` frees. */
 export class TlsChannel implements Channel {
@@ -92,18 +98,16 @@ export class TlsChannel implements Channel {
 
   /** Protocol that was agreed on, "" for none. */
   get alpn(): string {
-    const place = new BigUint64Array(1);
-    const length = new Uint32Array(1);
-    this.#openssl.ssl.SSL_get0_alpn_selected(this.#held(), place, length);
-    const pointer = Deno.UnsafePointer.create(place[0]);
-    if (pointer === null || length[0] === 0) return "";
-    return new TextDecoder().decode(
-      new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length[0])),
-    );
+    const { ssl, memory } = this.#openssl;
+    ssl.SSL_get0_alpn_selected(this.#held(), PLACE, LENGTH);
+    const [length] = LENGTH;
+    if (length === 0) return "";
+    memory.copyOut(NAME, Deno.UnsafePointer.create(PLACE[0]), BigInt(length));
+    return NAME.toString("latin1", 0, length);
   }
 
   get protocol(): string {
-    return textAt(this.#openssl.ssl.SSL_get_version(this.#held()));
+    return this.#openssl.ssl.SSL_version(this.#held()) === TLS_1_3 ? "TLSv1.3" : "TLSv1.2";
   }
 
   get resumed(): boolean {

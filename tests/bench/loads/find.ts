@@ -21,7 +21,6 @@ function needed({ load, tls, unit }: RequestCase): string[] {
     case "http2":
       return ["h2load"];
     case "handshakes":
-      return ["openssl"];
     case "websocket":
       return [];
   }
@@ -38,7 +37,7 @@ export async function findLoadGenerator(
     case "http2":
       return await h2load(scene);
     case "handshakes":
-      return await handshakes(scene);
+      return handshakes(scene);
     case "websocket":
       return webSocketLoad(scene);
   }
