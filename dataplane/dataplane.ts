@@ -37,6 +37,26 @@ export const DATAPLANE_FLAGS = {
       "who carries streams: node is the runtime's sockets and TLS; native, on Linux, is epoll and " +
       "OpenSSL, at a lower cost (docs/security.md)",
   },
+  "tcp-user-timeout": {
+    type: "integer",
+    default: 0,
+    range: [0, 3_600_000],
+    help:
+      "native: milliseconds after which a peer that acknowledges nothing is given up, 0 for the " +
+      "system's own",
+  },
+  "upstream-mark": {
+    type: "integer",
+    default: 0,
+    range: [0, 2_147_483_647],
+    help: "native: mark (SO_MARK) of packets to backends, 0 for none; needs CAP_NET_ADMIN",
+  },
+  "upstream-dscp": {
+    type: "integer",
+    default: 0,
+    range: [0, 63],
+    help: "native: differentiated services code point of packets to backends",
+  },
   "worker-heap-mb": {
     type: "integer",
     default: 512,
@@ -118,6 +138,11 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     log,
     faultInjection: flags["fault-injection"],
     transport,
+    sockets: {
+      userTimeout: flags["tcp-user-timeout"],
+      upstreamMark: flags["upstream-mark"],
+      upstreamTos: flags["upstream-dscp"] << 2,
+    },
     heapMb: flags["worker-heap-mb"],
     zone: flags.zone,
     upstreams,
@@ -132,6 +157,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     renderMetrics(supervisor.regions(), supervisor.slots, {
       workers: supervisor.workers,
       workerDeaths: supervisor.deaths,
+      nativeMemory: supervisor.nativeMemory(),
       logLinesDropped: writer.dropped,
       spans: { exported: exporter?.exported ?? 0, dropped: exporter?.dropped ?? 0 },
       resources: config.store.size,

@@ -10,6 +10,7 @@ import { REASONS } from "../dataplane/observe/reasons.ts";
 const DEPLOY = join(import.meta.dirname!, "../deploy");
 const FIGURES = {
   workers: 1,
+  nativeMemory: 0,
   workerDeaths: 0,
   logLinesDropped: 0,
   spans: { exported: 0, dropped: 0 },

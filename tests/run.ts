@@ -4,6 +4,7 @@
  * default.
  */
 import { join } from "node:path";
+import { nativeProblem } from "../dataplane/net/native/native_problem.ts";
 import { V8_ARGUMENT } from "../common/v8_flags.ts";
 
 interface Totals {
@@ -36,8 +37,20 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
+/** Programs that tests start carry their streams by this transport. */
+const TRANSPORT = "--transport=";
+const transport = Deno.args.find((argument) => argument.startsWith(TRANSPORT))
+  ?.slice(TRANSPORT.length) ?? "";
+const places = Deno.args.filter((argument) => !argument.startsWith(TRANSPORT));
+const problem = transport === "native" ? nativeProblem() : "";
+if (problem !== "") {
+  print(`skipped: the native transport ${problem}`);
+  print("0 passed, 0 failed, 1 skipped");
+  Deno.exit(0);
+}
+
 /** Suites that need more than Node and npm have tasks of their own. */
-const IGNORED = Deno.args.length > 0 ? [] : ["--ignore=tests/interop,tests/cluster"];
+const IGNORED = places.length > 0 ? [] : ["--ignore=tests/interop,tests/cluster"];
 const folder = await Deno.makeTempDir({ prefix: "novaedge-test-" });
 try {
   const report = join(folder, "report.xml");
@@ -50,10 +63,13 @@ try {
       V8_ARGUMENT,
       `--junit-path=${report}`,
       ...IGNORED,
-      ...Deno.args,
+      ...places,
     ],
     cwd: join(import.meta.dirname!, ".."),
-    env: { DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      DENO_NO_UPDATE_CHECK: "1",
+      ...(transport === "" ? {} : { NOVAEDGE_TRANSPORT: transport }),
+    },
   }).spawn().status;
   const totals = readReport(await Deno.readTextFile(report).catch(() => ""));
   // A suite that could not be loaded has no test case of its own in the report.

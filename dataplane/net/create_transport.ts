@@ -5,6 +5,7 @@ import { Descriptors } from "./native/descriptors.ts";
 import { Libc } from "./native/libc.ts";
 import { NativeTransport } from "./native/native_transport.ts";
 import { Poller } from "./native/poller.ts";
+import type { SocketSettings } from "./native/socket_options.ts";
 import { NodeTransport } from "./node/node_transport.ts";
 import type { Transport } from "./transport.ts";
 import type { UpstreamGuard } from "./upstream_guard.ts";
@@ -23,6 +24,7 @@ export interface TransportSetup {
   readonly descriptors: SharedArrayBuffer;
   /** Number of the thread, from 1. */
   readonly thread: number;
+  readonly sockets: SocketSettings;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface TransportSetup {
  * @param ticker of this thread
  */
 export function createTransport(
-  { name, ticketKeys, descriptors, thread }: TransportSetup,
+  { name, ticketKeys, descriptors, thread, sockets }: TransportSetup,
   guard: UpstreamGuard,
   ticker: Ticker,
 ): { readonly transport: Transport; readonly turnEnd: TurnEnd } {
@@ -43,7 +45,7 @@ export function createTransport(
   const now = () => performance.now();
   const poller = new Poller(libc, now);
   const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
-  const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now };
+  const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now, sockets };
   const transport = new NativeTransport(parts);
   return { transport, turnEnd };
 }

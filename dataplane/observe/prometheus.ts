@@ -5,6 +5,8 @@ import { REASONS } from "./reasons.ts";
 export interface ProcessFigures {
   readonly workers: number;
   readonly workerDeaths: number;
+  /** Bytes from the C library, 0 when they are not counted. */
+  readonly nativeMemory: number;
   readonly logLinesDropped: number;
   readonly spans: { readonly exported: number; readonly dropped: number };
   readonly resources: number;
@@ -243,6 +245,12 @@ export function renderMetrics(
       "gauge",
       "Memory of all workers outside the JavaScript heap.",
       sum(GLOBAL.external),
+    ],
+    [
+      "novaedge_native_memory_bytes",
+      "gauge",
+      "Memory from the C library, counted on the native transport.",
+      figures.nativeMemory,
     ],
     ["novaedge_workers", "gauge", "Traffic workers.", figures.workers],
     ["novaedge_worker_deaths_total", "counter", "Traffic workers that died.", figures.workerDeaths],

@@ -15,6 +15,7 @@ import { REASON_INDEX, REASONS } from "./reasons.ts";
 
 const FIGURES = {
   workers: 2,
+  nativeMemory: 0,
   workerDeaths: 1,
   logLinesDropped: 3,
   spans: { exported: 0, dropped: 0 },

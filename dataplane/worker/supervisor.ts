@@ -1,6 +1,7 @@
 import { guardedGet } from "../net/guarded_get.ts";
 import type { TransportName, TransportSetup } from "../net/create_transport.ts";
 import { DESCRIPTORS_SIZE } from "../net/native/descriptors.ts";
+import type { SocketSettings } from "../net/native/socket_options.ts";
 import { ThreadRemains } from "../net/native/thread_remains.ts";
 import {
   freshTicketKey,
@@ -66,6 +67,7 @@ export interface SupervisorOptions {
   readonly log: Logger;
   readonly faultInjection: boolean;
   readonly transport: TransportName;
+  readonly sockets: SocketSettings;
   readonly heapMb?: number;
   /** Buckets of rate limits that are kept at least. */
   readonly rateLimitKeys: number;
@@ -116,6 +118,7 @@ export class Supervisor {
     const native = options.transport === "native";
     this.#transport = {
       name: options.transport,
+      sockets: options.sockets,
       ticketKeys: new SharedArrayBuffer(TICKET_KEYS_SIZE),
       descriptors: new SharedArrayBuffer(native ? DESCRIPTORS_SIZE : 0),
     };
@@ -159,6 +162,11 @@ export class Supervisor {
 
   get workers(): number {
     return this.#workers.length;
+  }
+
+  /** Bytes from the C library, 0 where nothing of ours asks it for any. */
+  nativeMemory(): number {
+    return this.#remains?.allocatedBytes() ?? 0;
   }
 
   /** Counters of each worker. */

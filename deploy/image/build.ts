@@ -50,6 +50,8 @@ export async function buildImage(name: string, archive: string): Promise<void> {
     await copyProgram(Deno.execPath(), root, "/usr/local/bin/deno");
     await copyProgram("/bin/sh", root, "/bin/sh");
     await copyProgram((await execute("sh", ["-c", "command -v ip"], "/")).trim(), root, "/sbin/ip");
+    // For the native transport, where this machine has it.
+    for (const library of await nativeLibraries()) await copyProgram(library, root, library);
     const launcher = await execute(Deno.execPath(), [
       "run",
       "-A",
@@ -79,4 +81,14 @@ if (import.meta.main) {
     throw new Error("usage: deno run -A deploy/image/build.ts NAME OUT.tar");
   }
   await buildImage(name, archive);
+}
+
+/** OpenSSL's libraries as the loader finds them; none where it is missing. */
+async function nativeLibraries(): Promise<string[]> {
+  const known = await execute("sh", ["-c", "/sbin/ldconfig -p"], "/").catch(() => "");
+  return ["libssl.so.3", "libcrypto.so.3"].flatMap((name) => {
+    const path = new RegExp(`^\\s*${name.replaceAll(".", "\\.")} .*=> (/\\S+)$`, "m").exec(known)
+      ?.[1];
+    return path === undefined ? [] : [path];
+  });
 }

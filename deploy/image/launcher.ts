@@ -1,7 +1,7 @@
 /** Prints the script that an image starts: each program with the permissions that its task in deno.json has. */
 import { join } from "node:path";
 
-const PROGRAMS = ["controller", "agent", "dataplane"];
+const PROGRAMS = ["controller", "agent", "dataplane", "dataplane:native"];
 
 const { tasks } = JSON.parse(
   await Deno.readTextFile(join(import.meta.dirname!, "../../deno.json")),
@@ -15,7 +15,7 @@ const cases = PROGRAMS.map((name) => {
 });
 
 const script = `#!/bin/sh
-# One image, three programs: the first argument says which.
+# One image, three programs, one of them on either transport: the first argument says which.
 cd /app || exit 1
 program=$1
 shift

@@ -6,6 +6,7 @@ import { Ticker } from "../../dataplane/loop/ticker.ts";
 import { createTransport } from "../../dataplane/net/create_transport.ts";
 import { DESCRIPTORS_SIZE } from "../../dataplane/net/native/descriptors.ts";
 import { nativeProblem } from "../../dataplane/net/native/native_problem.ts";
+import { SYSTEM_SETTINGS } from "../../dataplane/net/native/socket_options.ts";
 import { TICKET_KEYS_SIZE } from "../../dataplane/net/ticket_keys.ts";
 import { type ClientTls, type Connection, NOBODY } from "../../dataplane/net/transport.ts";
 import { UpstreamGuard } from "../../dataplane/net/upstream_guard.ts";
@@ -16,6 +17,7 @@ const { transport } = createTransport(
   {
     name: nativeProblem() === "" ? "native" : "node",
     thread: 1,
+    sockets: SYSTEM_SETTINGS,
     ticketKeys: new SharedArrayBuffer(TICKET_KEYS_SIZE),
     descriptors: new SharedArrayBuffer(DESCRIPTORS_SIZE),
   },

@@ -26,7 +26,8 @@ const folders = {
 const SETS: Readonly<Record<string, PermissionSet>> = {
   controller: controllerPermissions(folders),
   agent: agentPermissions(folders, "127.0.0.1:9901"),
-  dataplane: dataplanePermissions(folders),
+  dataplane: dataplanePermissions(folders, false),
+  "dataplane on the native transport": dataplanePermissions(folders, true),
   demo: demoPermissions([9801]),
 };
 
@@ -55,6 +56,12 @@ const DENIED: Readonly<Record<string, readonly Attempt[]>> = {
     ["write its own code", { name: "write", path: join(ROOT, "deno.json") }],
     ["run a command", { name: "run", command: "sh" }],
     ["call native code", { name: "ffi", path: "/usr/lib/libc.so.6" }],
+    ["read other variables", { name: "env", variable: "AWS_SECRET_ACCESS_KEY" }],
+  ],
+  "dataplane on the native transport": [
+    ["read the agent's state", { name: "read", path: "/tmp/edge/state" }],
+    ["write its own code", { name: "write", path: join(ROOT, "deno.json") }],
+    ["run a command", { name: "run", command: "sh" }],
     ["read other variables", { name: "env", variable: "AWS_SECRET_ACCESS_KEY" }],
   ],
   demo: [
@@ -106,19 +113,23 @@ Deno.test("each program has what it needs and no more kinds of permission", asyn
     (await ask(SETS.controller, [["", { name: "read", path: "/tmp/edge/resources/x" }]]))[0],
     "granted",
   );
-  for (const set of Object.values(SETS)) {
-    assert.deepEqual([set.run, set.ffi, set.import], [false, false, false]);
+  for (const [name, set] of Object.entries(SETS)) {
+    const ffi = name.includes("native");
+    assert.deepEqual([set.run, set.ffi, set.import], [false, ffi, false], name);
   }
 });
 
 Deno.test("the tasks in deno.json grant the variables of the permission table", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  for (const name of ["start", "controller", "agent", "dataplane"]) {
+  const native = ["start:native", "dataplane:native"];
+  for (const name of ["start", "controller", "agent", "dataplane", ...native]) {
     const granted = /--allow-env=(\S+)/.exec(tasks[name].command)![1].split(",");
     assert.ok(ENV.every((variable) => granted.includes(variable)), name);
     // Addresses on interfaces and raw frames are the agent's, in a program of its own only.
     const rest = name === "agent"
       ? tasks[name].command.replace(" --allow-run=ip --allow-ffi ", " ")
+      : native.includes(name)
+      ? tasks[name].command.replace(" --allow-ffi ", " ")
       : tasks[name].command;
     assert.doesNotMatch(rest, /--allow-(run|ffi|all)|-A/);
   }
@@ -126,7 +137,7 @@ Deno.test("the tasks in deno.json grant the variables of the permission table", 
 
 Deno.test("the tasks set the V8 flags of the table", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  for (const name of ["start", "dataplane"]) {
+  for (const name of ["start", "dataplane", "start:native", "dataplane:native"]) {
     assert.ok(tasks[name].command.includes(V8_ARGUMENT), name);
   }
   for (

@@ -23,7 +23,8 @@ async function prepared(): Promise<
 /** Starts standalone exactly as the task does, with other arguments. */
 async function startTask(args: string[]): Promise<Program> {
   const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  const [program, ...command] = (tasks.start.command as string).split(" ");
+  const task = Deno.env.get("NOVAEDGE_TRANSPORT") === "native" ? "start:native" : "start";
+  const [program, ...command] = (tasks[task].command as string).split(" ");
   assert.equal(program, "deno");
   return new Program("standalone", Deno.execPath(), [...command, ...args], {
     cwd: ROOT,

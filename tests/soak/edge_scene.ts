@@ -25,7 +25,7 @@ export interface EdgeScene {
   files(variant: Variant): Record<string, string>;
 }
 
-export async function startEdge(ledger: Ledger): Promise<EdgeScene> {
+export async function startEdge(ledger: Ledger, transport: string): Promise<EdgeScene> {
   const portOf = (server: Server) => (server.address() as AddressInfo).port;
   const two = portOf(await http2Backend(ledger));
   const calm = await grpcBackend(ledger);
@@ -59,7 +59,7 @@ export async function startEdge(ledger: Ledger): Promise<EdgeScene> {
   const filesOf = (variant: Variant) => files(ports, spare, backends, variant);
   const edge = await Edge.start(filesOf(first), {
     workers: WORKERS,
-    dataplaneArgs: ["--fault-injection"],
+    dataplaneArgs: ["--fault-injection", "--transport", transport],
   });
   return { edge, ports, authority: authority.certificate, pairs, first, files: filesOf };
 }

@@ -41,12 +41,15 @@ export function checkRest(before: Sample, after: Sample, ledger: Ledger): void {
 /** Memory over the last half must be flat; the words of the report. */
 export function checkMemory(samples: readonly Sample[], ledger: Ledger): string {
   const half = samples.filter(({ at }) => at >= samples.at(-1)!.at / 2);
-  const growth = growthOf(half);
-  const text = `${megabytes(growth.bytes)} MB (${
-    (growth.fraction * 100).toFixed(1)
-  } %) over the last half`;
-  if (!isFlat(growth)) ledger.violate(`heap and external memory grew by ${text}`);
-  return text;
+  const judged = (what: string, bytesOf: (sample: Sample) => number) => {
+    const growth = growthOf(half, bytesOf);
+    const text = `${megabytes(growth.bytes)} MB (${(growth.fraction * 100).toFixed(1)} %)`;
+    if (!isFlat(growth)) ledger.violate(`${what} grew by ${text}`);
+    return `${what} ${text}`;
+  };
+  const texts = [judged("heap and external", ({ heap, external }) => heap + external)];
+  if (half.some(({ native }) => native > 0)) texts.push(judged("native", ({ native }) => native));
+  return `${texts.join(", ")} over the last half`;
 }
 
 /** Reasons that this traffic gives the edge no cause for. */

@@ -4,11 +4,12 @@
  * request was promised, and memory and descriptors are watched. With --crash a worker crashes each
  * minute. Exit code 1 on any violation.
  *
- * Usage: main.ts [--minutes N] [--crash]
+ * Usage: main.ts [--minutes N] [--transport node|native] [--crash]
  */
 import { print, progress } from "../bench/print.ts";
 import { parseFlags } from "../../common/flags.ts";
 import { readCommandLine } from "../../common/program.ts";
+import { TRANSPORTS } from "../../dataplane/net/create_transport.ts";
 import { Changer } from "./changes.ts";
 import { Crashes } from "./crashes.ts";
 import { pause } from "./dice.ts";
@@ -31,6 +32,12 @@ import { startTraffic } from "./traffic/users.ts";
 
 const FLAGS = {
   "minutes": { type: "integer", default: 10, range: [1, 10_000], help: "how long" },
+  "transport": {
+    type: "string",
+    default: "node",
+    choices: TRANSPORTS,
+    help: "who carries the dataplane's streams",
+  },
   "crash": { type: "boolean", default: false, help: "make a worker crash each minute" },
 } as const;
 
@@ -45,7 +52,7 @@ const flags = readCommandLine(
 const ledger = new Ledger();
 const links = new Links();
 const gate = new Gate();
-const scene = await startEdge(ledger);
+const scene = await startEdge(ledger, flags.transport);
 const { edge, ports, authority } = scene;
 const changer = new Changer(edge, scene.first, scene.files, scene.pairs, ledger);
 const crashes = new Crashes(edge, ledger, links);

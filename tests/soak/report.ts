@@ -5,14 +5,14 @@ import { megabytes, type Sample } from "./samples.ts";
 
 const COLUMNS = [
   ...["min", "requests", "right", "backend", "client", "crash", "changes", "violations"],
-  ...["heap MB", "external MB", "fds", "clients", "upstream", "buffered"],
+  ...["heap MB", "external MB", "native MB", "fds", "clients", "upstream", "buffered"],
 ];
 
 /** A row of the table: totals so far, and what the dataplane holds. */
 export type Row = readonly string[];
 
 export function rowOf(sample: Sample, ledger: Ledger, changes: number): Row {
-  const { at, heap, external, descriptors, connections, upstream, buffered } = sample;
+  const { at, heap, external, native, descriptors, connections, upstream, buffered } = sample;
   return [
     at.toFixed(1),
     `${ledger.requests}`,
@@ -24,6 +24,7 @@ export function rowOf(sample: Sample, ledger: Ledger, changes: number): Row {
     `${ledger.violationCount}`,
     megabytes(heap),
     megabytes(external),
+    megabytes(native),
     ...[descriptors, connections, upstream, buffered].map(String),
   ];
 }

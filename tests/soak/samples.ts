@@ -13,6 +13,8 @@ export interface Sample {
   readonly at: number;
   readonly heap: number;
   readonly external: number;
+  /** Bytes from the C library, on the native transport. */
+  readonly native: number;
   readonly descriptors: number;
   readonly connections: number;
   readonly upstream: number;
@@ -32,6 +34,7 @@ export async function takeSample(edge: Edge, at: number): Promise<Sample> {
     at,
     heap: metrics.sum("novaedge_worker_heap_bytes"),
     external: metrics.sum("novaedge_worker_external_bytes"),
+    native: metrics.sum("novaedge_native_memory_bytes"),
     descriptors: descriptorsOf(edge.dataplane.process.pid),
     connections: metrics.sum("novaedge_connections_open"),
     upstream: metrics.sum("novaedge_upstream_connections_open"),
@@ -45,8 +48,9 @@ export interface Growth {
   readonly fraction: number;
 }
 
-export function growthOf(samples: readonly Sample[]): Growth {
-  const values = samples.map(({ heap, external }) => heap + external);
+/** @param bytesOf what is looked at in a sample */
+export function growthOf(samples: readonly Sample[], bytesOf: (sample: Sample) => number): Growth {
+  const values = samples.map(bytesOf);
   const times = samples.map(({ at }) => at);
   const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
   const [middle, level] = [mean(times), mean(values)];
@@ -54,7 +58,7 @@ export function growthOf(samples: readonly Sample[]): Growth {
   if (samples.length < 2 || spread === 0) return { bytes: 0, fraction: 0 };
   const slope = mean(times.map((time, i) => (time - middle) * (values[i] - level))) / spread;
   const bytes = slope * (times.at(-1)! - times[0]);
-  return { bytes, fraction: bytes / level };
+  return { bytes, fraction: level === 0 ? 0 : bytes / level };
 }
 
 /** Whether memory is flat: noise of a megabyte or of 5 % is no leak. */

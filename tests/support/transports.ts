@@ -36,6 +36,9 @@ interface Implementation extends Disposable {
   readonly turnEnd: TurnEnd;
 }
 
+/** Sockets of tests give up a silent peer, and say how urgent they are. */
+const sockets = { userTimeout: 30_000, upstreamMark: 0, upstreamTos: 0x28 };
+
 const IMPLEMENTATIONS: Readonly<
   Record<string, (guard: UpstreamGuard, keys: SharedArrayBuffer) => Implementation>
 > = {
@@ -51,7 +54,7 @@ const IMPLEMENTATIONS: Readonly<
     const ticker = new Ticker();
     const ticking = setInterval(() => ticker.tick(performance.now()), TICK);
     ticker.tick(performance.now());
-    const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now };
+    const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now, sockets };
     const transport = new NativeTransport(parts);
     return {
       transport,

@@ -32,6 +32,8 @@ const SYMBOLS = {
     result: "i32",
     nonblocking: true,
   },
+  // Its ten fields are all of size_t's size; it knows of every arena of the process.
+  mallinfo2: { parameters: [], result: { struct: Array<"usize">(10).fill("usize") } },
   __errno_location: { parameters: [], result: "pointer" },
 } as const;
 
@@ -85,6 +87,7 @@ const SOCK_STREAM = 1;
 /** Non-blocking, and closed in programs that are started. */
 const SOCK_FLAGS = 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
+const IPPROTO_IP = 0;
 const IPPROTO_TCP = 6;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
@@ -101,6 +104,11 @@ const OPTIONS = {
   keepIdle: [IPPROTO_TCP, 4],
   noDelay: [IPPROTO_TCP, 1],
   v6Only: [IPPROTO_IPV6, IPV6_V6ONLY],
+  /** Milliseconds that sent bytes may stay unacknowledged (tcp(7)). */
+  userTimeout: [IPPROTO_TCP, 18],
+  mark: [SOL_SOCKET, 36],
+  typeOfService: [IPPROTO_IP, 1],
+  trafficClass: [IPPROTO_IPV6, 67],
 } as const;
 
 /** Bytes of the largest address of a socket. */
@@ -279,6 +287,13 @@ export class Libc {
       pointer,
       bytes: new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length)),
     };
+  }
+
+  /** Bytes that all threads of the process have from the C library. */
+  allocatedBytes(): number {
+    const fields = new BigUint64Array(this.#calls.mallinfo2().buffer);
+    // What is in use of arenas (uordblks), and what has maps of its own (hblkhd).
+    return Number(fields[7] + fields[4]);
   }
 
   /** The memory must not be used any more. */

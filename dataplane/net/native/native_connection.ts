@@ -226,7 +226,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     if (this.#ended) return;
     this.#ended = true;
     this.events.onEnd();
-    this.#closeWhenDone();
+    if (this.#finished && !this.#closed) this.#close(null, true);
   }
 
   /** Sends now what can be sent, and keeps the rest. */
@@ -280,13 +280,9 @@ export class NativeConnection implements Connection, Flushable, Watched {
   #finishWhenSent(): void {
     if (this.#finished || this.#queued > 0 || this.#channel === null) return;
     this.#finished = true;
-    this.#channel.finish();
-    this.#closeWhenDone();
-  }
-
-  /** Both sides have said that they are done. */
-  #closeWhenDone(): void {
-    if (this.#ended && this.#finished && !this.#closed) this.#close(null, true);
+    // Closing says that nothing more will be sent, too.
+    if (this.#ended) this.#close(null, true);
+    else this.#channel.finish();
   }
 
   #close(error: Error | null, orderly: boolean): void {

@@ -18,6 +18,7 @@ import { NativeListener } from "./native_listener.ts";
 import { OpenSsl } from "./openssl.ts";
 import type { Poller } from "./poller.ts";
 import { encodeAddress, isV6 } from "./socket_address.ts";
+import { setStreamOptions, setUpstreamOptions, type SocketSettings } from "./socket_options.ts";
 import { TicketCallback } from "./ticket_callback.ts";
 import { TlsClient } from "./tls_client.ts";
 import { identityProblem } from "./tls_context.ts";
@@ -25,8 +26,6 @@ import { TlsServer } from "./tls_server.ts";
 
 /** Connections that wait to be taken. */
 const BACKLOG = 4096;
-/** Seconds without traffic after which the kernel asks whether the peer is there still. */
-const KEEP_IDLE = 60;
 /** Milliseconds of one turn that go to handshakes. */
 const HANDSHAKES = 1;
 
@@ -44,6 +43,7 @@ export interface NativeParts {
   readonly ticketKeys: SharedArrayBuffer;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  readonly sockets: SocketSettings;
 }
 
 /** Sockets of the kernel's own and OpenSSL, through FFI. One object belongs to one thread. */
@@ -51,10 +51,12 @@ export class NativeTransport implements Transport, Disposable {
   readonly #shared: Shared;
   readonly #guard: UpstreamGuard;
   readonly #openssl: OpenSsl;
+  readonly #sockets: SocketSettings;
   readonly #tickets: TicketCallback;
 
   /** @throws {Error} when OpenSSL is not there, or is too old */
-  constructor({ libc, poller, turnEnd, ticker, guard, ticketKeys, now }: NativeParts) {
+  constructor({ libc, poller, turnEnd, ticker, guard, ticketKeys, now, sockets }: NativeParts) {
+    this.#sockets = sockets;
     const openssl = new OpenSsl();
     this.#openssl = openssl;
     this.#guard = guard;
@@ -82,9 +84,7 @@ export class NativeTransport implements Transport, Disposable {
     try {
       const address = encodeAddress(host, port);
       socket = libc.streamSocket(isV6(address));
-      libc.set(socket, "noDelay", 1);
-      libc.set(socket, "keepAlive", 1);
-      libc.set(socket, "keepIdle", KEEP_IDLE);
+      setUpstreamOptions(libc, socket, isV6(address), this.#sockets);
       const errno = libc.connect(socket, address);
       if (errno !== 0 && errno !== ERRNO.EINPROGRESS) throw new SystemError("connect", errno);
       const connection = new NativeConnection(this.#shared, socket).from(host, port);
@@ -118,9 +118,7 @@ export class NativeTransport implements Transport, Disposable {
       libc.set(socket, "reusePort", 1);
       if (isV6(address)) libc.set(socket, "v6Only", options.address === "" ? 0 : 1);
       // Accepted sockets take these over.
-      libc.set(socket, "noDelay", 1);
-      libc.set(socket, "keepAlive", 1);
-      libc.set(socket, "keepIdle", KEEP_IDLE);
+      setStreamOptions(libc, socket, this.#sockets);
       libc.bind(socket, address);
       libc.listen(socket, BACKLOG);
       return new NativeListener(this.#shared, socket, options);

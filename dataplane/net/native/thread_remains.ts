@@ -15,6 +15,11 @@ export class ThreadRemains {
     this.#openssl = new OpenSsl();
   }
 
+  /** Bytes that the process has from the C library: OpenSSL's are among them. */
+  allocatedBytes(): number {
+    return this.#libc.allocatedBytes();
+  }
+
   /** Closes what a thread held that is over; returns how many descriptors. */
   clear(owner: number): number {
     return this.#descriptors.closeAll(owner, this.#libc, (address) => {
