@@ -20,11 +20,28 @@ import {
   text,
 } from "./schema.ts";
 
+/** Suites with forward secrecy and authenticated encryption, by their names in the registry of TLS. */
+const CIPHER_SUITES = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+  "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+  "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+  "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+] as const;
+
+/** Groups of the key exchange. */
+const CURVES = ["X25519", "P-256", "P-384", "P-521"] as const;
+
 const tls = () =>
   closed({
     secretRef: optional(secretReference()),
     minVersion: optional(choice(["TLS1.2", "TLS1.3"])),
-    cipherSuites: optional(list(text())),
+    cipherSuites: optional(list(choice(CIPHER_SUITES))),
+    ecdhCurves: optional(list(choice(CURVES))),
     certificateRef: optional(closed({
       group: optional(text()),
       kind: optional(text()),
@@ -224,13 +241,13 @@ export const PROXY_GATEWAY: KindDefinition<typeof schema> = {
   unserved: [
     ...unserved(
       "listener",
-      `${L}.tls.cipherSuites`,
       `${L}.tls.certificateRef`,
       `${L}.tls.acme`,
       `${L}.tls.selfSigned`,
       `${L}.tls.vaultCertRef`,
       `${L}.tlsCertificates{}.minVersion`,
       `${L}.tlsCertificates{}.cipherSuites`,
+      `${L}.tlsCertificates{}.ecdhCurves`,
       `${L}.tlsCertificates{}.certificateRef`,
       `${L}.tlsCertificates{}.acme`,
       `${L}.tlsCertificates{}.selfSigned`,

@@ -43,7 +43,12 @@ export function serverNames(secret: Secret): string[] {
   const { subjectAltName = "" } = new X509Certificate(secretValue(secret, "tls.crt")!);
   return [...subjectAltName.matchAll(/DNS:([A-Za-z0-9*.-]+)/g)].map(([, name]) =>
     name.toLowerCase()
-  );
+  ).sort();
+}
+
+/** Kind of a certificate's key, as "rsa" or "ec"; of a Secret that can serve. */
+export function keyKind(secret: Secret): string {
+  return new X509Certificate(secretValue(secret, "tls.crt")!).publicKey.asymmetricKeyType ?? "";
 }
 
 /** Why a Secret cannot serve as a bundle of authorities, or null. */
@@ -103,6 +108,8 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
     certPem: own ? secretValue(body, "tls.crt")! : NOTHING,
     keyPem: own ? secretValue(body, "tls.key")! : NOTHING,
     caPem: bundle !== null && authoritiesProblem(body) === null ? bundle : NOTHING,
+    ocspResponse: own ? secretValue(body, "tls.ocsp-staple") ?? NOTHING : NOTHING,
+    crlPem: secretValue(body, "ca.crl") ?? NOTHING,
   });
   return {
     outcome,

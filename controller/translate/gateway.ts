@@ -83,7 +83,13 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       hostnames: (listener.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
       bindAddresses: listener.address === undefined ? [] : [listener.address],
       tls: https
-        ? { certificates, minVersion: listener.tls?.minVersion ?? "", clientAuth }
+        ? {
+          certificates,
+          minVersion: listener.tls?.minVersion ?? "",
+          clientAuth,
+          cipherSuites: listener.tls?.cipherSuites ?? [],
+          curves: listener.tls?.ecdhCurves ?? [],
+        }
         : undefined,
       proxyProtocol: proxyProtocol?.enabled === true
         ? { trustedCidrs: senders, version: proxyProtocol.version ?? 0 }

@@ -2,7 +2,7 @@ import { GATEWAY_API, type GatewayListener } from "../../api/gateway_api.ts";
 import { Listener, Protocol, type SniCertificate } from "../../proto/gen/novaedge/v1/config.ts";
 import type { Condition } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { ListenerOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
-import { certificateProblem, serverNames } from "./certificate.ts";
+import { certificateProblem, keyKind, serverNames } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import { clientAuthAt } from "./frontend_validation.ts";
 import { gatewayAddresses } from "./gateway_addresses.ts";
@@ -105,7 +105,9 @@ function translate(
     protocol,
     hostnames: listener.hostname === undefined ? [] : [listener.hostname.toLowerCase()],
     bindAddresses: gatewayAddresses(gateway, view).filter((address) => address !== ""),
-    tls: https ? { certificates, minVersion: "", clientAuth } : undefined,
+    tls: https
+      ? { certificates, minVersion: "", clientAuth, cipherSuites: [], curves: [] }
+      : undefined,
     policies,
   });
   return { message, kinds };
@@ -141,6 +143,9 @@ function certificatesOf(
     conditions.fail("ResolvedRefs", "InvalidCertificateRef", "tls.certificateRefs is empty");
   }
   const found: SniCertificate[] = [];
+  /** Names of the first one, and what there is of each name by kind of key. */
+  let defaults: string | undefined;
+  const taken = new Set<string>();
   for (
     const { group = "", kind = "Secret", namespace = object.namespace, name } of certificateRefs
   ) {
@@ -158,11 +163,14 @@ function certificatesOf(
       if (problem !== null) fail("InvalidCertificateRef", problem);
       else {
         const certificate = objectKey({ kind: "Secret", namespace, name });
-        // The first is for names that none of them has.
         const names = certificateRefs.length > 1 ? serverNames(secret!.body) : [];
-        for (const serverName of found.length === 0 ? ["", ...names] : names) {
-          const taken = found.some((other) => other.serverName === serverName);
-          if (!taken) found.push({ serverName, certificate });
+        // The first is for names that none of them has, and so is one of the same names with another kind of key.
+        defaults ??= names.join();
+        const kind = certificateRefs.length > 1 ? keyKind(secret!.body) : "";
+        for (const serverName of names.join() === defaults ? ["", ...names] : names) {
+          const key = `${kind}|${serverName}`;
+          if (!taken.has(key)) found.push({ serverName, certificate });
+          taken.add(key);
         }
       }
     }

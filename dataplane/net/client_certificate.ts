@@ -1,11 +1,14 @@
 import { Buffer } from "node:buffer";
 import { createHash, X509Certificate } from "node:crypto";
+import type { RevocationList } from "./revocation_list.ts";
 import { certificateParts, derElement, derElements, hex } from "./der.ts";
 
 /** What a listener asks of client certificates. */
 export interface ClientCertificatePolicy {
   readonly required: boolean;
   readonly authorities: readonly X509Certificate[];
+  /** Certificates that were taken back. Where there are any, that of the client's issuer must be among them. */
+  readonly revocations: readonly RevocationList[];
   /** Patterns with * of which the common name must match one, if there are any. */
   readonly commonNames: readonly string[];
   /** Alternative names of which the certificate must have one, if there are any. */
@@ -49,7 +52,7 @@ export function checkClientCertificate(
   const [leaf, ...rest] = certificates;
   const usage = usageProblem(chain[0]);
   if (usage !== null) return refused(usage);
-  if (!leadsToAuthority(leaf, rest, policy.authorities, now, 0)) {
+  if (!leadsToAuthority(leaf, rest, policy, now, 0)) {
     return refused("no trusted authority signed it, or it is not valid now");
   }
   const sans = (leaf.subjectAltName ?? "").split(", ").filter((san) => san !== "");
@@ -90,13 +93,15 @@ function usageProblem(der: Uint8Array): string | null {
 function leadsToAuthority(
   certificate: X509Certificate,
   others: readonly X509Certificate[],
-  authorities: readonly X509Certificate[],
+  policy: Pick<ClientCertificatePolicy, "authorities" | "revocations">,
   now: number,
   depth: number,
 ): boolean {
+  const { authorities, revocations } = policy;
   if (!validAt(certificate, now) || depth > MAX_DEPTH) return false;
   const issuedBy = (issuer: X509Certificate) =>
-    issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+    issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey) &&
+    !isRevoked(certificate, issuer, revocations, now, depth);
   for (const authority of authorities) {
     if (authority.fingerprint256 === certificate.fingerprint256) {
       return depth > 0 || !certificate.ca;
@@ -108,11 +113,25 @@ function leadsToAuthority(
     leadsToAuthority(
       issuer,
       others.filter((other) => other !== issuer),
-      authorities,
+      policy,
       now,
       depth + 1,
     )
   );
+}
+
+/** Whether a certificate was taken back by its issuer, or may have been. */
+function isRevoked(
+  certificate: X509Certificate,
+  issuer: X509Certificate,
+  revocations: readonly RevocationList[],
+  now: number,
+  depth: number,
+): boolean {
+  const own = revocations.filter((list) => list.isOf(issuer));
+  // Those who give lists know of clients; authorities in between seldom have any.
+  if (own.length === 0) return revocations.length > 0 && depth === 0;
+  return own.some((list) => list.nextUpdate < now || list.has(certificate));
 }
 
 const BASIC_CONSTRAINTS = "551d13";

@@ -83,6 +83,8 @@ export interface BoundListener {
 export interface TlsIdentity {
   readonly cert: Uint8Array;
   readonly key: Uint8Array;
+  /** OCSP response (DER) to show with it where the transport can; null for none. */
+  readonly ocspResponse: Uint8Array | null;
 }
 
 /** What a server name leads to. */
@@ -95,6 +97,10 @@ export interface TlsChoice {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** Whether the client is asked for a certificate. */
   readonly requestsCertificate: boolean;
+  /** Suites that are offered, by their names in the registry of TLS; empty for the transport's own. */
+  readonly cipherSuites: readonly string[];
+  /** Groups of the key exchange, best first; empty for the transport's own. */
+  readonly curves: readonly string[];
 }
 
 /** How a listener terminates TLS: asked anew for each handshake, so reload touches no connection. */
@@ -173,6 +179,8 @@ export class TlsError extends Error {
 export interface Transport {
   listen(options: ListenOptions): Promise<BoundListener>;
   connect(options: ConnectOptions): Connection;
+  /** Whether it serves `cipherSuites` and `curves`; who does not must not be asked to. */
+  readonly choosesCiphers: boolean;
   /** Why TLS cannot use a certificate with its key, "" when it can; never with key material. */
   identityProblem(identity: TlsIdentity): string;
 }

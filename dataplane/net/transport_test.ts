@@ -70,6 +70,36 @@ forEachTransport((check) => {
     },
   );
 
+  check(
+    "bug: large pieces that were read and kept for a slow peer were overwritten by what was read next",
+    async (scene) => {
+      await scene.listen();
+      const from = await scene.pair();
+      const to = await scene.pair();
+      const sent = Buffer.alloc(24_000_000);
+      for (let i = 0; i < sent.length; i++) sent[i] = (i * 7 + (i >> 8) * 13) & 0xff;
+      const notes = to.server.events as Notes;
+      // The slow peer takes nothing until something is kept for it.
+      to.client.pause();
+      from.serverNotes.onBytes = (view) => {
+        from.serverNotes.chunks.length = 0;
+        if (to.server.write(view)) return;
+        from.server.pause();
+        to.client.resume();
+      };
+      const onDrain = notes.onDrain.bind(notes);
+      notes.onDrain = () => {
+        onDrain();
+        from.server.resume();
+      };
+      for (let at = 0; at < sent.length; at += 100_000) {
+        from.client.write(sent.subarray(at, at + 100_000));
+      }
+      await to.clientNotes.until(() => to.clientNotes.length === sent.length);
+      assert.equal(Buffer.compare(Buffer.concat(to.clientNotes.chunks), sent), 0);
+    },
+  );
+
   check("a paused connection tells nothing, and everything when it goes on", async (scene) => {
     await scene.listen();
     const { client, server, serverNotes } = await scene.pair();

@@ -16,6 +16,7 @@ const client = await authority.issue({ name: "client", uris: ["spiffe://client"]
 const identityOf = ({ certificate, key }: Pair) => ({
   cert: Buffer.from(certificate),
   key: Buffer.from(key),
+  ocspResponse: null,
 });
 const bytes = (text: string) => Buffer.from(text, "latin1");
 
@@ -31,9 +32,14 @@ function serverTls(
   return {
     alpn: ["h2", "http/1.1"],
     choose: (name) =>
-      name === "nobody.example.com"
-        ? null
-        : { listener, identities, minVersion, requestsCertificate },
+      name === "nobody.example.com" ? null : {
+        listener,
+        identities,
+        minVersion,
+        requestsCertificate,
+        cipherSuites: [],
+        curves: [],
+      },
     handshakeTimeout,
     onHandshakeError: (reason) => reasons.push(reason),
   };
@@ -327,7 +333,7 @@ forEachTransport((check, name) => {
     const { transport } = scene;
     assert.equal(transport.identityProblem(identityOf(site)), "");
     const mixed = { ...identityOf(site), key: identityOf(client).key };
-    const nothing = { cert: Buffer.from(""), key: Buffer.from("") };
+    const nothing = { cert: Buffer.from(""), key: Buffer.from(""), ocspResponse: null };
     if (name !== "native") return;
     assert.match(transport.identityProblem({ ...mixed, key: bytes("no key") }), /private key/);
     assert.match(transport.identityProblem(nothing), /no certificate/);

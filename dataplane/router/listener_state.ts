@@ -14,6 +14,12 @@ import { HostMap, hostName } from "./host.ts";
 import { policyLevels } from "./policy_levels.ts";
 import { type ErrorPage, ListenerTable, PortTable, type Redirect } from "./port_table.ts";
 
+/** Suites by their names in the registry of TLS, and groups of the key exchange; empty for any. */
+export interface TlsLimits {
+  readonly cipherSuites: readonly string[];
+  readonly curves: readonly string[];
+}
+
 /** A listener with its routes. */
 export interface ListenerState {
   readonly key: string;
@@ -24,6 +30,8 @@ export interface ListenerState {
   readonly https: boolean;
   readonly hostnames: readonly string[];
   readonly minVersion: string;
+  /** What the listener's owner leaves of TLS; null for what the transport offers. */
+  readonly tlsLimits: TlsLimits | null;
   /** Certificates by server name. */
   readonly certificates: HostMap<readonly string[]>;
   readonly clientAuth: ClientAuth | null;
@@ -79,6 +87,7 @@ export function listenerState(
     https: listener.protocol === Protocol.PROTOCOL_HTTPS,
     hostnames: listener.hostnames.length > 0 ? listener.hostnames : [""],
     minVersion: listener.tls?.minVersion ?? "",
+    tlsLimits: tlsLimitsOf(listener),
     certificates,
     clientAuth: listener.tls?.clientAuth ?? null,
     proxyProtocol: proxyProtocol === undefined ? null : {
@@ -107,6 +116,11 @@ export function listenerState(
       tracing: gateway.tracing?.disabled === true ? null : gateway.tracing?.percent ?? 1,
     }),
   };
+}
+
+function tlsLimitsOf({ tls }: Listener): TlsLimits | null {
+  const { cipherSuites = [], curves = [] } = tls ?? {};
+  return cipherSuites.length === 0 && curves.length === 0 ? null : { cipherSuites, curves };
 }
 
 function compressionOf({ compression: message }: Gateway): Compression | null {

@@ -40,11 +40,18 @@ interface Accepted {
 /** Takes connections: limits, TLS, client certificates, and the engine of the protocol spoken. */
 export class Acceptor {
   readonly #engine: Engine;
+  readonly #choosesCiphers: boolean;
   readonly #certificates: ReadonlyMap<string, LoadedCertificate>;
   readonly #connections = new Map<ClientConnection, Accepted>();
   readonly #perClient = new Map<string, number>();
 
-  constructor(engine: Engine, certificates: ReadonlyMap<string, LoadedCertificate>) {
+  /** @param choosesCiphers whether the transport can limit them */
+  constructor(
+    engine: Engine,
+    certificates: ReadonlyMap<string, LoadedCertificate>,
+    choosesCiphers: boolean,
+  ) {
+    this.#choosesCiphers = choosesCiphers;
     this.#engine = engine;
     this.#certificates = certificates;
   }
@@ -52,6 +59,13 @@ export class Acceptor {
   /** Open connections. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** Why nobody is let in by a listener that is open, "" when clients are. */
+  problemOf({ tlsLimits }: ListenerState): string {
+    return tlsLimits === null || this.#choosesCiphers
+      ? ""
+      : "cipherSuites and ecdhCurves need --transport native";
   }
 
   /** Ends every connection after its work in progress. */
@@ -200,6 +214,7 @@ export class Acceptor {
     const check = checkClientCertificate(tls!.peerChain, {
       required,
       authorities,
+      revocations: this.#revocations(clientAuth),
       commonNames: clientAuth.cnPatterns,
       sans: clientAuth.sans,
     }, Date.now());
@@ -212,11 +227,16 @@ export class Acceptor {
     const auth = listener?.clientAuth ?? null;
     if (auth === null) return "";
     const prints = this.#authorities(auth).map(({ fingerprint256 }) => fingerprint256).join(",");
-    return `${auth.mode}|${auth.cnPatterns.join(",")}|${auth.sans.join(",")}|${prints}`;
+    const lists = auth.cas.map((name) => this.#certificates.get(name)?.revocationsKey ?? "").join();
+    return `${auth.mode}|${auth.cnPatterns.join(",")}|${auth.sans.join(",")}|${prints}|${lists}`;
   }
 
   #authorities({ cas }: ClientAuth): LoadedCertificate["authorities"] {
     return cas.flatMap((name) => this.#certificates.get(name)?.authorities ?? []);
+  }
+
+  #revocations({ cas }: ClientAuth): LoadedCertificate["revocations"] {
+    return cas.flatMap((name) => this.#certificates.get(name)?.revocations ?? []);
   }
 
   #tls(port: Port): TlsServerOptions {
@@ -233,7 +253,8 @@ export class Acceptor {
   #choose(port: Port, name: string): TlsChoice | null {
     const listener = port.listenerFor(name);
     if (listener === undefined) return null;
-    const { clientAuth } = listener;
+    if (this.problemOf(listener) !== "") return null;
+    const { clientAuth, tlsLimits } = listener;
     // Without its authorities a listener cannot tell whom to let in.
     if (clientAuth !== null && this.#authorities(clientAuth).length === 0) return null;
     for (const certificates of listener.certificates.lookup(name)) {
@@ -244,6 +265,8 @@ export class Acceptor {
         identities,
         minVersion: listener.minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
         requestsCertificate: clientAuth !== null,
+        cipherSuites: tlsLimits?.cipherSuites ?? [],
+        curves: tlsLimits?.curves ?? [],
       };
     }
     return null;

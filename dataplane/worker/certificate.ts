@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { type RevocationList, revocationLists } from "../net/revocation_list.ts";
 import type { TlsIdentity, Transport } from "../net/transport.ts";
 import type { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 
@@ -17,6 +18,10 @@ export interface LoadedCertificate {
   /** CA certificates in PEM, null for none. */
   readonly ca: Buffer | null;
   readonly authorities: readonly X509Certificate[];
+  /** What the authorities have taken back. */
+  readonly revocations: readonly RevocationList[];
+  /** What tells one set of lists from another, "" for none. */
+  readonly revocationsKey: string;
 }
 
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
@@ -32,9 +37,12 @@ export function loadCertificate(
 ): LoadedCertificate {
   const ca = message.caPem.length > 0 ? Buffer.from(message.caPem) : null;
   const authorities = ca === null ? [] : authoritiesOf(ca);
+  const listed = message.crlPem.length > 0;
+  const revocations = listed ? revocationLists(message.crlPem) : [];
+  const revocationsKey = listed ? createHash("sha256").update(message.crlPem).digest("base64") : "";
   if (message.certPem.length === 0) {
     if (ca === null) throw new CertificateError("there is neither a certificate nor a CA bundle");
-    return { identity: null, keyKind: "", ca, authorities };
+    return { identity: null, keyKind: "", ca, authorities, revocations, revocationsKey };
   }
   const cert = Buffer.from(message.certPem);
   const key = Buffer.from(message.keyPem);
@@ -48,9 +56,11 @@ export function loadCertificate(
     throw new CertificateError("certificate or key cannot be read");
   }
   if (!matches) throw new CertificateError("the key does not belong to the certificate");
-  const problem = transport.identityProblem({ cert, key });
+  const ocspResponse = message.ocspResponse.length > 0 ? Buffer.from(message.ocspResponse) : null;
+  const identity = { cert, key, ocspResponse };
+  const problem = transport.identityProblem(identity);
   if (problem !== "") throw new CertificateError(`TLS cannot use the certificate: ${problem}`);
-  return { identity: { cert, key }, keyKind, ca, authorities };
+  return { identity, keyKind, ca, authorities, revocations, revocationsKey };
 }
 
 function authoritiesOf(bundle: Buffer): X509Certificate[] {

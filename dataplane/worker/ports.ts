@@ -36,7 +36,7 @@ export class Ports {
     owner: PortOwner,
   ) {
     this.#owner = owner;
-    this.#acceptor = new Acceptor(engine, tables.certificates);
+    this.#acceptor = new Acceptor(engine, tables.certificates, transport.choosesCiphers);
     tables.onCertificate = () => this.#acceptor.drainOutdated();
     this.#tables = tables;
     this.#engine = engine;
@@ -108,12 +108,12 @@ export class Ports {
   report(): void {
     const reports: ListenerReport[] = [];
     for (const port of this.#ports.values()) {
-      for (const { key } of port.listeners) {
+      for (const listener of port.listeners) {
         reports.push({
-          listener: key,
+          listener: listener.key,
           address: port.address,
           port: port.port,
-          problem: port.problem,
+          problem: port.problem || this.#acceptor.problemOf(listener),
         });
       }
     }

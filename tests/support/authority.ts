@@ -1,4 +1,5 @@
 import "reflect-metadata";
+import { Buffer } from "node:buffer";
 import * as x509 from "@peculiar/x509";
 import { privateKeyPem } from "../../common/private_key_pem.ts";
 
@@ -86,6 +87,20 @@ export class Authority {
       ],
     });
     return { certificate: certificate.toString("pem"), key: await privateKeyPem(keys.privateKey) };
+  }
+
+  /** A list of numbers of certificates that are taken back, PEM. */
+  async revoke(serials: readonly string[], nextUpdate: Date): Promise<string> {
+    const list = await x509.X509CrlGenerator.create({
+      issuer: this.#issuer.subject,
+      thisUpdate: new Date(nextUpdate.getTime() - 7 * DAY),
+      nextUpdate,
+      entries: serials.map((serialNumber) => ({ serialNumber, revocationDate: new Date() })),
+      signingAlgorithm: ALGORITHM,
+      signingKey: this.#keys.privateKey,
+    });
+    const body = Buffer.from(list.rawData).toString("base64");
+    return `-----BEGIN X509 CRL-----\n${body}\n-----END X509 CRL-----\n`;
   }
 }
 

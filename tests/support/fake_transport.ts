@@ -84,6 +84,8 @@ export class FakeConnection implements Connection {
 }
 
 export class FakeTransport implements Transport {
+  readonly choosesCiphers = true;
+
   identityProblem(): string {
     return "";
   }

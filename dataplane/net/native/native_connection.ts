@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { Ticker } from "../../loop/ticker.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
@@ -237,8 +237,8 @@ export class NativeConnection implements Connection, Flushable, Watched {
       if (taken === bytes.length || this.#closed) return;
       rest = bytes.subarray(taken);
     }
-    // What is kept must not change under it.
-    this.#queue.push(rest.slice());
+    // What is kept must not change under it; `slice` of a Buffer would be the same memory.
+    this.#queue.push(Buffer.from(rest));
     this.#queued += rest.length;
   }
 

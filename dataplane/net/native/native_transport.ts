@@ -48,6 +48,7 @@ export interface NativeParts {
 
 /** Sockets of the kernel's own and OpenSSL, through FFI. One object belongs to one thread. */
 export class NativeTransport implements Transport, Disposable {
+  readonly choosesCiphers = true;
   readonly #shared: Shared;
   readonly #guard: UpstreamGuard;
   readonly #openssl: OpenSsl;

@@ -1,5 +1,5 @@
 import type { TlsIdentity } from "../transport.ts";
-import { cString, type OpenSsl, type Pointer } from "./openssl.ts";
+import { cString, type OpenSsl, pinned, type Pointer, textAt } from "./openssl.ts";
 
 /** Commands of SSL_CTX_ctrl (openssl/ssl.h). */
 const CTRL = {
@@ -7,6 +7,7 @@ const CTRL = {
   readAhead: 41,
   sessionCacheMode: 44,
   chainCert: 89,
+  groups: 92,
   minimumVersion: 123,
 } as const;
 /** SSL_MODE_ENABLE_PARTIAL_WRITE, ACCEPT_MOVING_WRITE_BUFFER, NO_AUTO_CHAIN and RELEASE_BUFFERS. */
@@ -72,6 +73,35 @@ function useIdentity(openssl: OpenSsl, context: Pointer, { cert, key }: TlsIdent
     }
   } finally {
     for (const certificate of [own, ...chain]) crypto.X509_free(certificate);
+  }
+}
+
+/**
+ * Leaves a server's context only some suites and groups.
+ * @throws {Error} when the library does not know one
+ */
+export function limitCiphers(
+  openssl: OpenSsl,
+  context: Pointer,
+  { cipherSuites, curves }: { cipherSuites: readonly string[]; curves: readonly string[] },
+): void {
+  const { ssl } = openssl;
+  // Suites of TLS 1.3 say nothing of keys, and have a list of their own.
+  const newer = cipherSuites.filter((name) => !name.includes("_WITH_"));
+  const older = cipherSuites.filter((name) => name.includes("_WITH_"))
+    .map((name) => textAt(ssl.OPENSSL_cipher_name(cString(name))));
+  if (newer.length > 0) {
+    const list = cString(newer.join(":"));
+    openssl.made("cipherSuites", ssl.SSL_CTX_set_ciphersuites(context, list));
+  }
+  if (older.length > 0) {
+    const list = cString(older.join(":"));
+    openssl.made("cipherSuites", ssl.SSL_CTX_set_cipher_list(context, list));
+  }
+  if (curves.length > 0) {
+    const list = pinned(cString(curves.join(":")));
+    const pointer = Deno.UnsafePointer.of(list);
+    openssl.made("curves", ssl.SSL_CTX_ctrl(context, CTRL.groups, 0n, pointer));
   }
 }
 

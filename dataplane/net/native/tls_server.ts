@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import type { TlsChoice, TlsIdentity } from "../transport.ts";
 import type { Descriptor, Libc } from "./libc.ts";
 import { type OpenSsl, pinned, type Pointer } from "./openssl.ts";
-import { createContext } from "./tls_context.ts";
+import { createContext, limitCiphers } from "./tls_context.ts";
+import { Stapling } from "./stapling.ts";
 import { TlsChannel } from "./tls_channel.ts";
 import type { TicketCallback } from "./ticket_callback.ts";
 
@@ -36,6 +37,7 @@ export class TlsServer implements Disposable {
   /** Contexts of certificates that nobody has any more. Connections keep theirs. */
   readonly #forgotten: FinalizationRegistry<Map<string, Made>>;
   readonly #protocols = new Map<string, ProtocolChoice>();
+  readonly #stapling: Stapling;
   /** Who a client is gets judged by the engine: every certificate whose key was proven passes here. */
   readonly #anyone = new Deno.UnsafeCallback(VERIFY_CALLBACK, () => 1);
 
@@ -43,6 +45,7 @@ export class TlsServer implements Disposable {
     this.#openssl = openssl;
     this.#libc = libc;
     this.#tickets = tickets;
+    this.#stapling = new Stapling(openssl);
     this.#forgotten = new FinalizationRegistry((made) => {
       for (const { context } of made.values()) openssl.ssl.SSL_CTX_free(context);
     });
@@ -61,6 +64,7 @@ export class TlsServer implements Disposable {
 
   [Symbol.dispose](): void {
     this.#anyone.close();
+    this.#stapling[Symbol.dispose]();
     for (const protocols of this.#protocols.values()) protocols[Symbol.dispose]();
   }
 
@@ -71,7 +75,7 @@ export class TlsServer implements Disposable {
       this.#contexts.set(first, contexts = new Map());
       this.#forgotten.register(first, contexts);
     }
-    const key = `${choice.listener}|${choice.minVersion}|${choice.requestsCertificate}`;
+    const key = keyOf(choice);
     const known = contexts.get(key);
     if (known !== undefined && same(known.others, others)) return known.context;
     const context = this.#create(choice, alpn, key);
@@ -84,6 +88,15 @@ export class TlsServer implements Disposable {
     const { ssl } = this.#openssl;
     const { minVersion, identities, requestsCertificate } = choice;
     const context = createContext(this.#openssl, { server: true, minVersion, identities });
+    try {
+      limitCiphers(this.#openssl, context, choice);
+    } catch (error) {
+      ssl.SSL_CTX_free(context);
+      throw error;
+    }
+    if (identities.some(({ ocspResponse }) => ocspResponse !== null)) {
+      this.#stapling.install(context, identities);
+    }
     ssl.SSL_CTX_set_alpn_select_cb(context, this.#choiceAmong(alpn).pointer, null);
     // What a session was begun under is what it resumes under.
     const name = createHash("sha256").update(key).digest();
@@ -106,6 +119,12 @@ export class TlsServer implements Disposable {
     if (choice === undefined) this.#protocols.set(key, choice = new ProtocolChoice(alpn));
     return choice;
   }
+}
+
+/** Whatever makes contexts of one certificate differ. */
+function keyOf(choice: TlsChoice): string {
+  const { listener, minVersion, requestsCertificate, cipherSuites, curves } = choice;
+  return [listener, minVersion, requestsCertificate, cipherSuites, curves].join("|");
 }
 
 function same(some: readonly TlsIdentity[], others: readonly TlsIdentity[]): boolean {

@@ -18,6 +18,7 @@ import { NodeTlsServer } from "./tls_server.ts";
 
 /** The portable transport, on node:net and node:tls. */
 export class NodeTransport implements Transport {
+  readonly choosesCiphers = false;
   readonly #turnEnd: TurnEnd;
 
   readonly #guard: UpstreamGuard;

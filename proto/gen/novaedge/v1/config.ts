@@ -260,7 +260,13 @@ export interface ListenerTls {
   certificates: SniCertificate[];
   /** "TLS1.2" or "TLS1.3"; empty means TLS1.2. */
   minVersion: string;
-  clientAuth: ClientAuth | undefined;
+  clientAuth:
+    | ClientAuth
+    | undefined;
+  /** Suites that are offered, by their names in the registry of TLS; empty leaves the transport's own. */
+  cipherSuites: string[];
+  /** Groups of the key exchange, best first; empty leaves the transport's own. */
+  curves: string[];
 }
 
 export interface SniCertificate {
@@ -758,6 +764,10 @@ export interface Certificate {
   keyPem: Uint8Array;
   /** Bundle of CA certificates, for the other side's certificate. */
   caPem: Uint8Array;
+  /** OCSP response (DER) that is stapled to the certificate; empty for none. */
+  ocspResponse: Uint8Array;
+  /** Revocation lists of the CA certificates; empty for none. */
+  crlPem: Uint8Array;
 }
 
 function createBaseVersion(): Version {
@@ -2006,7 +2016,7 @@ export const ClientAuth: MessageFns<ClientAuth> = {
 };
 
 function createBaseListenerTls(): ListenerTls {
-  return { certificates: [], minVersion: "", clientAuth: undefined };
+  return { certificates: [], minVersion: "", clientAuth: undefined, cipherSuites: [], curves: [] };
 }
 
 export const ListenerTls: MessageFns<ListenerTls> = {
@@ -2019,6 +2029,12 @@ export const ListenerTls: MessageFns<ListenerTls> = {
     }
     if (message.clientAuth !== undefined) {
       ClientAuth.encode(message.clientAuth, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.cipherSuites) {
+      writer.uint32(34).string(v!);
+    }
+    for (const v of message.curves) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -2060,6 +2076,22 @@ export const ListenerTls: MessageFns<ListenerTls> = {
             message.clientAuth = ClientAuth.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cipherSuites.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.curves.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2082,6 +2114,8 @@ export const ListenerTls: MessageFns<ListenerTls> = {
     message.clientAuth = (object.clientAuth !== undefined && object.clientAuth !== null)
       ? ClientAuth.fromPartial(object.clientAuth)
       : undefined;
+    message.cipherSuites = object.cipherSuites?.map((e) => e) || [];
+    message.curves = object.curves?.map((e) => e) || [];
     return message;
   },
 };
@@ -6988,7 +7022,15 @@ export const Node: MessageFns<Node> = {
 };
 
 function createBaseCertificate(): Certificate {
-  return { namespace: "", name: "", certPem: new Uint8Array(0), keyPem: new Uint8Array(0), caPem: new Uint8Array(0) };
+  return {
+    namespace: "",
+    name: "",
+    certPem: new Uint8Array(0),
+    keyPem: new Uint8Array(0),
+    caPem: new Uint8Array(0),
+    ocspResponse: new Uint8Array(0),
+    crlPem: new Uint8Array(0),
+  };
 }
 
 export const Certificate: MessageFns<Certificate> = {
@@ -7007,6 +7049,12 @@ export const Certificate: MessageFns<Certificate> = {
     }
     if (message.caPem.length !== 0) {
       writer.uint32(42).bytes(message.caPem);
+    }
+    if (message.ocspResponse.length !== 0) {
+      writer.uint32(50).bytes(message.ocspResponse);
+    }
+    if (message.crlPem.length !== 0) {
+      writer.uint32(58).bytes(message.crlPem);
     }
     return writer;
   },
@@ -7064,6 +7112,22 @@ export const Certificate: MessageFns<Certificate> = {
             message.caPem = reader.bytes();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.ocspResponse = reader.bytes();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.crlPem = reader.bytes();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7086,6 +7150,8 @@ export const Certificate: MessageFns<Certificate> = {
     message.certPem = object.certPem ?? new Uint8Array(0);
     message.keyPem = object.keyPem ?? new Uint8Array(0);
     message.caPem = object.caPem ?? new Uint8Array(0);
+    message.ocspResponse = object.ocspResponse ?? new Uint8Array(0);
+    message.crlPem = object.crlPem ?? new Uint8Array(0);
     return message;
   },
 };
