@@ -81,16 +81,14 @@ const UNSERVED: Readonly<Record<string, [KindName, string]>> = {
     "ProxyRoute",
     "expression: 'true'\nrules: [{ backendRefs: [{ name: b }] }]",
   ],
-  "spec.listeners[].tls.cipherSuites is not served yet": [
+  "spec.listeners[].tls.acme is not served yet": [
     "ProxyGateway",
-    listener(
-      "protocol: HTTPS, tls: { secretRef: { name: s }, cipherSuites: [TLS_AES_128_GCM_SHA256] }",
-    ),
+    listener("protocol: HTTPS, tls: { secretRef: { name: s }, acme: { email: a@example.com } }"),
   ],
   "spec.listeners[].tlsCertificates{}.cipherSuites is not served yet": [
     "ProxyGateway",
     listener(
-      "protocol: HTTPS, tlsCertificates: { a.example.com: { secretRef: { name: s }, cipherSuites: [x] } }",
+      "protocol: HTTPS, tlsCertificates: { a.example.com: { secretRef: { name: s }, cipherSuites: [TLS_AES_128_GCM_SHA256] } }",
     ),
   ],
 };
