@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { Authority, type Pair, secret } from "../support/authority.ts";
 import { httpBackend } from "../support/backends.ts";
 import { backend, documents, Edge, route } from "../support/edge.ts";
@@ -211,4 +212,39 @@ const ask = () => new Promise((resolve) => {
     await child.status;
     await lines.cancel();
   }
+});
+
+Deno.test("a client whose certificate was taken back is refused from the next connection on", async () => {
+  const authority = await Authority.create();
+  const [server, client] = await Promise.all([
+    authority.issue({ name: "server", dns: ["required.example.com"] }),
+    authority.issue({ name: "client" }),
+  ]);
+  await using backends = httpBackend(() => new Response("ok"));
+  const port = freePort();
+  const { serialNumber } = new X509Certificate(client.certificate);
+  const bundle = async (...serials: string[]) => {
+    const lists = await authority.revoke(serials, new Date(Date.now() + 86_400_000));
+    const data = { "ca.crt": btoa(authority.certificate), "ca.crl": btoa(lists) };
+    return `apiVersion: v1
+kind: Secret
+metadata: { name: ${BUNDLE} }
+type: Opaque
+data: ${JSON.stringify(data)}
+`;
+  };
+  await using edge = await Edge.start({
+    "all.yaml": documents(
+      listeners(port),
+      secret("server", server),
+      backend("all", backends.port),
+      route("all", "all"),
+    ),
+    "bundle.yaml": await bundle(),
+  });
+  assert.equal((await ask(port, "required", client))?.status, 200);
+  await edge.change("bundle.yaml", await bundle(serialNumber));
+  assert.equal(await ask(port, "required", client), null);
+  await edge.change("bundle.yaml", await bundle());
+  assert.equal((await ask(port, "required", client))?.status, 200);
 });

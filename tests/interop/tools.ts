@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { nativeProblem } from "../../dataplane/net/native/native_problem.ts";
 
 /** Real programs that tests talk to. What is missing is installed where that is possible. */
 
@@ -9,6 +10,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nginx: "nginx",
   haproxy: "haproxy",
   curl: "curl",
+  openssl: "openssl",
   nghttp: "nghttp2-client",
   h2load: "nghttp2-client",
   "redis-server": "redis-server",
@@ -97,6 +99,13 @@ export async function tool(program: string): Promise<{ path: string } | { missin
   return path === null ? { missing: `${program}: ${problem}` } : { path };
 }
 
+const NATIVE = "native";
+
+function nativeTransport(): { path: string } | { missing: string } {
+  const problem = nativeProblem();
+  return problem === "" ? { path: "" } : { missing: `the native transport ${problem}` };
+}
+
 /** A Python interpreter that has a module, or why there is none. */
 export async function python(module: string): Promise<{ path: string } | { missing: string }> {
   const folder = join(CACHE, "python");
@@ -111,7 +120,7 @@ export async function python(module: string): Promise<{ path: string } | { missi
 
 /**
  * A test that needs real programs; where one cannot be had it is skipped, and its name says why.
- * @param programs names of programs, or "python:module"
+ * @param programs names of programs, "python:module", or "native" for the native transport
  */
 export async function interop(
   name: string,
@@ -121,7 +130,9 @@ export async function interop(
   const paths: Record<string, string> = {};
   const missing: string[] = [];
   for (const program of programs) {
-    const found = program.startsWith("python:")
+    const found = program === NATIVE
+      ? nativeTransport()
+      : program.startsWith("python:")
       ? await python(program.slice("python:".length))
       : await tool(program);
     if ("path" in found) paths[program] = found.path;
