@@ -32,6 +32,8 @@ export function ticketKeys(): SharedArrayBuffer {
 }
 
 interface Implementation extends Disposable {
+  /** The C library of the native one. */
+  readonly libc?: Libc;
   readonly transport: Transport;
   readonly turnEnd: TurnEnd;
 }
@@ -59,6 +61,7 @@ const IMPLEMENTATIONS: Readonly<
     return {
       transport,
       turnEnd,
+      libc,
       [Symbol.dispose]() {
         clearInterval(ticking);
         poller.stop();
@@ -135,6 +138,12 @@ export class Scene implements AsyncDisposable {
     this.#implementation = implementation;
   }
 
+  /** Parts of the native implementation; undefined for others. */
+  get native(): { readonly libc: Libc } | undefined {
+    const { libc } = this.#implementation;
+    return libc === undefined ? undefined : { libc };
+  }
+
   /** Runs something with what is written at the end of the turn. */
   atTurnEnd(run: () => void): void {
     this.#implementation.turnEnd.add({ flushDue: false, flush: run });
@@ -145,7 +154,13 @@ export class Scene implements AsyncDisposable {
   }
 
   async listen(options: Partial<ListenOptions> = {}): Promise<this> {
-    this.listener = await this.#implementation.transport.listen({
+    this.listener = await this.#implementation.transport.listen({ ...this.options(), ...options });
+    return this;
+  }
+
+  /** Of a listener that takes everybody. */
+  options(): ListenOptions {
+    return {
       address: "127.0.0.1",
       port: 0,
       tls: null,
@@ -161,9 +176,7 @@ export class Scene implements AsyncDisposable {
       onError: (error) => {
         throw error;
       },
-      ...options,
-    });
-    return this;
+    };
   }
 
   async accepted(): Promise<[Connection, Notes]> {

@@ -3,6 +3,7 @@
  * descriptor. Buffers are used during the call only, but where a wrapper says otherwise.
  */
 
+import { DescriptorMessage } from "./descriptor_message.ts";
 import type { Descriptors } from "./descriptors.ts";
 
 const SYMBOLS = {
@@ -21,6 +22,9 @@ const SYMBOLS = {
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  socketpair: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
+  sendmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
+  recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
   calloc: { parameters: ["usize", "usize"], result: "pointer" },
   free: { parameters: ["pointer"], result: "void" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -81,6 +85,7 @@ export class SystemError extends Error {
   }
 }
 
+const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_STREAM = 1;
@@ -93,6 +98,7 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_PEEK = 2;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_CMSG_CLOEXEC = 0x4000_0000;
 const SHUT_WR = 1;
 const EPOLL_CLOEXEC = 0o2000000;
 
@@ -277,6 +283,31 @@ export class Libc {
   /** @param event an `epoll_event`. @throws {SystemError} */
   watch(poller: Descriptor, descriptor: Descriptor, event: Uint8Array): void {
     this.#made("epoll_ctl", this.#calls.epoll_ctl(poller, 1, descriptor, event as BufferSource));
+  }
+
+  /** Two unix sockets that are connected to each other. @throws {SystemError} */
+  socketPair(): [Descriptor, Descriptor] {
+    const pair = new Int32Array(2);
+    this.#made("socketpair", this.#calls.socketpair(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, pair));
+    return [this.#opened("socketpair", pair[0]), this.#opened("socketpair", pair[1])];
+  }
+
+  /** Sends copies of descriptors over a unix socket. @throws {SystemError} */
+  sendDescriptors(socket: Descriptor, descriptors: readonly Descriptor[]): void {
+    const { bytes } = DescriptorMessage.of(descriptors);
+    this.#made("sendmsg", Number(this.#calls.sendmsg(socket, bytes, MSG_NOSIGNAL)));
+  }
+
+  /**
+   * Takes descriptors that wait in a unix socket.
+   * @param most as many as one message may bring
+   * @throws {SystemError} when none wait
+   */
+  receiveDescriptors(socket: Descriptor, most: number): Descriptor[] {
+    const message = new DescriptorMessage(most);
+    const flags = MSG_CMSG_CLOEXEC;
+    this.#made("recvmsg", Number(this.#calls.recvmsg(socket, message.bytes, flags)));
+    return message.descriptors().map((descriptor) => this.#opened("recvmsg", descriptor));
   }
 
   /** Memory that stays where it is until it is freed, whatever becomes of this thread. @throws {Error} */

@@ -51,6 +51,11 @@ export class NativeListener implements BoundListener, Watched {
     this.#shared.poller.again(this);
   }
 
+  /** Sends a copy of the descriptor over a unix socket: whoever gets it listens as well. @throws {SystemError} */
+  passTo(socket: Descriptor): void {
+    this.#shared.libc.sendDescriptors(socket, [this.#socket]);
+  }
+
   /** Whoever waits in the kernel's queue is taken before: they believe that they are connected. */
   close(): Promise<void> {
     if (this.#closed) return Promise.resolve();

@@ -77,6 +77,14 @@ export class NativeTransport implements Transport, Disposable {
     return new Promise((resolve) => resolve(this.#listen(options)));
   }
 
+  /**
+   * Goes on with a listening socket that another process or transport has opened.
+   * @param socket owned from now on
+   */
+  adopt(socket: Descriptor, options: ListenOptions): NativeListener {
+    return new NativeListener(this.#shared, socket, options);
+  }
+
   connect(options: ConnectOptions): Connection {
     const { libc, poller } = this.#shared;
     const { host, port, events } = options;
