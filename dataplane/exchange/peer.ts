@@ -31,22 +31,55 @@ export interface PeerSettings {
 
 /** The peer of an accepted connection. */
 export function peerOf(connection: Connection, settings: PeerSettings): Peer {
-  const { remoteAddress, remotePort, tls } = connection;
-  return {
-    label: remoteAddress.includes(":")
-      ? `[${remoteAddress}]:${remotePort}`
-      : `${remoteAddress}:${remotePort}`,
-    address: remoteAddress,
-    port: remotePort,
-    destination: () => ({ address: connection.localAddress, port: connection.localPort }),
-    fields: ascii(
-      `x-forwarded-for: ${remoteAddress}\r\nx-real-ip: ${remoteAddress}\r\n` +
-        `x-forwarded-proto: ${settings.scheme}\r\nx-forwarded-port: ${settings.port}\r\n` +
-        settings.certificateFields,
-    ),
-    scheme: settings.scheme,
-    listenerPort: settings.port,
-    certificateFields: settings.certificateFields,
-    tlsListener: tls === null ? null : tls.listener,
-  };
+  return new ConnectionPeer(connection, settings);
+}
+
+/** What only requests need is made for the first one: many connections end without any. */
+class ConnectionPeer implements Peer {
+  readonly address: string;
+  readonly port: number;
+  readonly tlsListener: string | null;
+  readonly #connection: Connection;
+  readonly #settings: PeerSettings;
+  #label = "";
+  #fields: Uint8Array | null = null;
+
+  constructor(connection: Connection, settings: PeerSettings) {
+    this.address = connection.remoteAddress;
+    this.port = connection.remotePort;
+    this.tlsListener = connection.tls?.listener ?? null;
+    this.#connection = connection;
+    this.#settings = settings;
+  }
+
+  get label(): string {
+    const { address, port } = this;
+    return this.#label ||= address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+  }
+
+  get fields(): Uint8Array {
+    const { address } = this;
+    const { scheme, port, certificateFields } = this.#settings;
+    return this.#fields ??= ascii(
+      `x-forwarded-for: ${address}\r\nx-real-ip: ${address}\r\n` +
+        `x-forwarded-proto: ${scheme}\r\nx-forwarded-port: ${port}\r\n${certificateFields}`,
+    );
+  }
+
+  get scheme(): "http" | "https" {
+    return this.#settings.scheme;
+  }
+
+  get listenerPort(): number {
+    return this.#settings.port;
+  }
+
+  get certificateFields(): string {
+    return this.#settings.certificateFields;
+  }
+
+  destination(): ProxyEndpoint {
+    const { localAddress, localPort } = this.#connection;
+    return { address: localAddress, port: localPort };
+  }
 }
