@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Transform } from "node:stream";
 import zlib from "node:zlib";
+import { outside } from "../loop/outside.ts";
 import type { Coding } from "../router/compression.ts";
 
 /** Who gets what comes out. */
@@ -22,6 +23,8 @@ export class Compressor {
 
   constructor(coding: Coding, level: number, owner: CompressorOwner) {
     this.#stream = streamOf(coding, level);
+    outside.waiting++;
+    this.#stream.once("close", () => outside.waiting--);
     this.#stream.on("data", (bytes: Buffer) => {
       if (!this.#over && !owner.onCompressed(bytes, false)) this.#stream.pause();
     });

@@ -23,6 +23,7 @@ import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
+import { waitsFor } from "../loop/outside.ts";
 import { turn } from "../loop/turn.ts";
 import { Deadlines } from "./deadlines.ts";
 import type { Downstream } from "./downstream.ts";
@@ -190,7 +191,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       else this.#admitted(kept, null);
       turn.open--;
     };
-    verdict.then(settle, () => settle(POLICY_FAILED));
+    waitsFor(verdict).then(settle, () => settle(POLICY_FAILED));
   }
 
   /** The request met its policies. */

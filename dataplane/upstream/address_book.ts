@@ -1,3 +1,4 @@
+import { waitsFor } from "../loop/outside.ts";
 import { isIP } from "node:net";
 import type { Resolver } from "../net/resolver.ts";
 
@@ -58,7 +59,7 @@ export class AddressBook {
 
   #ask(name: string, entry: Entry): void {
     entry.asking = [];
-    this.#resolve(name).then(
+    waitsFor(this.#resolve(name)).then(
       ({ addresses, ttl }) => {
         if (addresses.length > 0) entry.addresses = interleaved(addresses);
         this.#answered(entry, Math.min(LONGEST, Math.max(SHORTEST, ttl)));

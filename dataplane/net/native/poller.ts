@@ -1,4 +1,5 @@
 import { setImmediate } from "node:timers";
+import { outside } from "../../loop/outside.ts";
 import type { Descriptor, Libc, Memory } from "./libc.ts";
 
 /** Something whose descriptor is watched. */
@@ -32,6 +33,11 @@ const BATCH = 256;
 const NAP = 1;
 /** Milliseconds of looks that follow each other before everybody else of the thread has a turn, which costs as well. */
 const TURN = 0.5;
+/**
+ * Milliseconds after which the thread waits elsewhere all the same, as long as a nap: the runtime looks at its own
+ * sockets and timers only when it has nothing else to do, or once in 61 turns.
+ */
+const PARK = 2;
 /** Naps in vain before the thread waits elsewhere, where nothing is late. */
 const NAPS = 5;
 /** Milliseconds that it waits there at most: it is woken when there is something to do. */
@@ -61,6 +67,8 @@ export class Poller {
   /** Wakes the thread where it waits. */
   readonly #bell: Descriptor;
   #waiting = false;
+  /** When the thread waited elsewhere last. */
+  #waited = 0;
   #running = false;
   #stopped = false;
   #inBatch = false;
@@ -138,14 +146,20 @@ export class Poller {
   }
 
   #look(): void {
-    const until = this.#now() + TURN;
+    const start = this.#now();
+    const others = outside.waiting > 0;
+    if (others || start - this.#waited > PARK) {
+      void this.#wait(this.#busy.length > 0 ? 0 : others ? WAIT : NAP);
+      return;
+    }
+    const until = start + TURN;
     do {
       if (this.#stopped) return;
       const nap = this.#vain > 0 && this.#busy.length === 0 ? NAP : 0;
       const found = this.#libc.poll(this.#poller, this.#events, BATCH, nap);
       if (found <= 0 && this.#busy.length === 0) {
         if (this.#vain++ < NAPS) break;
-        void this.#wait();
+        void this.#wait(WAIT);
         return;
       }
       this.#vain = nap > 0 ? 1 : 0;
@@ -154,10 +168,11 @@ export class Poller {
     setImmediate(this.#turn);
   }
 
-  async #wait(): Promise<void> {
+  async #wait(milliseconds: number): Promise<void> {
     this.#waiting = true;
-    const found = await this.#libc.pollLater(this.#poller, this.#events, BATCH, WAIT);
+    const found = await this.#libc.pollLater(this.#poller, this.#events, BATCH, milliseconds);
     this.#waiting = false;
+    this.#waited = this.#now();
     if (this.#stopped) {
       this.#end();
       return;

@@ -1,0 +1,11 @@
+/**
+ * How many things of this worker wait for somebody else: a server that is asked before a request goes on, a thread of
+ * the runtime's that compresses. Whoever drives the worker's sockets leaves the runtime time for them meanwhile.
+ */
+export const outside = { waiting: 0 };
+
+/** Counts a promise as waited for until it is settled. */
+export function waitsFor<T>(promise: Promise<T>): Promise<T> {
+  outside.waiting++;
+  return promise.finally(() => outside.waiting--);
+}
