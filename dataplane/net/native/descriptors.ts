@@ -3,7 +3,6 @@
  * not know of them: when a thread dies, whoever started it closes what it held, or clients would wait for ever and
  * the kernel would go on giving connections to a listener that nobody looks at.
  */
-import type { Libc } from "./libc.ts";
 
 /** Descriptors that are known; a process may have that many (fs.nr_open). */
 const MOST = 1 << 20;
@@ -45,17 +44,22 @@ export class Descriptors {
 
   /**
    * Closes everything that a thread held, which must be over.
+   * @param close closes a descriptor
    * @param free frees the `SSL` at an address
    * @returns how many descriptors that were
    */
-  closeAll(owner: number, libc: Libc, free: (address: bigint) => void): number {
+  closeAll(
+    owner: number,
+    close: (descriptor: number) => void,
+    free: (address: bigint) => void,
+  ): number {
     let closed = 0;
     for (let descriptor = 0; descriptor < MOST; descriptor++) {
       if (this.#owners[descriptor] !== owner) continue;
       const stream = this.#streams[descriptor];
       this.#streams[descriptor] = 0n;
       if (stream !== 0n) free(stream);
-      libc.close(descriptor);
+      close(descriptor);
       closed++;
     }
     return closed;

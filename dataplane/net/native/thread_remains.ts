@@ -22,8 +22,10 @@ export class ThreadRemains {
 
   /** Closes what a thread held that is over; returns how many descriptors. */
   clear(owner: number): number {
-    return this.#descriptors.closeAll(owner, this.#libc, (address) => {
-      this.#openssl.ssl.SSL_free(Deno.UnsafePointer.create(address));
-    });
+    return this.#descriptors.closeAll(
+      owner,
+      (descriptor) => this.#libc.close(descriptor),
+      (address) => this.#openssl.ssl.SSL_free(Deno.UnsafePointer.create(address)),
+    );
   }
 }
