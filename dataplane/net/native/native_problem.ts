@@ -10,6 +10,9 @@ export function nativeProblem(): string {
   if (os !== "linux" || !ARCHITECTURES.includes(arch)) {
     return `needs Linux on x86_64 or arm64, this is ${os} on ${arch}`;
   }
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return "needs --allow-ffi, as the tasks start:native and dataplane:native have it";
+  }
   try {
     new Libc(new Descriptors(new SharedArrayBuffer(DESCRIPTORS_SIZE), 0));
   } catch (error) {
