@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { textBackend } from "../support/backends.ts";
+import { httpBackend, textBackend } from "../support/backends.ts";
 import { backend, Edge, gateway, route } from "../support/edge.ts";
 import { get } from "../support/http_client.ts";
 import { freePort } from "../support/programs.ts";
@@ -48,4 +48,32 @@ status: { addresses: [{ type: InternalIP, address: 127.0.0.1 }] }
   assert.equal((await get(port)).status, 502);
   await edge.change("node.yaml", node.replace("127.0.0.1", "192.0.2.1"));
   assert.equal((await get(port)).body, "reached");
+});
+
+Deno.test("bug: health checks went to the addresses of a cluster's nodes", async () => {
+  let asked = 0;
+  await using there = httpBackend(() => {
+    asked++;
+    return new Response("well");
+  });
+  const node = `apiVersion: v1
+kind: Node
+metadata: { name: one }
+status: { addresses: [{ type: InternalIP, address: 127.0.0.1 }] }
+`;
+  const checked = `${
+    backend("b", there.port)
+  }  healthCheck: { httpPath: /, interval: 1s, timeout: 1s, healthyThreshold: 1, unhealthyThreshold: 1 }
+`;
+  await using edge = await Edge.start({
+    "edge.yaml": [gateway("edge", freePort()), route("all", "b"), checked].join("---\n"),
+  });
+  await edge.dataplane.line(/health check passes/);
+  assert.ok(asked > 0);
+  await edge.change("node.yaml", node);
+  await edge.dataplane.line(/health check fails/);
+  const before = asked;
+  await edge.change("node.yaml", node.replace("127.0.0.1", "192.0.2.1"));
+  await edge.dataplane.line(/health check passes/, edge.dataplane.mark);
+  assert.ok(asked > before);
 });
