@@ -181,6 +181,8 @@ export interface Transport {
   connect(options: ConnectOptions): Connection;
   /** Whether it serves `cipherSuites` and `curves`; who does not must not be asked to. */
   readonly choosesCiphers: boolean;
+  /** Frees what the runtime would keep for it when the thread is over; nothing may be asked of it any more. */
+  close(): void;
   /** Why TLS cannot use a certificate with its key, "" when it can; never with key material. */
   identityProblem(identity: TlsIdentity): string;
 }

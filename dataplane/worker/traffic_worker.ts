@@ -45,6 +45,10 @@ const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 const guard = new UpstreamGuard(setup.upstreams);
 const { transport, turnEnd } = createTransport(setup.transport, guard, ticker);
+// Callbacks that libraries know keep the event loop of a thread that has died, with its descriptors.
+for (const death of ["error", "unhandledrejection"]) {
+  addEventListener(death, () => transport.close());
+}
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);

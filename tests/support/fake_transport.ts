@@ -86,6 +86,8 @@ export class FakeConnection implements Connection {
 export class FakeTransport implements Transport {
   readonly choosesCiphers = true;
 
+  close(): void {}
+
   identityProblem(): string {
     return "";
   }

@@ -65,7 +65,7 @@ const IMPLEMENTATIONS: Readonly<
       [Symbol.dispose]() {
         clearInterval(ticking);
         poller.stop();
-        transport[Symbol.dispose]();
+        transport.close();
       },
     };
   },

@@ -47,7 +47,7 @@ export interface NativeParts {
 }
 
 /** Sockets of the kernel's own and OpenSSL, through FFI. One object belongs to one thread. */
-export class NativeTransport implements Transport, Disposable {
+export class NativeTransport implements Transport {
   readonly choosesCiphers = true;
   readonly #shared: Shared;
   readonly #guard: UpstreamGuard;
@@ -112,8 +112,8 @@ export class NativeTransport implements Transport, Disposable {
     return identityProblem(this.#openssl, identity);
   }
 
-  /** Frees what JavaScript keeps for the library: nothing may be open any more. */
-  [Symbol.dispose](): void {
+  /** Takes back the callbacks that the library knows. */
+  close(): void {
     this.#shared.tlsServer[Symbol.dispose]();
     this.#tickets[Symbol.dispose]();
   }

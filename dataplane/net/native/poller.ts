@@ -149,7 +149,7 @@ export class Poller {
     const start = this.#now();
     const others = outside.waiting > 0;
     if (others || start - this.#waited > PARK) {
-      void this.#wait(this.#busy.length > 0 ? 0 : others ? WAIT : NAP);
+      void this.#wait(this.#busy.length > 0 ? 0 : others || this.#vain >= NAPS ? WAIT : NAP);
       return;
     }
     const until = start + TURN;
@@ -177,7 +177,8 @@ export class Poller {
       this.#end();
       return;
     }
-    this.#vain = 0;
+    if (found > 0) this.#vain = 0;
+    else this.#vain++;
     this.#handle(found);
     this.#look();
   }

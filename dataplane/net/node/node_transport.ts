@@ -105,6 +105,8 @@ export class NodeTransport implements Transport {
     return connection;
   }
 
+  close(): void {}
+
   identityProblem({ cert, key }: TlsIdentity): string {
     try {
       tls.createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key) });
