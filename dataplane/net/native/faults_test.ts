@@ -123,6 +123,22 @@ check("a descriptor opened again within a batch hears nothing of the closed one"
   for (const descriptor of [first, again, third]) poller.close(descriptor);
 });
 
+check("bug: a poller that was stopped between two turns used its memory once more", async () => {
+  for (let i = 0; i < 50; i++) {
+    const { libc, poller } = new Scene();
+    const counter = libc.eventCounter();
+    let told = false;
+    poller.add(counter, { onEvents: () => void (told = true) });
+    await until(() => told);
+    poller.close(counter);
+    // It is due to wait elsewhere by now.
+    const late = performance.now() + 3;
+    while (performance.now() < late);
+    poller.stop();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+});
+
 check("waking up for nothing does no harm", async () => {
   using scene = new Scene();
   const { libc, poller } = scene;

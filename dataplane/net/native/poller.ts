@@ -130,6 +130,7 @@ export class Poller {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#waiting) this.#libc.raise(this.#bell);
+    else if (this.#inBatch) this.#afterBatch.push(() => this.#end());
     else this.#end();
   }
 
@@ -146,6 +147,7 @@ export class Poller {
   }
 
   #look(): void {
+    if (this.#stopped) return;
     const start = this.#now();
     const others = outside.waiting > 0;
     if (others || start - this.#waited > PARK) {
