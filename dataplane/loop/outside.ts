@@ -4,8 +4,12 @@
  */
 export const outside = { waiting: 0 };
 
-/** Counts a promise as waited for until it is settled. */
+/** Counts a promise as waited for until it is settled, and gives it back as it is. */
 export function waitsFor<T>(promise: Promise<T>): Promise<T> {
   outside.waiting++;
-  return promise.finally(() => outside.waiting--);
+  const over = () => {
+    outside.waiting--;
+  };
+  promise.then(over, over);
+  return promise;
 }
