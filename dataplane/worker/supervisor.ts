@@ -1,14 +1,6 @@
 import { guardedGet } from "../net/guarded_get.ts";
-import type { TransportName, TransportSetup } from "../net/create_transport.ts";
-import { DESCRIPTORS_SIZE } from "../net/native/descriptors.ts";
+import type { TransportName } from "../net/create_transport.ts";
 import type { SocketSettings } from "../net/native/socket_options.ts";
-import { ThreadRemains } from "../net/native/thread_remains.ts";
-import {
-  freshTicketKey,
-  rotateTicketKeys,
-  TICKET_KEYS_SIZE,
-  TICKET_LIFETIME,
-} from "../net/ticket_keys.ts";
 import { type GuardSettings, UpstreamGuard } from "../net/upstream_guard.ts";
 import { Node } from "../../proto/gen/novaedge/v1/config.ts";
 import { randomInt } from "node:crypto";
@@ -37,6 +29,7 @@ import { EndpointRegistry, type EndpointStanding } from "./endpoint_registry.ts"
 import { HealthThread } from "./health_thread.ts";
 import { PortClaims, probeByBinding } from "./port_claims.ts";
 import type { Refusal } from "./tables.ts";
+import { ThreadTransports } from "./thread_transports.ts";
 
 /** Old-generation heap of one worker, in MiB: a worker above it is replaced, not the process. */
 const DEFAULT_HEAP_MB = 512;
@@ -102,10 +95,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #workers: Slot[] = [];
   readonly #claims = new PortClaims(probeByBinding);
-  readonly #transport: Omit<TransportSetup, "thread">;
-  /** Closes what threads held that died; null where the runtime does. */
-  readonly #remains: ThreadRemains | null;
-  readonly #rotating: ReturnType<typeof setInterval>;
+  readonly #transports: ThreadTransports;
   readonly #ticking: ReturnType<typeof setInterval>;
   #nextId = 1;
   #stopping = false;
@@ -115,14 +105,7 @@ export class Supervisor {
     this.#options = options;
     // First: it says what is no network, before anything is started.
     this.#guard = new UpstreamGuard(options.upstreams);
-    const native = options.transport === "native";
-    this.#transport = {
-      name: options.transport,
-      sockets: options.sockets,
-      ticketKeys: new SharedArrayBuffer(TICKET_KEYS_SIZE),
-      descriptors: new SharedArrayBuffer(native ? DESCRIPTORS_SIZE : 0),
-    };
-    this.#remains = native ? new ThreadRemains(this.#transport.descriptors) : null;
+    this.#transports = new ThreadTransports(options.transport, options.sockets);
     this.counters = new SharedArrayBuffer(countersSize(options.workers));
     this.#buckets = new SharedArrayBuffer(bucketTableSize(options.rateLimitKeys));
     // Nobody outside can tell which keys share a place.
@@ -138,14 +121,10 @@ export class Supervisor {
       options.log,
     );
     this.#inflight = new SharedArrayBuffer(inflightSize(options.workers, ENDPOINTS));
-    rotateTicketKeys(this.#transport.ticketKeys, freshTicketKey());
-    this.#rotating = setInterval(
-      () => rotateTicketKeys(this.#transport.ticketKeys, freshTicketKey()),
-      TICKET_LIFETIME * 1_000,
-    );
+    const healthThread = options.workers + 1;
     this.#health = new HealthThread({
-      transport: { ...this.#transport, thread: options.workers + 1 },
-      onDeath: () => this.#remains?.clear(options.workers + 1),
+      transport: this.#transports.setup(healthThread),
+      onDeath: () => this.#transports.clear(healthThread),
       log: options.log,
       endpoints: this.#endpointStates,
       upstreams: options.upstreams,
@@ -166,7 +145,7 @@ export class Supervisor {
 
   /** Bytes from the C library, 0 where nothing of ours asks it for any. */
   nativeMemory(): number {
-    return this.#remains?.allocatedBytes() ?? 0;
+    return this.#transports.nativeMemory();
   }
 
   /** Counters of each worker. */
@@ -283,7 +262,7 @@ export class Supervisor {
     await this.#passwords.stop();
     await this.#health.stop();
     clearInterval(this.#ticking);
-    clearInterval(this.#rotating);
+    this.#transports.stop();
   }
 
   #start(slot: Slot): void {
@@ -296,7 +275,7 @@ export class Supervisor {
       inflight: this.#inflight,
       workers: this.#options.workers,
       zone: this.#options.zone,
-      transport: { ...this.#transport, thread: slot.index + 1 },
+      transport: this.#transports.setup(slot.index + 1),
       upstreams: this.#options.upstreams,
       tracing: this.#options.onSpans !== null,
       clockOrigin: clockOrigin(),
@@ -351,7 +330,7 @@ export class Supervisor {
     const wait = performance.now() - slot.startedAt < CRASH_LOOP ? CRASH_LOOP / 2 : 0;
     void worker.terminate().then(() => {
       new BucketTable(this.#buckets, 0, this.#options.rateLimitKeys).release(slot.index + 1);
-      this.#remains?.clear(slot.index + 1);
+      this.#transports.clear(slot.index + 1);
       setTimeout(() => {
         if (!this.#stopping) this.#start(slot);
       }, wait);

@@ -17,8 +17,7 @@ import { Authority, secret } from "../support/authority.ts";
 import { textBackend } from "../support/backends.ts";
 import { backend, documents, Edge, route, secureGateway } from "../support/edge.ts";
 import { HttpConnection } from "../support/http_client.ts";
-import { injectFault, Metrics } from "../support/metrics.ts";
-import { descriptorsOf } from "../support/metrics.ts";
+import { descriptorsOf, injectFault, Metrics } from "../support/metrics.ts";
 import { freePort } from "../support/programs.ts";
 import { Dice } from "./fuzz_dice.ts";
 

@@ -128,10 +128,7 @@ export class TlsClient {
       return context;
     }
     const store = this.#openssl.made("trust", ssl.SSL_CTX_get_cert_store(context));
-    for (const certificate of this.#openssl.certificates(ca)) {
-      crypto.X509_STORE_add_cert(store, certificate);
-      crypto.X509_free(certificate);
-    }
+    this.#trust(store, ca);
     // Authorities of a bundle are trusted as they are, whether or not they are roots.
     crypto.X509_STORE_set_flags(store, PARTIAL_CHAIN);
     return context;
@@ -141,11 +138,16 @@ export class TlsClient {
     if (this.#roots !== null) return this.#roots;
     const { crypto } = this.#openssl;
     this.#roots = this.#openssl.made("trust", crypto.X509_STORE_new());
-    const pem = Buffer.from(tls.rootCertificates.join("\n"));
+    this.#trust(this.#roots, Buffer.from(tls.rootCertificates.join("\n")));
+    return this.#roots;
+  }
+
+  /** Puts every certificate of a PEM text into a store. */
+  #trust(store: Pointer, pem: Uint8Array): void {
+    const { crypto } = this.#openssl;
     for (const certificate of this.#openssl.certificates(pem)) {
-      crypto.X509_STORE_add_cert(this.#roots, certificate);
+      crypto.X509_STORE_add_cert(store, certificate);
       crypto.X509_free(certificate);
     }
-    return this.#roots;
   }
 }
