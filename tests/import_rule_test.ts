@@ -17,7 +17,7 @@ const INSIDE_DATAPLANE: Readonly<Record<string, readonly string[]>> = {
   "dataplane/config": ["common"],
   "dataplane/observe": ["common", "dataplane/config", "dataplane/message"],
   "dataplane/loop": ["common", "dataplane/config"],
-  "dataplane/net": ["common", "dataplane/loop"],
+  "dataplane/net": ["common", "dataplane/config", "dataplane/loop"],
   "dataplane/upstream": [
     ...["common", "proto", ...CODECS],
     ...["dataplane/balancer", "dataplane/config", "dataplane/loop", "dataplane/net"],

@@ -19,6 +19,18 @@ const row = (value: number, unit: Row["unit"], reason: string, effect: string): 
 /** The table behind `LIMIT`; docs/limits.md is checked against it. */
 export const DEFAULTS = {
   tlsHandshake: row(10_000, "ms", "a handshake is two round trips", "connection closed"),
+  certificateChain: row(
+    10,
+    "count",
+    "certificates of one client; a path has seldom more than 4",
+    "connection closed",
+  ),
+  certificateFieldBytes: row(
+    8_192,
+    "bytes",
+    "X-Forwarded-Client-Cert must leave room for other fields",
+    "connection closed",
+  ),
   requestHead: row(10_000, "ms", "slow heads are an attack or a dead peer", "408, closed"),
   idle: row(75_000, "ms", "nginx's default; below common NAT timeouts", "connection closed"),
   bodyProgress: row(60_000, "ms", "time without one byte in either direction", "408 or reset"),

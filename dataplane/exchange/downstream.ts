@@ -1,10 +1,11 @@
 import type { Buffer } from "node:buffer";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import type { ResponseHead } from "../message/response_head.ts";
+import type { Contained } from "../loop/containment.ts";
 import type { Peer } from "./peer.ts";
 
 /** The client's side of one exchange, whichever protocol it speaks. */
-export interface Downstream {
+export interface Downstream extends Contained {
   /** Who the client is; the same for all exchanges of a connection. */
   readonly peer: Peer;
   /** Passes on an interim head (1xx). */

@@ -1,6 +1,7 @@
 import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
 import type { ExchangePool } from "./exchange_pool.ts";
+import type { EventLog } from "../observe/event_log.ts";
 import type { Spans } from "../observe/trace.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { PolicyStore } from "../policy/policy_store.ts";
@@ -16,6 +17,8 @@ export interface Engine {
   readonly clock: { now(): number };
   readonly counters: Float64Array;
   readonly accessLog: AccessLog;
+  /** The program's log. */
+  readonly events: EventLog;
   readonly backends: ReadonlyMap<string, BackendRuntime>;
   readonly policies: PolicyStore;
   /** Milliseconds since 1970 at `clock.now() === 0`. */

@@ -23,6 +23,7 @@ import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
+import { contained } from "../loop/containment.ts";
 import { waitsFor } from "../loop/outside.ts";
 import { turn } from "../loop/turn.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -187,8 +188,10 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const settle = (refused: Refusal | null) => {
       if (generation !== this.#generation) return;
       turn.open++;
-      if (refused !== null) this.#refuse(refused);
-      else this.#admitted(kept, null);
+      contained(this, () => {
+        if (refused !== null) this.#refuse(refused);
+        else this.#admitted(kept, null);
+      });
       turn.open--;
     };
     waitsFor(verdict).then(settle, () => settle(POLICY_FAILED));
@@ -530,8 +533,14 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (!this.#requestEnded) this.#downstream.pauseRequest();
     const generation = this.#generation;
     this.#engine.later(wait, () => {
-      if (generation === this.#generation) this.#acquire(null, fresh);
+      if (generation !== this.#generation) return;
+      contained(this, () => this.#acquire(null, fresh));
     });
+  }
+
+  /** The client's connection ends, and with it this. */
+  onFault(): void {
+    this.#downstream.onFault();
   }
 
   onDeadline(): void {

@@ -142,6 +142,10 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     this.#exchange?.abort("client_gone");
   }
 
+  onFault(): void {
+    this.#connection.reset();
+  }
+
   onDeadline(): void {
     switch (this.#state) {
       case State.Head:

@@ -163,6 +163,10 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     this.#onClosed(this);
   }
 
+  onFault(): void {
+    this.#connection.reset();
+  }
+
   onDeadline(): void {
     if (this.#ending) this.#connection.close();
     else if (this.#readingPaused) {

@@ -81,6 +81,10 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     }
   }
 
+  onFault(): void {
+    this.#connection.onFault();
+  }
+
   onDeadline(): void {
     if (this.#answerStarted) {
       this.session.resetStream(this, ErrorCode.Cancel);

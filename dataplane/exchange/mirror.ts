@@ -123,6 +123,10 @@ class Copy implements UpstreamUser, Deadlined {
     this.#end(true);
   }
 
+  onFault(): void {
+    this.#end(true);
+  }
+
   onDeadline(): void {
     this.#end(true);
   }

@@ -19,4 +19,5 @@ export const UNBOUND: Downstream = {
   pauseRequest() {},
   resumeRequest() {},
   exchangeDone() {},
+  onFault() {},
 };

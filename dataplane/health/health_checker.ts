@@ -44,6 +44,8 @@ class Checked implements Deadlined {
     this.#context.ticker.remove(this);
   }
 
+  onFault(): void {}
+
   onDeadline(): void {
     const { ticker, random } = this.#context;
     const begun = ticker.now;

@@ -15,6 +15,8 @@ export interface ByteSink {
   /** Takes the bytes over; false asks to wait until the peer has taken what is queued. */
   write(bytes: Uint8Array): boolean;
   writeBoth(first: Uint8Array, second: Uint8Array): boolean;
+  /** Drops the connection at once. */
+  reset(): void;
 }
 
 /** Asks to be flushed at the end of the turn. */
@@ -205,6 +207,10 @@ export class FrameOutput {
       this.#chunk = null;
       this.#start = this.#at = 0;
     }
+  }
+
+  onFault(): void {
+    this.#sink.reset();
   }
 
   /** Lets memory go while nothing happens. */

@@ -1,8 +1,10 @@
+import { contain, type Contained } from "./containment.ts";
+
 /** Milliseconds between two looks at the deadlines: the accuracy of every timeout. */
 export const TICK = 100;
 
 /** Something with a timeout. */
-export interface Deadlined {
+export interface Deadlined extends Contained {
   /** Ticker time in milliseconds; Infinity means none. Set freely, no call needed. */
   deadline: number;
   /** Position in the ticker's list; the ticker's own. */
@@ -42,7 +44,11 @@ export class Ticker {
       const item = this.#items[i];
       if (item !== undefined && item.deadline <= now) {
         item.deadline = Infinity;
-        item.onDeadline();
+        try {
+          item.onDeadline();
+        } catch (error) {
+          contain(error, item);
+        }
       }
     }
   }

@@ -6,6 +6,7 @@ class Item implements Deadlined {
   tickerSlot = -1;
   fired = 0;
   constructor(public deadline: number, readonly then: () => void = () => {}) {}
+  onFault(): void {}
   onDeadline(): void {
     this.fired++;
     this.then();

@@ -28,4 +28,6 @@ export class TurnClock implements Flushable {
 
   /** The turn is over; whoever asks next reads the clock again. */
   flush(): void {}
+
+  onFault(): void {}
 }

@@ -1,5 +1,7 @@
+import { contain, type Contained } from "./containment.ts";
+
 /** Something that collects bytes during a turn and writes them once at its end. */
-export interface Flushable {
+export interface Flushable extends Contained {
   /** The turn end's own mark. */
   flushDue: boolean;
   flush(): void;
@@ -31,7 +33,11 @@ export class TurnEnd {
     while (this.#due.length > 0) {
       for (const flushable of this.#due.splice(0)) {
         flushable.flushDue = false;
-        flushable.flush();
+        try {
+          flushable.flush();
+        } catch (error) {
+          contain(error, flushable);
+        }
       }
     }
   }

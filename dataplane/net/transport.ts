@@ -3,6 +3,7 @@
  * bytes; it never sees a socket. One page in docs/architecture.md describes the contract.
  */
 import type { Buffer } from "node:buffer";
+import type { VerifySignature } from "./x509/verify_signature.ts";
 
 /** What the TLS layer learned about a connection. */
 export interface TlsFacts {
@@ -185,4 +186,6 @@ export interface Transport {
   close(): void;
   /** Why TLS cannot use a certificate with its key, "" when it can; never with key material. */
   identityProblem(identity: TlsIdentity): string;
+  /** Checks signatures of certificates, with keys of every kind that its TLS library knows. */
+  readonly verifySignature: VerifySignature;
 }

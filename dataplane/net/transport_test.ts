@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { setImmediate } from "node:timers";
+import { CollectedFaults } from "../../tests/support/faults.ts";
 import { forEachTransport, Notes } from "../../tests/support/transports.ts";
 import { UpstreamGuard } from "./upstream_guard.ts";
 
@@ -290,6 +291,43 @@ forEachTransport((check) => {
     client.close();
     server.close();
     await closed;
+  });
+
+  check("an exception over a peer's data closes that connection and no other", async (scene) => {
+    using faults = new CollectedFaults();
+    await scene.listen();
+    const [broken, whole] = [await scene.pair(), await scene.pair()];
+    broken.serverNotes.onBytes = () => {
+      throw new Error("broken");
+    };
+    whole.serverNotes.onBytes = (view) => void whole.server.write(view);
+    broken.client.write(bytes("question"));
+    whole.client.write(bytes("question"));
+    await broken.clientNotes.closed();
+    await broken.serverNotes.closed();
+    await whole.clientNotes.until(() => whole.clientNotes.text === "question");
+    assert.deepEqual(faults.messages, ["broken"]);
+    const next = await scene.pair();
+    next.client.write(bytes("next"));
+    await next.serverNotes.until(() => next.serverNotes.text === "next");
+  });
+
+  check("an exception while a connection is accepted closes that one only", async (scene) => {
+    using faults = new CollectedFaults();
+    const { accept } = scene.options();
+    let accepted = 0;
+    await scene.listen({
+      accept(connection) {
+        if (accepted++ === 0) throw new Error("not accepted");
+        return accept(connection);
+      },
+    });
+    const refused = scene.connect(scene.listener.port);
+    await refused.notes.closed();
+    const { client, serverNotes } = await scene.pair();
+    client.write(bytes("next"));
+    await serverNotes.until(() => serverNotes.text === "next");
+    assert.deepEqual(faults.messages, ["not accepted"]);
   });
 
   check("a thousand connections at once are all served", async (scene) => {

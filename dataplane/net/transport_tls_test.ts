@@ -5,6 +5,7 @@ import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { Authority, type Pair, weakPair } from "../../tests/support/authority.ts";
+import { CollectedFaults } from "../../tests/support/faults.ts";
 import { forEachTransport, type Scene } from "../../tests/support/transports.ts";
 import type { ClientTls, TlsChoice, TlsServerOptions } from "./transport.ts";
 
@@ -125,6 +126,36 @@ forEachTransport((check, name) => {
     assert.equal(serverNotes.length, sent);
     assert.equal(sum, expected);
   });
+
+  check(
+    "an exception in a handshake, or over what comes after it, closes that connection",
+    async (scene) => {
+      using faults = new CollectedFaults();
+      let choices = 0;
+      const tls = serverTls();
+      await scene.listen({
+        tls: {
+          ...tls,
+          choose(name) {
+            if (choices++ === 0) throw new Error("no choice");
+            return tls.choose(name);
+          },
+        },
+      });
+      const refused = scene.connect(scene.listener.port, null, "127.0.0.1", clientTls(), ["h2"]);
+      await refused.notes.closed();
+      const broken = await securePair(scene);
+      broken.serverNotes.onBytes = () => {
+        throw new Error("broken");
+      };
+      broken.client.write(bytes("question"));
+      await broken.clientNotes.closed();
+      const whole = await securePair(scene);
+      whole.client.write(bytes("question"));
+      await whole.serverNotes.until(() => whole.serverNotes.text === "question");
+      assert.deepEqual(faults.messages, ["no choice", "broken"]);
+    },
+  );
 
   check("one side of TLS may end while the other goes on", async (scene) => {
     await scene.listen({ tls: serverTls() });

@@ -22,7 +22,8 @@ export const SLOT = {
   handshakes: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 7,
   resumptions: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 8,
   http2: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 9,
-  size: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 10,
+  refusedCertificates: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 10,
+  size: CLASSES + REASONS.length + LATENCY_BOUNDS.length + 11,
 } as const;
 
 /** Offsets of the counters that belong to no listener, behind the slots. */
@@ -48,10 +49,11 @@ export const GLOBAL = {
   ejections: LISTENER_SLOTS * SLOT.size + 18,
   breakerOpens: LISTENER_SLOTS * SLOT.size + 19,
   retriesRefused: LISTENER_SLOTS * SLOT.size + 20,
+  faults: LISTENER_SLOTS * SLOT.size + 21,
 } as const;
 
 /** Numbers in one worker's region. */
-const REGION = LISTENER_SLOTS * SLOT.size + 21;
+const REGION = LISTENER_SLOTS * SLOT.size + 22;
 
 /** Offsets, within a region, of values that fall to zero with their worker. */
 const GAUGES = [

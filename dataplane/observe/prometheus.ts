@@ -96,6 +96,12 @@ export function renderMetrics(
       "Failed TLS handshakes.",
       SLOT.handshakeErrors,
     ],
+    [
+      "novaedge_client_certificates_refused_total",
+      "counter",
+      "TLS connections closed because the client's certificate is missing or not accepted.",
+      SLOT.refusedCertificates,
+    ],
     ["novaedge_tls_handshakes_total", "counter", "Full TLS handshakes.", SLOT.handshakes],
     ["novaedge_tls_resumptions_total", "counter", "Resumed TLS sessions.", SLOT.resumptions],
     ["novaedge_http2_connections_total", "counter", "Connections that spoke HTTP/2.", SLOT.http2],
@@ -166,6 +172,12 @@ export function renderMetrics(
       "counter",
       "Breakers of endpoints and backends that opened.",
       sum(GLOBAL.breakerOpens),
+    ],
+    [
+      "novaedge_internal_errors_total",
+      "counter",
+      "Connections closed because of an exception in the dataplane's own code.",
+      sum(GLOBAL.faults),
     ],
     ["novaedge_endpoints", "gauge", "Configured endpoints.", figures.endpoints.endpoints],
     [

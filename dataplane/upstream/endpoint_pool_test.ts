@@ -35,6 +35,7 @@ class User implements UpstreamUser {
   onResponseBody(): void {}
   onResponseTrailers(): void {}
   onUpgraded(): void {}
+  onFault(): void {}
   onUpstreamDrain(): void {}
   onUpstreamFailure(failure: string): void {
     this.failure = failure;

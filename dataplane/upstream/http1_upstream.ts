@@ -49,6 +49,8 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   readonly #body = new BodyReader();
   #state = State.Idle;
   #user: UpstreamUser | null = null;
+  /** Whoever had it last: an exception in a call to that user must not leave the user waiting. */
+  #last: UpstreamUser | null = null;
   #partial: Buffer | null = null;
   #interims = 0;
   #reusable = false;
@@ -73,7 +75,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   /** Gives the connection to a user, who sends its request in the call. */
   give(user: UpstreamUser): void {
-    this.#user = user;
+    this.#user = this.#last = user;
     this.#state = State.Waiting;
     this.#requestEnded = false;
     this.#answered = false;
@@ -183,6 +185,13 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   onClose(): void {
     this.#fail("upstream_reset");
+  }
+
+  onFault(): void {
+    const user = this.#last;
+    this.#last = null;
+    this.#connection.reset();
+    user?.onFault();
   }
 
   onDeadline(): void {

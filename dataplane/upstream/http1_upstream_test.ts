@@ -65,6 +65,7 @@ class User implements UpstreamUser {
     this.body += body?.toString("latin1") ?? "";
     if (ended) this.ends++;
   }
+  onFault(): void {}
   onUpstreamDrain(): void {
     this.drains++;
   }

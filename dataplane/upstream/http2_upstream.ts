@@ -200,6 +200,10 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
     this.dropStreams(ErrorCode.InternalError);
   }
 
+  onFault(): void {
+    this.#connection.reset();
+  }
+
   onDeadline(): void {
     if (this.streams.size === 0) this.destroy();
   }

@@ -3,6 +3,7 @@ import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
 import { hasNoContent, type ResponseHead } from "../message/response_head.ts";
+import { contain, contained } from "../loop/containment.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import type { Http2Upstream } from "./http2_upstream.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
@@ -17,6 +18,8 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   answered = false;
   readonly #connection: Http2Upstream;
   #user: UpstreamUser | null;
+  /** Its user also after the last call: an exception there must not leave the user waiting. */
+  #last: UpstreamUser | null;
   #interims = 0;
   #anyBytes = false;
   readonly #startedAt: number;
@@ -32,7 +35,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   ) {
     super(id, connection, sendWindow, receiveWindow);
     this.#connection = connection;
-    this.#user = user;
+    this.#user = this.#last = user;
     this.method = user.upstreamMethod;
     this.reused = reused;
     this.#startedAt = connection.ticker.now;
@@ -81,7 +84,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     this.#anyBytes = true;
     const user = this.#user;
     if (head.status < 200) {
-      user?.onInterim(head);
+      if (user !== null) contained(this, () => user.onInterim(head));
       return;
     }
     this.answered = true;
@@ -91,7 +94,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     const complete = ended || hasNoContent(this.method, head.status);
     this.remoteEnded = ended;
     if (complete) this.#over();
-    user?.onResponse(head, null, complete, false);
+    if (user !== null) contained(this, () => user.onResponse(head, null, complete, false));
     if (ended) this.session.settle(this);
     else if (complete) this.#connection.leaveStream(this, ErrorCode.Cancel);
   }
@@ -117,13 +120,17 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     const user = this.#user;
     this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     if (ended) this.#over();
-    user?.onResponseBody(view, ended, false);
+    try {
+      user?.onResponseBody(view, ended, false);
+    } catch (error) {
+      contain(error, this);
+    }
   }
 
   protected onTrailers(lines: Buffer): void {
     const user = this.#user;
     this.#over();
-    user?.onResponseTrailers(lines);
+    if (user !== null) contained(this, () => user.onResponseTrailers(lines));
   }
 
   onReset(code: ErrorCode, byPeer: boolean): void {
@@ -154,6 +161,14 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     if (!this.answered && this.deadline !== Infinity && !this.endQueued) {
       this.deadline = this.#connection.ticker.now + this.#idle(LIMIT.bodyProgress);
     }
+  }
+
+  /** The other streams of the connection are not concerned. */
+  onFault(): void {
+    const user = this.#last;
+    this.#user = this.#last = null;
+    this.#connection.leaveStream(this, ErrorCode.InternalError);
+    user?.onFault();
   }
 
   onDeadline(): void {

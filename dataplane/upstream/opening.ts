@@ -1,4 +1,5 @@
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
+import { contained } from "../loop/containment.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import type { BackendTransport } from "./backend_transport.ts";
 import type { PoolContext } from "./pool_context.ts";
@@ -54,7 +55,7 @@ export class Opening implements ConnectionEvents, Deadlined {
     this.#context.addresses.lookup(this.#target.address, (addresses) => {
       if (this.#over) return;
       this.#addresses = addresses;
-      this.#tryNext("connect_failed");
+      contained(this, () => this.#tryNext("connect_failed"));
     });
   }
 
@@ -74,6 +75,11 @@ export class Opening implements ConnectionEvents, Deadlined {
     const tls = (error as { code?: string } | null)?.code === "TLS";
     this.#connection = null;
     this.#tryNext(tls ? "upstream_tls" : "connect_failed");
+  }
+
+  onFault(): void {
+    if (!this.#over) this.#fail("connect_failed");
+    this.#connection?.reset();
   }
 
   onDeadline(): void {

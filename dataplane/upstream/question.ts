@@ -125,6 +125,10 @@ class Question implements UpstreamUser, Deadlined {
     else this.#end(failure);
   }
 
+  onFault(): void {
+    this.#end("upstream_reset");
+  }
+
   onDeadline(): void {
     this.#end("timeout");
   }

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { ResponseHead } from "../message/response_head.ts";
+import type { Contained } from "../loop/containment.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 
 /** Why an exchange with a backend failed. */
@@ -16,7 +17,7 @@ export type UpstreamFailure =
   | "pending_timeout";
 
 /** Who uses a stream: one exchange. */
-export interface UpstreamUser {
+export interface UpstreamUser extends Contained {
   /** The method of the request as sent, which decides whether the answer has a body. */
   readonly upstreamMethod: string;
   /** Token that the request asks to upgrade to, "" for none. */

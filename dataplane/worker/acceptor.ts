@@ -4,7 +4,7 @@ import type { Engine } from "../exchange/engine.ts";
 import { Http1Connection } from "../exchange/http1_connection.ts";
 import { Http2Connection } from "../exchange/http2_connection.ts";
 import { type Peer, peerOf } from "../exchange/peer.ts";
-import { checkClientCertificate } from "../net/client_certificate.ts";
+import { checkClientCertificate } from "../net/x509/client_certificate.ts";
 import {
   type Connection,
   type ConnectionEvents,
@@ -14,6 +14,7 @@ import {
   type TlsChoice,
   type TlsIdentity,
   type TlsServerOptions,
+  type Transport,
 } from "../net/transport.ts";
 import { type ClientAuth, ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
@@ -40,18 +41,17 @@ interface Accepted {
 /** Takes connections: limits, TLS, client certificates, and the engine of the protocol spoken. */
 export class Acceptor {
   readonly #engine: Engine;
-  readonly #choosesCiphers: boolean;
+  readonly #transport: Pick<Transport, "choosesCiphers" | "verifySignature">;
   readonly #certificates: ReadonlyMap<string, LoadedCertificate>;
   readonly #connections = new Map<ClientConnection, Accepted>();
   readonly #perClient = new Map<string, number>();
 
-  /** @param choosesCiphers whether the transport can limit them */
   constructor(
     engine: Engine,
     certificates: ReadonlyMap<string, LoadedCertificate>,
-    choosesCiphers: boolean,
+    transport: Pick<Transport, "choosesCiphers" | "verifySignature">,
   ) {
-    this.#choosesCiphers = choosesCiphers;
+    this.#transport = transport;
     this.#engine = engine;
     this.#certificates = certificates;
   }
@@ -63,7 +63,7 @@ export class Acceptor {
 
   /** Why nobody is let in by a listener that is open, "" when clients are. */
   problemOf({ tlsLimits }: ListenerState): string {
-    return tlsLimits === null || this.#choosesCiphers
+    return tlsLimits === null || this.#transport.choosesCiphers
       ? ""
       : "cipherSuites and ecdhCurves need --transport native";
   }
@@ -139,6 +139,7 @@ export class Acceptor {
       const fields = listener === undefined ? null : this.#certificate(listener, connection);
       if (fields === null) {
         counters[base + SLOT.handshakeErrors]++;
+        counters[base + SLOT.refusedCertificates]++;
         connection.close();
         return NOBODY;
       }
@@ -204,7 +205,7 @@ export class Acceptor {
    * The fields that tell backends about the client's certificate; null to refuse the connection because
    * the certificate is not what the listener asks for.
    */
-  #certificate(listener: ListenerState, { tls }: Connection): string | null {
+  #certificate(listener: ListenerState, { tls, remoteAddress }: Connection): string | null {
     const { clientAuth } = listener;
     if (clientAuth === null) return "";
     // A resumed session did not ask for the context, which there is none of without authorities.
@@ -212,23 +213,31 @@ export class Acceptor {
     if (authorities.length === 0) return null;
     const required = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_REQUIRE;
     const check = checkClientCertificate(tls!.peerChain, {
-      required,
       authorities,
+      verify: this.#transport.verifySignature,
       revocations: this.#revocations(clientAuth),
       commonNames: clientAuth.cnPatterns,
       sans: clientAuth.sans,
     }, Date.now());
     if (check.kind === "verified") return check.fields;
     const admitted = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_FALLBACK;
-    return admitted || (!required && check.kind !== "refused") ? "" : null;
+    if (admitted || (!required && check.kind !== "refused")) return "";
+    this.#engine.events.add("warn", "client certificate refused", {
+      listener: listener.key,
+      client: remoteAddress,
+      reason: check.kind === "refused" ? check.reason : "the client sent none",
+    });
+    return null;
   }
 
   #clientAuthKey(listener: ListenerState | undefined): string {
     const auth = listener?.clientAuth ?? null;
     if (auth === null) return "";
-    const prints = this.#authorities(auth).map(({ fingerprint256 }) => fingerprint256).join(",");
-    const lists = auth.cas.map((name) => this.#certificates.get(name)?.revocationsKey ?? "").join();
-    return `${auth.mode}|${auth.cnPatterns.join(",")}|${auth.sans.join(",")}|${prints}|${lists}`;
+    const trust = auth.cas.map((name) => {
+      const { authoritiesKey = "", revocationsKey = "" } = this.#certificates.get(name) ?? {};
+      return `${authoritiesKey}|${revocationsKey}`;
+    });
+    return JSON.stringify([auth.mode, auth.cnPatterns, auth.sans, trust]);
   }
 
   #authorities({ cas }: ClientAuth): LoadedCertificate["authorities"] {

@@ -42,5 +42,5 @@ function keyOf(tls: ClientTls | null): string {
   for (const part of [tls.ca, tls.identity?.cert, tls.identity?.key]) {
     hash.update(part ?? "").update("|");
   }
-  return `${tls.serverName}|${tls.insecure}|${tls.sans.join(",")}|${hash.digest("hex")}`;
+  return JSON.stringify([tls.serverName, tls.insecure, tls.sans, hash.digest("hex")]);
 }

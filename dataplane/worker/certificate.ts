@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
-import { type RevocationList, revocationLists } from "../net/revocation_list.ts";
+import { type Certificate as X509, readCertificate } from "../net/x509/certificate.ts";
+import { type RevocationList, revocationLists } from "../net/x509/revocation_list.ts";
 import type { TlsIdentity, Transport } from "../net/transport.ts";
 import type { Certificate } from "../../proto/gen/novaedge/v1/config.ts";
 
@@ -17,14 +18,16 @@ export interface LoadedCertificate {
   readonly keyKind: string;
   /** CA certificates in PEM, null for none. */
   readonly ca: Buffer | null;
-  readonly authorities: readonly X509Certificate[];
+  readonly authorities: readonly X509[];
+  /** What tells one set of authorities from another, "" for none. */
+  readonly authoritiesKey: string;
   /** What the authorities have taken back. */
   readonly revocations: readonly RevocationList[];
   /** What tells one set of lists from another, "" for none. */
   readonly revocationsKey: string;
 }
 
-const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+const PEM = /-----BEGIN CERTIFICATE-----([\s\S]+?)-----END CERTIFICATE-----/g;
 
 /**
  * Checks and loads a certificate with its key, and the CA bundle beside it.
@@ -36,13 +39,16 @@ export function loadCertificate(
   transport: Pick<Transport, "identityProblem">,
 ): LoadedCertificate {
   const ca = message.caPem.length > 0 ? Buffer.from(message.caPem) : null;
-  const authorities = ca === null ? [] : authoritiesOf(ca);
-  const listed = message.crlPem.length > 0;
-  const revocations = listed ? revocationLists(message.crlPem) : [];
-  const revocationsKey = listed ? createHash("sha256").update(message.crlPem).digest("base64") : "";
+  const trust = {
+    ca,
+    authorities: ca === null ? [] : authoritiesOf(ca),
+    authoritiesKey: keyOf(message.caPem),
+    revocations: message.crlPem.length > 0 ? revocationLists(message.crlPem) : [],
+    revocationsKey: keyOf(message.crlPem),
+  };
   if (message.certPem.length === 0) {
     if (ca === null) throw new CertificateError("there is neither a certificate nor a CA bundle");
-    return { identity: null, keyKind: "", ca, authorities, revocations, revocationsKey };
+    return { identity: null, keyKind: "", ...trust };
   }
   const cert = Buffer.from(message.certPem);
   const key = Buffer.from(message.keyPem);
@@ -60,20 +66,27 @@ export function loadCertificate(
   const identity = { cert, key, ocspResponse };
   const problem = transport.identityProblem(identity);
   if (problem !== "") throw new CertificateError(`TLS cannot use the certificate: ${problem}`);
-  return { identity, keyKind, ca, authorities, revocations, revocationsKey };
+  return { identity, keyKind, ...trust };
 }
 
-function authoritiesOf(bundle: Buffer): X509Certificate[] {
-  const texts = bundle.toString("latin1").match(PEM) ?? [];
+function keyOf(pem: Uint8Array): string {
+  return pem.length === 0 ? "" : createHash("sha256").update(pem).digest("base64");
+}
+
+function authoritiesOf(bundle: Buffer): X509[] {
+  const texts = [...bundle.toString("latin1").matchAll(PEM)];
   if (texts.length === 0) throw new CertificateError("the CA bundle has no certificate");
-  return texts.map((text) => {
-    let authority: X509Certificate;
+  return texts.map(([, text], i) => {
+    let authority: X509;
     try {
-      authority = new X509Certificate(text);
-    } catch {
-      throw new CertificateError("a certificate of the CA bundle cannot be read");
+      authority = readCertificate(Buffer.from(text, "base64"));
+    } catch (error) {
+      const problem = `certificate ${i + 1} of the CA bundle cannot be read`;
+      throw new CertificateError(problem, { cause: error });
     }
-    if (!authority.ca) throw new CertificateError("a certificate of the CA bundle is not a CA's");
+    if (!authority.extensions.isAuthority) {
+      throw new CertificateError(`certificate ${i + 1} of the CA bundle is not a CA's`);
+    }
     return authority;
   });
 }

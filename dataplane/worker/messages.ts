@@ -1,6 +1,7 @@
 /** What crosses between the dataplane's main thread and its traffic workers. */
 import type { TransportSetup } from "../net/create_transport.ts";
 import type { GuardSettings } from "../net/upstream_guard.ts";
+import type { WorkerEvent } from "../observe/event_log.ts";
 import type { Span } from "../observe/trace.ts";
 import type { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 
@@ -110,6 +111,7 @@ export type FromWorker =
     readonly port: number;
   }
   | { readonly type: "followKeys" | "refreshKeys" | "dropKeys"; readonly wanted: KeysWanted }
+  | ({ readonly type: "event" } & WorkerEvent)
   | { readonly type: "spans"; readonly spans: readonly Span[] }
   | {
     readonly type: "password";

@@ -36,7 +36,7 @@ export class Ports {
     owner: PortOwner,
   ) {
     this.#owner = owner;
-    this.#acceptor = new Acceptor(engine, tables.certificates, transport.choosesCiphers);
+    this.#acceptor = new Acceptor(engine, tables.certificates, transport);
     tables.onCertificate = () => this.#acceptor.drainOutdated();
     this.#tables = tables;
     this.#engine = engine;

@@ -371,6 +371,9 @@ export class Supervisor {
         });
         break;
       }
+      case "event":
+        this.#options.log[message.level]({ worker: slot.index, ...message.fields }, message.event);
+        break;
       case "spans":
         this.#options.onSpans?.(message.spans);
         break;

@@ -6,8 +6,10 @@ import { ExchangePool } from "../exchange/exchange_pool.ts";
 import { createTransport } from "../net/create_transport.ts";
 import { UpstreamGuard } from "../net/upstream_guard.ts";
 import { resolveName } from "../net/node/resolve_name.ts";
+import { faults } from "../loop/containment.ts";
 import { turn } from "../loop/turn.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import { EventLog } from "../observe/event_log.ts";
 import { Spans } from "../observe/trace.ts";
 import { LogBuffers } from "../observe/log_buffers.ts";
 import { countersOf, GLOBAL } from "../observe/counters.ts";
@@ -49,6 +51,15 @@ const { transport, turnEnd } = createTransport(setup.transport, guard, ticker);
 for (const death of ["error", "unhandledrejection"]) {
   addEventListener(death, () => transport.close());
 }
+const events = new EventLog(
+  (event) => send({ type: "event", ...event }),
+  () => performance.now(),
+);
+faults.report = (error) => {
+  counters[GLOBAL.faults]++;
+  const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
+  events.add("error", "connection closed after an internal error", { error: message, stack });
+};
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);
@@ -91,6 +102,7 @@ const engine: Engine = {
   clock,
   counters,
   accessLog,
+  events,
   backends,
   policies,
   spans,

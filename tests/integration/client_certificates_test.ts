@@ -135,6 +135,49 @@ Deno.test("client certificates: required, optional, by name, and never on trust 
   });
 });
 
+Deno.test("bug: a client's chain with keys of any kind, or names of any characters, ends no worker", async () => {
+  const stranger = await Authority.create("issuer of strangers");
+  const trusted = await Authority.create("trusted");
+  const pair = await stranger.issue({ name: "stranger" });
+  const smile = await trusted.issue({ name: "\u{1F600}", organization: "\u{1F600}" });
+  const server = await trusted.issue({ name: "server", dns: ["*.example.com"] });
+  await using echo = httpBackend((request) =>
+    new Response(request.headers.get("x-forwarded-client-cert") ?? "nobody")
+  );
+  const port = freePort();
+  await using edge = await Edge.start({
+    "gateway.yaml": listeners(port),
+    "rest.yaml": documents(
+      secret("server", server),
+      secret(BUNDLE, null, trusted.certificate),
+      route("all", "echo"),
+      backend("echo", echo.port),
+    ),
+  }, { workers: 1 });
+  using bystander = await HttpConnection.open(port, { tls: { servername: "open.example.com" } });
+  const served = async () =>
+    (await bystander.request("GET", "/", { host: "open.example.com" })).status;
+  assert.equal(await served(), 200);
+  const testdata = new URL("../../dataplane/net/x509/testdata/", import.meta.url);
+  const issuers = (await Deno.readTextFile(new URL("strange_issuers.pem", testdata)))
+    .split(/^# .*\n/m).filter((text) => text !== "");
+  assert.ok(issuers.length >= 12);
+  for (const issuer of issuers) {
+    const certificate = `${pair.certificate}\n${issuer}`;
+    assert.equal(await ask(port, "required", { certificate, key: pair.key }), null);
+  }
+  assert.match(
+    (await ask(port, "required", smile))!.body,
+    /Subject="O=%F0%9F%98%80,CN=%F0%9F%98%80"/,
+  );
+  assert.equal(await served(), 200, "on the connection that was open all the time");
+  const refused =
+    'novaedge_client_certificates_refused_total{listener="ProxyGateway/default/edge/required"}';
+  assert.equal(await edge.metric(refused), issuers.length);
+  assert.equal(await edge.metric("novaedge_internal_errors_total"), 0);
+  await edge.dataplane.line(/no trusted authority.*client certificate refused/);
+});
+
 Deno.test("a session ticket does not outlive the demand for a certificate", async () => {
   const trusted = await Authority.create();
   await using echo = httpBackend(() => new Response("hello"));

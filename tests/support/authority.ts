@@ -20,6 +20,9 @@ export interface Subject {
   /** Days from now at which it begins and ends to be valid. */
   readonly from?: number;
   readonly until?: number;
+  readonly emails?: readonly string[];
+  /** Attributes of the subject beside its name, as they are to be read. */
+  readonly attributes?: Readonly<Record<string, string>>;
   /** Extended key usage: both by default. */
   readonly usages?: readonly ("server" | "client")[];
 }
@@ -47,33 +50,42 @@ export class Authority {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
     const issuer = await x509.X509CertificateGenerator.createSelfSigned({
       name: `CN=${name}`,
-      notBefore: new Date(Date.now() - 30 * DAY),
-      notAfter: new Date(Date.now() + 30 * DAY),
-      signingAlgorithm: ALGORITHM,
+      ...await authorityParts(keys),
       keys,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      ],
     });
     return new Authority(issuer, keys);
+  }
+
+  /** An authority that this one vouches for. */
+  async subordinate(
+    name: string,
+    options: { pathLength?: number; keys?: CryptoKeyPair } = {},
+  ): Promise<Authority> {
+    const keys = options.keys ??
+      await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+    const certificate = await x509.X509CertificateGenerator.create({
+      subject: `CN=${name}`,
+      issuer: this.#issuer.subject,
+      signingKey: this.#keys.privateKey,
+      publicKey: keys.publicKey,
+      ...await authorityParts(keys, options.pathLength),
+    });
+    return new Authority(certificate, keys);
   }
 
   /** Issues a certificate that is not an authority's. */
   async issue(subject: Subject): Promise<Pair> {
     const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-    const { dns = [], ips = [], uris = [], from = -1, until = 20 } = subject;
+    const { dns = [], ips = [], uris = [], emails = [], from = -1, until = 20 } = subject;
     const names = [
       ...dns.map((value) => ({ type: "dns" as const, value })),
       ...ips.map((value) => ({ type: "ip" as const, value })),
       ...uris.map((value) => ({ type: "url" as const, value })),
+      ...emails.map((value) => ({ type: "email" as const, value })),
     ];
     const usages = (subject.usages ?? ["server", "client"]).map((usage) => USAGES[usage]);
     const certificate = await x509.X509CertificateGenerator.create({
-      subject: `CN=${subject.name}${
-        subject.organization === undefined ? "" : `,O=${subject.organization}`
-      }`,
+      subject: subjectOf(subject),
       issuer: this.#issuer.subject,
       notBefore: new Date(Date.now() + from * DAY),
       notAfter: new Date(Date.now() + until * DAY),
@@ -102,6 +114,27 @@ export class Authority {
     const body = Buffer.from(list.rawData).toString("base64");
     return `-----BEGIN X509 CRL-----\n${body}\n-----END X509 CRL-----\n`;
   }
+}
+
+/** What certificates of authorities have in common. */
+async function authorityParts(keys: CryptoKeyPair, pathLength?: number) {
+  return {
+    notBefore: new Date(Date.now() - 30 * DAY),
+    notAfter: new Date(Date.now() + 30 * DAY),
+    signingAlgorithm: ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, pathLength, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  };
+}
+
+function subjectOf({ name, organization, attributes = {} }: Subject): x509.Name {
+  const all = { CN: name, ...(organization === undefined ? {} : { O: organization }) };
+  // Values are encoded as they are: the text form of a name would have its own escapes.
+  const names = Object.entries({ ...all, ...attributes });
+  return new x509.Name(names.map(([type, value]) => ({ [type]: [{ utf8String: value }] })));
 }
 
 /** A certificate whose key is too short for TLS, signed by itself. */

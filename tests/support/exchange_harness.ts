@@ -3,6 +3,7 @@ import type { Backend } from "../../proto/gen/novaedge/v1/config.ts";
 import { FakeConnection, FakeTransport } from "./fake_transport.ts";
 import type { TlsFacts } from "../../dataplane/net/transport.ts";
 import { plainRef } from "./route_builders.ts";
+import { EventLog, type WorkerEvent } from "../../dataplane/observe/event_log.ts";
 import { AccessLog } from "../../dataplane/observe/access_log.ts";
 import { logMemory } from "./log_memory.ts";
 import { countersOf, countersSize, GLOBAL } from "../../dataplane/observe/counters.ts";
@@ -84,6 +85,7 @@ export class Harness {
   readonly turnEnd = new TurnEnd(() => {});
   readonly table = new PortTable();
   readonly lines: Line[] = [];
+  readonly events: WorkerEvent[] = [];
   readonly engine: Engine;
   readonly port: PortRuntime;
   closed = 0;
@@ -117,6 +119,7 @@ export class Harness {
       checkPassword: (password, hash) => this.services.checkPassword(password, hash),
     });
     this.engine = {
+      events: new EventLog((event) => this.events.push(event), () => performance.now()),
       ticker: this.ticker,
       clock: performance,
       counters: this.counters,

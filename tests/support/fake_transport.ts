@@ -1,3 +1,4 @@
+import { verifySignature } from "../../dataplane/net/x509/verify_signature.ts";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type {
@@ -85,6 +86,7 @@ export class FakeConnection implements Connection {
 
 export class FakeTransport implements Transport {
   readonly choosesCiphers = true;
+  readonly verifySignature = verifySignature;
 
   close(): void {}
 

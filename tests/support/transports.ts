@@ -146,7 +146,7 @@ export class Scene implements AsyncDisposable {
 
   /** Runs something with what is written at the end of the turn. */
   atTurnEnd(run: () => void): void {
-    this.#implementation.turnEnd.add({ flushDue: false, flush: run });
+    this.#implementation.turnEnd.add({ flushDue: false, flush: run, onFault() {} });
   }
 
   get transport(): Transport {

@@ -1,3 +1,4 @@
+import { contained } from "../../loop/containment.ts";
 import type { Deadlined } from "../../loop/ticker.ts";
 import { parseClientHello } from "../client_hello.ts";
 import { parseProxyHeader } from "../proxy_protocol.ts";
@@ -66,6 +67,10 @@ export class Accepting implements Watched, Step, Deadlined {
     } else if (this.#channel !== null || this.#readHello()) this.#shared.handshakes.add(this);
   }
 
+  onFault(): void {
+    if (!this.#over) this.#end();
+  }
+
   /** Goes on with the handshake. */
   step(): void {
     if (this.#over) return;
@@ -97,8 +102,10 @@ export class Accepting implements Watched, Step, Deadlined {
     const connection = new NativeConnection(this.#shared, this.#socket).from(address, port);
     connection.open(channel, facts);
     this.#shared.poller.pass(this.#socket, connection);
-    connection.events = this.#options.accept(connection);
-    connection.onEvents(this.#happened);
+    contained(connection, () => {
+      connection.events = this.#options.accept(connection);
+      connection.onEvents(this.#happened);
+    });
   }
 
   /** Whether the PROXY header is read; what comes behind it stays in the socket. */

@@ -1,3 +1,4 @@
+import { contained } from "../../loop/containment.ts";
 import { type ConnectOptions, TlsError } from "../transport.ts";
 import { BLOCKED, FAILED, PlainChannel } from "./channel.ts";
 import type { Step } from "./handshake_queue.ts";
@@ -37,6 +38,10 @@ export class Connecting implements Watched, Opening, Step {
     if (!this.#connected && !this.#hasConnected(happened)) return;
     if (this.#options.tls === null) this.#open(new PlainChannel(this.#shared.libc, this.#socket));
     else this.#shared.handshakes.add(this);
+  }
+
+  onFault(): void {
+    this.#connection.reset();
   }
 
   /** Goes on with the handshake. */
@@ -107,7 +112,7 @@ export class Connecting implements Watched, Opening, Step {
         peerChain: [],
       },
     );
-    onConnect();
+    contained(connection, onConnect);
     connection.onEvents(this.#happened);
   }
 

@@ -107,15 +107,16 @@ check("a descriptor opened again within a batch hears nothing of the closed one"
     assert.equal(again, other, "the number is used again at once");
     poller.add(again, {
       onEvents: (happened) => void told.push((happened & 1) === 0 ? "writable" : "readable"),
+      onFault() {},
     });
   };
   // Both can be written to from the start, so one look finds both.
-  poller.add(first, { onEvents: replace("first", second) });
-  poller.add(second, { onEvents: replace("second", first) });
+  poller.add(first, { onEvents: replace("first", second), onFault() {} });
+  poller.add(second, { onEvents: replace("second", first), onFault() {} });
   await until(() => again !== -1);
   const third = libc.eventCounter();
   let later = false;
-  poller.add(third, { onEvents: () => void (later = true) });
+  poller.add(third, { onEvents: () => void (later = true), onFault() {} });
   await until(() => later);
   assert.deepEqual(told, ["first", "writable"], "what is new is told once, of itself");
   libc.raise(again);
@@ -128,7 +129,7 @@ check("bug: a poller that was stopped between two turns used its memory once mor
     const { libc, poller } = new Scene();
     const counter = libc.eventCounter();
     let told = false;
-    poller.add(counter, { onEvents: () => void (told = true) });
+    poller.add(counter, { onEvents: () => void (told = true), onFault() {} });
     await until(() => told);
     poller.close(counter);
     // It is due to wait elsewhere by now.
@@ -149,6 +150,7 @@ check("waking up for nothing does no harm", async () => {
       calls++;
       libc.lower(counter);
     },
+    onFault() {},
   };
   poller.add(counter, watched);
   await until(() => calls > 0);
@@ -168,6 +170,7 @@ Deno.test("handshakes beyond a turn's budget go on in the next turns, in order",
   const perTurn: number[] = [0];
   const steps = Array.from({ length: 7 }, (_, i): Step => ({
     queued: false,
+    onFault() {},
     step() {
       now += 4;
       order.push(i);

@@ -1,7 +1,8 @@
+import { contain, type Contained } from "../../loop/containment.ts";
 import type { Poller, Watched } from "./poller.ts";
 
 /** A handshake that can go on. */
-export interface Step {
+export interface Step extends Contained {
   /** The queue's own mark. */
   queued: boolean;
   step(): void;
@@ -40,9 +41,15 @@ export class HandshakeQueue implements Watched {
     do {
       const step = this.#steps[taken++];
       step.queued = false;
-      step.step();
+      try {
+        step.step();
+      } catch (error) {
+        contain(error, step);
+      }
     } while (taken < this.#steps.length && this.#now() < until);
     this.#steps = this.#steps.slice(taken);
     if (this.#steps.length > 0) this.#poller.again(this);
   }
+
+  onFault(): void {}
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Ticker } from "../../loop/ticker.ts";
+import { contain, contained } from "../../loop/containment.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
@@ -184,6 +185,10 @@ export class NativeConnection implements Connection, Flushable, Watched {
     this.#close(null, true);
   }
 
+  onFault(): void {
+    this.reset();
+  }
+
   /** It could not be opened. */
   fail(error: Error): void {
     this.#close(error, false);
@@ -218,14 +223,18 @@ export class NativeConnection implements Connection, Flushable, Watched {
 
   #tell(view: Buffer): void {
     turn.open++;
-    this.events.onData(view);
+    try {
+      this.events.onData(view);
+    } catch (error) {
+      contain(error, this);
+    }
     turn.open--;
   }
 
   #peerEnded(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.events.onEnd();
+    contained(this, () => this.events.onEnd());
     if (this.#finished && !this.#closed) this.#close(null, true);
   }
 
@@ -273,7 +282,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     if (this.#ending) this.#finishWhenSent();
     else if (this.#owesDrain) {
       this.#owesDrain = false;
-      this.events.onDrain();
+      contained(this, () => this.events.onDrain());
     }
   }
 
@@ -301,7 +310,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     const { events } = this;
     this.events = NOBODY;
     // Whoever closes it is in the middle of something.
-    poller.afterBatch(() => events.onClose(error));
+    poller.afterBatch(() => contained(this, () => events.onClose(error)));
   }
 
   #localPlace(): Place {

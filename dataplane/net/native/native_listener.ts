@@ -1,4 +1,5 @@
 import type { BoundListener, ListenOptions } from "../transport.ts";
+import { contained } from "../../loop/containment.ts";
 import { Accepting } from "./accepting.ts";
 import { PlainChannel } from "./channel.ts";
 import { ADDRESS_SIZE, type Descriptor, ERRNO, SystemError } from "./libc.ts";
@@ -66,6 +67,9 @@ export class NativeListener implements BoundListener, Watched {
     return Promise.resolve();
   }
 
+  /** A fault of one connection is contained by it. */
+  onFault(): void {}
+
   /** Takes a connection; false when there is none, or none can be taken now. */
   #take(): boolean {
     if (this.#closed) return false;
@@ -104,7 +108,9 @@ export class NativeListener implements BoundListener, Watched {
     }
     const connection = new NativeConnection(this.#shared, socket).from(address, port);
     connection.open(new PlainChannel(libc, socket), null);
-    connection.events = accept(connection);
+    contained(connection, () => {
+      connection.events = accept(connection);
+    });
     if (!connection.closed) poller.add(socket, connection);
   }
 }

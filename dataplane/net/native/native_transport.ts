@@ -10,6 +10,7 @@ import type {
   Transport,
 } from "../transport.ts";
 import { FORBIDDEN, type UpstreamGuard } from "../upstream_guard.ts";
+import type { VerifySignature } from "../x509/verify_signature.ts";
 import { Connecting } from "./connecting.ts";
 import { HandshakeQueue } from "./handshake_queue.ts";
 import { type Descriptor, ERRNO, Libc, SystemError } from "./libc.ts";
@@ -23,6 +24,7 @@ import { TicketCallback } from "./ticket_callback.ts";
 import { TlsClient } from "./tls_client.ts";
 import { identityProblem } from "./tls_context.ts";
 import { TlsServer } from "./tls_server.ts";
+import { opensslVerifier } from "./verify_signature.ts";
 
 /** Connections that wait to be taken. */
 const BACKLOG = 4096;
@@ -49,6 +51,7 @@ export interface NativeParts {
 /** Sockets of the kernel's own and OpenSSL, through FFI. One object belongs to one thread. */
 export class NativeTransport implements Transport {
   readonly choosesCiphers = true;
+  readonly verifySignature: VerifySignature;
   readonly #shared: Shared;
   readonly #guard: UpstreamGuard;
   readonly #openssl: OpenSsl;
@@ -60,6 +63,7 @@ export class NativeTransport implements Transport {
     this.#sockets = sockets;
     const openssl = new OpenSsl();
     this.#openssl = openssl;
+    this.verifySignature = opensslVerifier(openssl);
     this.#guard = guard;
     this.#tickets = new TicketCallback(openssl, new TicketKeys(ticketKeys));
     this.#shared = {

@@ -1,9 +1,10 @@
 import { setImmediate } from "node:timers";
+import { contain, type Contained } from "../../loop/containment.ts";
 import { outside } from "../../loop/outside.ts";
 import type { Descriptor, Libc, Memory } from "./libc.ts";
 
 /** Something whose descriptor is watched. */
-export interface Watched {
+export interface Watched extends Contained {
   /** @param happened bits of `HAPPENED` */
   onEvents(happened: number): void;
 }
@@ -86,7 +87,7 @@ export class Poller {
     this.#view = new DataView(this.#events.bytes.buffer);
     this.#poller = libc.poller();
     this.#bell = libc.eventCounter();
-    this.add(this.#bell, { onEvents: () => libc.lower(this.#bell) });
+    this.add(this.#bell, { onEvents: () => libc.lower(this.#bell), onFault() {} });
   }
 
   /** @throws {SystemError} */
@@ -196,11 +197,19 @@ export class Poller {
       // Closed earlier in this turn, and the number may be another's by now.
       if (watched === undefined) continue;
       if (this.#serials[descriptor] !== this.#view.getUint32(at + DATA + 4, true)) continue;
-      watched.onEvents(this.#view.getUint32(at, true));
+      this.#tell(watched, this.#view.getUint32(at, true));
     }
-    for (const watched of busy) watched.onEvents(0);
+    for (const watched of busy) this.#tell(watched, 0);
     // What is run may ask for more.
     while (this.#afterBatch.length > 0) for (const run of this.#afterBatch.splice(0)) run();
     this.#inBatch = false;
+  }
+
+  #tell(watched: Watched, happened: number): void {
+    try {
+      watched.onEvents(happened);
+    } catch (error) {
+      contain(error, watched);
+    }
   }
 }

@@ -1,9 +1,8 @@
-import { X509Certificate } from "node:crypto";
 import { Buffer } from "node:buffer";
 import { isIP } from "node:net";
 import tls from "node:tls";
 import { type ClientTls, TlsError } from "../transport.ts";
-import { hasOneOf } from "../certificate_names.ts";
+import { serverNameProblem } from "../x509/server_name.ts";
 import type { Descriptor, Libc } from "./libc.ts";
 import { cString, type OpenSsl, type Pointer } from "./openssl.ts";
 import { createContext } from "./tls_context.ts";
@@ -87,11 +86,10 @@ export class TlsClient {
   nameProblem(settings: ClientTls, channel: TlsChannel): Error | null {
     if (settings.insecure || settings.sans.length === 0) return null;
     const [own] = channel.peerChain();
-    if (own !== undefined) {
-      const { subjectAltName = "" } = new X509Certificate(own);
-      if (hasOneOf(settings.sans, subjectAltName)) return null;
-    }
-    return new TlsError("the certificate has none of the names asked for");
+    const problem = own === undefined
+      ? "the backend has no certificate"
+      : serverNameProblem(own, "", settings.sans);
+    return problem === "" ? null : new TlsError(problem);
   }
 
   #keep({ sessions }: ClientContext, server: string, session: Pointer): void {

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { contain, contained } from "../../loop/containment.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
@@ -105,12 +106,16 @@ export class NodeConnection implements Connection, Flushable {
   socketData(view: Buffer): void {
     if (this.#closed) return;
     turn.open++;
-    this.events.onData(view);
+    try {
+      this.events.onData(view);
+    } catch (error) {
+      contain(error, this);
+    }
     turn.open--;
   }
 
   socketDrain(): void {
-    if (!this.#closed) this.events.onDrain();
+    if (!this.#closed) contained(this, () => this.events.onDrain());
   }
 
   socketError(error: Error): void {
@@ -201,6 +206,12 @@ export class NodeConnection implements Connection, Flushable {
     }
   }
 
+  /** Nothing that arrives is told to anybody any more but the end. */
+  onFault(): void {
+    this.pause();
+    this.reset();
+  }
+
   /** The connection could not be established. */
   fail(error: Error): void {
     this.#error ??= error;
@@ -218,7 +229,7 @@ export class NodeConnection implements Connection, Flushable {
       this.#error ??= new Error("connection cut without close_notify");
       this.close();
       this.socketClose();
-    } else this.events.onEnd();
+    } else contained(this, () => this.events.onEnd());
   }
 
   socketClose(): void {
@@ -226,7 +237,7 @@ export class NodeConnection implements Connection, Flushable {
     this.#closed = true;
     const events = this.events;
     this.events = NOBODY;
-    events.onClose(this.#error);
+    contained(this, () => events.onClose(this.#error));
   }
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import tls from "node:tls";
+import { contained } from "../../loop/containment.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import type {
   BoundListener,
@@ -11,6 +12,7 @@ import type {
   Transport,
 } from "../transport.ts";
 import { FORBIDDEN, type UpstreamGuard } from "../upstream_guard.ts";
+import { verifySignature } from "../x509/verify_signature.ts";
 import { NodeConnection, plainAddress } from "./connection.ts";
 import { readProxyHeader } from "./proxy_reader.ts";
 import { connectTls } from "./tls_client.ts";
@@ -19,6 +21,7 @@ import { NodeTlsServer } from "./tls_server.ts";
 /** The portable transport, on node:net and node:tls. */
 export class NodeTransport implements Transport {
   readonly choosesCiphers = false;
+  readonly verifySignature = verifySignature;
   readonly #turnEnd: TurnEnd;
 
   readonly #guard: UpstreamGuard;
@@ -78,7 +81,7 @@ export class NodeTransport implements Transport {
           return;
         }
         if (preamble !== null) socket.write(preamble);
-        options.onConnect();
+        contained(connection, options.onConnect);
       });
       return connection;
     }
@@ -135,7 +138,7 @@ function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
     // Not by way of the socket: what it reads from now on would overtake what is given back to it.
     if (first !== null) connection.socketData(first);
   };
-  return net.createServer(settings, (socket) => {
+  const take = (socket: net.Socket) => {
     const address = plainAddress(socket.remoteAddress ?? "");
     const port = socket.remotePort ?? 0;
     if (!options.admits(address)) {
@@ -152,5 +155,9 @@ function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
         else proceed(socket, plainAddress(source.address), source.port, first);
       });
     }
-  });
+  };
+  return net.createServer(
+    settings,
+    (socket) => contained({ onFault: () => socket.resetAndDestroy() }, () => take(socket)),
+  );
 }

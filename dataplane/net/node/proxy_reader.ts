@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { contained } from "../../loop/containment.ts";
 import { parseProxyHeader, type ProxyEndpoint } from "../proxy_protocol.ts";
 import type { ProxyHeaderOptions } from "../transport.ts";
 
@@ -19,7 +20,9 @@ export function readProxyHeader(
     socket.destroy();
   };
   const timer = setTimeout(() => refuse("timeout"), options.timeout);
-  const onData = (view: Buffer) => {
+  const boundary = { onFault: () => socket.resetAndDestroy() };
+  const onData = (view: Buffer) => contained(boundary, () => take(view));
+  const take = (view: Buffer) => {
     bytes = Buffer.concat([bytes, view]);
     const header = parseProxyHeader(bytes, options.version);
     if (header.kind === "incomplete") return;

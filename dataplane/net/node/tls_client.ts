@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
+import { contained } from "../../loop/containment.ts";
 import { type ClientTls, type ConnectOptions, TlsError } from "../transport.ts";
-import { hasOneOf } from "../certificate_names.ts";
+import { serverNameProblem } from "../x509/server_name.ts";
 import type { NodeConnection } from "./connection.ts";
 import { openTls } from "./tls_socket.ts";
 
@@ -31,7 +32,6 @@ export function connectTls(
   options: ConnectOptions,
   connection: NodeConnection,
 ): void {
-  const { sans } = settings;
   const context = contextOf(settings);
   const name = settings.serverName || options.endpointName;
   const isName = /[a-z]/i.test(name) && !name.includes(":");
@@ -44,13 +44,11 @@ export function connectTls(
     ALPNProtocols: [...options.alpn],
     rejectUnauthorized: !settings.insecure,
     minVersion: "TLSv1.2",
-    ...(sans.length === 0 ? {} : {
-      checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) => {
-        return hasOneOf(sans, certificate.subjectaltname ?? "")
-          ? undefined
-          : new TlsError("the certificate has none of the names asked for");
-      },
-    }),
+    // The runtime's own check reads a printed form, in which one name can pretend to be two.
+    checkServerIdentity: (_host: string, { raw }: tls.PeerCertificate) => {
+      const problem = serverNameProblem(raw, name, settings.sans);
+      return problem === "" ? undefined : new TlsError(problem);
+    },
   });
   if (socket instanceof Error) {
     raw.destroy();
@@ -87,7 +85,7 @@ export function connectTls(
         peerChain: [],
       },
     });
-    options.onConnect();
+    contained(connection, options.onConnect);
   });
 }
 

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
+import { contained } from "../../loop/containment.ts";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
@@ -55,7 +56,9 @@ export class NodeTlsServer {
       if (alert === null) socket.destroy();
       else socket.end(alert, () => socket.destroy());
     };
-    const onData = (view: Buffer) => {
+    const onData = (view: Buffer) => contained(boundary, () => take(view));
+    const boundary = { onFault: () => socket.resetAndDestroy() };
+    const take = (view: Buffer) => {
       bytes = bytes === null ? view : Buffer.concat([bytes, view]);
       const hello = parseClientHello(bytes);
       if (hello.kind === "incomplete") return;
@@ -109,7 +112,7 @@ export class NodeTlsServer {
       rejectUnauthorized: false,
       handshakeTimeout: options.handshakeTimeout,
       ALPNProtocols: [...options.alpn],
-    }, (socket) => this.#secured(socket));
+    }, (socket) => contained({ onFault: () => socket.destroy() }, () => this.#secured(socket)));
     server.on("tlsClientError", (_error, socket) => {
       options.onHandshakeError("failed");
       socket.destroy();

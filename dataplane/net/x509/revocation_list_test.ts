@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
 import fc from "fast-check";
-import { Authority } from "../../tests/support/authority.ts";
+import { Authority } from "../../../tests/support/authority.ts";
+import { readCertificate } from "./certificate.ts";
 import { checkClientCertificate } from "./client_certificate.ts";
 import { revocationLists } from "./revocation_list.ts";
+import { verifySignature } from "./verify_signature.ts";
 
 const DAY = 86_400_000;
 const now = Date.now();
@@ -12,12 +14,12 @@ const authority = await Authority.create();
 const other = await Authority.create("another authority");
 const good = new X509Certificate((await authority.issue({ name: "good" })).certificate);
 const bad = new X509Certificate((await authority.issue({ name: "bad" })).certificate);
-const authorities = [new X509Certificate(authority.certificate)];
+const authorities = [readCertificate(new X509Certificate(authority.certificate).raw)];
 
 function check(certificate: X509Certificate, pem: string) {
   return checkClientCertificate([certificate.raw], {
-    required: true,
     authorities,
+    verify: verifySignature,
     revocations: pem === "" ? [] : revocationLists(Buffer.from(pem)),
     commonNames: [],
     sans: [],
