@@ -92,9 +92,16 @@ const listener = closed({
     description: "Whether // counts as / where routes are matched; backends see what was sent.",
   })),
   escapedSlashes: optional(choice(["Keep", "Reject", "Redirect"], {
-    default: "Keep",
     description:
-      "Paths with %2F or %5C: kept, where they never separate; 400; or 307 to the path with slashes.",
+      "Paths with %2F or %5C: kept, where they never separate; 400; or 307 to the path with slashes. " +
+      "Without it: Reject where a policy restricts any rule of the listener, since backends decode " +
+      "them, else Keep.",
+  })),
+  untrustedHeaders: optional(list(text({ minLength: 1 }), {
+    maxItems: 64,
+    description:
+      "Request headers removed unless a trusted proxy sends them, beside those always removed " +
+      "(docs/security.md).",
   })),
   forwardedHeader: optional(bool({ description: "Send Forwarded (RFC 7239) to backends." })),
   connectionLimits: optional(closed({

@@ -184,6 +184,10 @@ const schema = Type.Object({
         default: "30s",
         description: "By which clocks may differ for exp and nbf.",
       })),
+      requireExpiration: optional(bool({
+        default: false,
+        description: "Refuse tokens without exp, which never end.",
+      })),
       requiredClaims: optional(list(
         closed({
           name: text({ minLength: 1, description: "Nested claims with dots: realm_access.roles." }),

@@ -131,6 +131,10 @@ const rule = closed({
       responseSet: optional(headers()),
       mirrorBackend: optional(backendRef()),
       mirrorPercent: optional(integer(0, 100, { default: 100 })),
+      mirrorCredentials: optional(bool({
+        default: true,
+        description: "Whether copies have Authorization, Proxy-Authorization and Cookie.",
+      })),
     }),
     { maxItems: 16 },
   )),
@@ -145,6 +149,15 @@ const rule = closed({
   mirror: optional(closed({
     backendRef: backendRef(),
     percentage: optional(integer(0, 100, { default: 100 })),
+    credentials: optional(bool({
+      default: true,
+      description: "Whether copies have Authorization, Proxy-Authorization and Cookie.",
+    })),
+  })),
+  bodyMethods: optional(list(choice(["GET", "HEAD", "DELETE", "OPTIONS"]), {
+    description:
+      "Methods whose content the backends read. After other requests of these methods with content " +
+      "an HTTP/1.1 connection is closed: a backend that leaves it unread takes it for the next request.",
   })),
   retry: optional(closed({
     maxRetries: optional(integer(0, 10, { default: 3 })),

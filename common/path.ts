@@ -85,6 +85,19 @@ export function writtenPath(
 /** What becomes of canonical paths with `%2F` or `%5C`. */
 export type SlashRule = "keep" | "reject" | "redirect";
 
+/**
+ * The other ways in which backends read a canonical path: without the parameters of its segments
+ * (`;name=value`), which many leave out before they look, alone or together with `%2F` and `%5C` as
+ * separators. Empty for a path that reads the same everywhere.
+ */
+export function otherReadings(path: string): string[] {
+  if (!path.includes(";")) return [];
+  const bare = path.replace(/;[^/]*/g, "");
+  const readings = [bare, unescapedSlashes(path).replace(/;[^/]*/g, "")]
+    .map((reading) => mergeSlashes(reading));
+  return readings[0] === readings[1] ? [readings[0]] : readings;
+}
+
 /** The same canonical path with slashes in place of `%2F` and `%5C`. */
 export function unescapedSlashes(path: string): string {
   return path.replace(/%2F|%5C/g, "/");

@@ -1,3 +1,4 @@
+import { fieldProblem } from "../../common/field_problem.ts";
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import { cidrProblem } from "../../common/cidr.ts";
 import {
@@ -76,6 +77,12 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       fail("Accepted", "InvalidCIDR", badNetwork);
       return;
     }
+    const { untrustedHeaders = [] } = listener;
+    const badHeader = untrustedHeaders.map(removalProblem).find((problem) => problem !== null);
+    if (badHeader != null) {
+      fail("Accepted", "InvalidHeader", `untrustedHeaders: ${badHeader}`);
+      return;
+    }
     listeners.push(Listener.create({
       name: listener.name,
       port: listener.port,
@@ -99,7 +106,10 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       trustedProxies: proxies,
       forwarded: listener.forwardedHeader === true,
       keepsSlashes: listener.mergeSlashes === false,
-      escapedSlashes: ESCAPED_SLASHES[listener.escapedSlashes ?? "Keep"],
+      escapedSlashes: listener.escapedSlashes === undefined
+        ? EscapedSlashes.ESCAPED_SLASHES_DEFAULT
+        : ESCAPED_SLASHES[listener.escapedSlashes],
+      untrustedFields: untrustedHeaders.map((name) => name.toLowerCase()),
       maxConnections: listener.connectionLimits?.perWorker ?? 0,
       maxConnectionsPerClient: listener.connectionLimits?.perClient ?? 0,
       closedReason: closed.get(index) ?? closed.get(-1) ?? "",
@@ -180,4 +190,9 @@ function closedListeners(gateway: GatewayObject, conditions: Conditions): Map<nu
 /** Says which set fields have no effect yet. */
 export function noteUnserved(conditions: Conditions, paths: readonly string[]): void {
   if (paths.length > 0) conditions.note("UnsupportedField", "NotServedYet", paths.join(", "));
+}
+
+/** Why a request must not lose a header, null when it may. */
+function removalProblem(name: string): string | null {
+  return name.toLowerCase() === "host" ? "no request can do without Host" : fieldProblem(name);
 }

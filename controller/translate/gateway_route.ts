@@ -7,7 +7,7 @@ import { backendAs, clientCertificateOf } from "./client_certificate.ts";
 import { type GatewayRoute, type Parent, parentOutcome, parentsOf } from "./gateway_parents.ts";
 import { type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
 import { GROUP, mayRefer } from "./grants.ts";
-import { policiesOf } from "./policy_targets.ts";
+import { policiesOf, restricts } from "./policy_targets.ts";
 import { translateRule } from "./route_rule.ts";
 import { servicePort } from "./service_port.ts";
 import { refFilters } from "./ref_filters.ts";
@@ -44,7 +44,14 @@ export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
       resources.push({ kind: Kind.KIND_POLICY, name: policy, body });
       policies.push(policy);
     }
+    const backends = (rule.backendRefs ?? []).map((ref) => ({
+      kind: ref.group === GROUP ? "ProxyBackend" as const : "Service" as const,
+      namespace: ref.namespace ?? route.namespace,
+      name: ref.name,
+    }));
+    const section = name === undefined ? [] : [{ ...target, section: name }];
     return translateRule(rule, place, {
+      restricts: [target, ...section, ...backends].some((of) => restricts(view, of)),
       conditions,
       backendRef: (ref) => backendRef(route, ref, rule, view, conditions),
       closedReason: problem,

@@ -57,6 +57,7 @@ export function jwtRule(policy: PolicyObject): TranslatedRule {
       header: header.toLowerCase(),
     })),
     stripToken: jwt.forwardToken === false,
+    requiresExpiration: jwt.requireExpiration === true,
   });
   return { rule: { $case: "jwt", value } };
 }

@@ -16,6 +16,14 @@ export interface PolicyTarget {
 /** Types whose policies on one target are united; of the others the oldest counts. */
 const UNITED = new Set(["IPAllowList", "IPDenyList"]);
 
+/** Types that keep nobody out. */
+export const OPEN_TYPES: ReadonlySet<string> = new Set(["CORS", "SecurityHeaders"]);
+
+/** Whether a policy that decides who may pass holds for a target. */
+export function restricts(view: View, target: PolicyTarget): boolean {
+  return inForce(view, target).some(({ body }) => !OPEN_TYPES.has(body.spec.type));
+}
+
 /** Names of the policies that hold for a target, one of each type. */
 export function policiesOf(view: View, target: PolicyTarget): string[] {
   return inForce(view, target).map(objectKey);

@@ -7,7 +7,7 @@ import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { hostnamesMeet } from "./hostnames.ts";
-import { policiesOf } from "./policy_targets.ts";
+import { policiesOf, restricts } from "./policy_targets.ts";
 import { translateRule } from "./route_rule.ts";
 import type { RefSpec } from "./rule_spec.ts";
 import { createdAt, objectKey, type SourceObject } from "./source_object.ts";
@@ -30,16 +30,20 @@ export function deriveRoute(route: RouteObject, view: View): Derived {
     policies: policiesOf(view, target),
     created: createdAt(route),
     hostnames: (spec.hostnames ?? []).map((hostname) => hostname.toLowerCase()),
-    rules: spec.rules.map((rule: ProxyRouteRule, index: number) =>
-      translateRule(rule, `spec.rules[${index}]`, {
+    rules: spec.rules.map((rule: ProxyRouteRule, index: number) => {
+      const section = rule.name === undefined ? null : { ...target, section: rule.name };
+      const backends = (rule.backendRefs ?? []).map(({ namespace = route.namespace, name }) =>
+        ({ kind: "ProxyBackend", namespace, name }) as const
+      );
+      const targets = [target, ...(section === null ? [] : [section]), ...backends];
+      return translateRule(rule, `spec.rules[${index}]`, {
         conditions,
         backendRef: (ref) => backendRef(route, ref, view, conditions),
         closedReason: closed.get(index) ?? closed.get(-1) ?? "",
-        policies: rule.name === undefined
-          ? []
-          : policiesOf(view, { ...target, section: rule.name }),
-      })
-    ),
+        policies: section === null ? [] : policiesOf(view, section),
+        restricts: targets.some((of) => restricts(view, of)),
+      });
+    }),
   });
   const outcome = conditions.outcome(route);
   if (listeners.length === 0) return { outcome, resources: [] };

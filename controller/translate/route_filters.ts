@@ -18,6 +18,8 @@ type Modifier = NonNullable<NonNullable<Filter["rewrite"]>["path"]>;
 export interface MirrorTo {
   readonly ref: RefSpec;
   readonly percent: number;
+  /** Whether copies have what proves who the client is. */
+  readonly credentials: boolean;
 }
 
 /** Filters of a rule as the dataplane gets them, and why they cannot be as asked. */
@@ -59,7 +61,8 @@ export function translateFilters(rule: RuleSpec, place: string): TranslatedFilte
   };
   const { mirror } = rule;
   if (mirror !== undefined) {
-    building.mirrors.push({ ref: mirror.backendRef, percent: mirror.percentage ?? 100 });
+    const { backendRef: ref, percentage: percent = 100, credentials = true } = mirror;
+    building.mirrors.push({ ref, percent, credentials });
   }
   let problem = "";
   for (const [i, filter] of (rule.filters ?? []).entries()) {
@@ -136,7 +139,11 @@ function addFilter(filter: Filter, building: Building): string {
       return addAnswer(filter, building);
     case "RequestMirror":
       if (filter.mirrorBackend === undefined) return "mirrorBackend is missing";
-      building.mirrors.push({ ref: filter.mirrorBackend, percent: filter.mirrorPercent ?? 100 });
+      building.mirrors.push({
+        ref: filter.mirrorBackend,
+        percent: filter.mirrorPercent ?? 100,
+        credentials: filter.mirrorCredentials ?? true,
+      });
       return "";
   }
 }

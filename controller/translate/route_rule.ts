@@ -27,6 +27,8 @@ export interface RuleContext {
   /** Non-empty when the rule must answer 500. */
   readonly closedReason: string;
   readonly policies: readonly string[];
+  /** Whether a policy of the route or the rule decides who may pass. */
+  readonly restricts: boolean;
   /** Instead of the rule's own retry. */
   readonly retry?: RetryPolicy | undefined;
   /** Whether a rule that leads nowhere is no mistake. */
@@ -37,10 +39,12 @@ export interface RuleContext {
 export function translateRule(rule: RuleSpec, place: string, context: RuleContext): RouteRule {
   const { conditions } = context;
   const { filters, problem, answers, mirrors } = translateFilters(rule, place);
-  for (const { ref, percent } of mirrors) {
+  for (const { ref, percent, credentials } of mirrors) {
     const { backend, invalidReason } = context.backendRef(ref);
     // A mirror that cannot be reached takes nothing from anybody.
-    if (invalidReason === "") filters?.mirrors.push({ backend, percent });
+    if (invalidReason === "") {
+      filters?.mirrors.push({ backend, percent, withoutCredentials: !credentials });
+    }
   }
   const unclear = matchProblem(rule, place);
   if (problem !== "") conditions.fail("Accepted", "InvalidFilter", problem);
@@ -62,6 +66,8 @@ export function translateRule(rule: RuleSpec, place: string, context: RuleContex
     upgrades: rule.upgrades ?? [],
     retry: context.retry ?? retryOf(rule, place, conditions),
     policies: [...context.policies],
+    restricts: context.restricts,
+    bodyMethods: rule.bodyMethods ?? [],
     idleTimeoutMs: milliseconds(rule.limits?.idleTimeout ?? "0"),
     fault: faultOf(rule, place, conditions),
     buffering: rule.buffering === undefined ? undefined : {

@@ -19,8 +19,8 @@ export interface Downstream extends Contained {
   sendUpgrade(head: ResponseHead, rest: Buffer | null): boolean;
   /** Answers without a backend. Returns the bytes of the answer. */
   sendLocal(answer: LocalAnswer): number;
-  /** Cuts the answer so that the client can tell. */
-  cut(): void;
+  /** Cuts the answer so that the client can tell. `byClient`: for what the client did. */
+  cut(byClient?: boolean): void;
   /** Stops and restarts the flow of request bytes. */
   pauseRequest(): void;
   resumeRequest(): void;

@@ -20,6 +20,8 @@ function rule(weights: readonly number[]): CompiledRule {
     maxBody: 0,
     retry: null,
     policies: [],
+    restricts: false,
+    bodyMethods: [],
     idleTimeout: 0,
     fault: null,
     requestBuffer: 0,

@@ -20,6 +20,7 @@ import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Reason } from "../observe/reasons.ts";
 import { type Trace, traceOf, traceparent } from "../observe/trace.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
+import { expectsContent } from "../upstream/expects_content.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
@@ -126,6 +127,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return this.#answerPath.bytes;
   }
   #status = 0;
+
+  get contentExpected(): boolean {
+    return expectsContent(this.upstreamMethod) ||
+      this.routing.rule!.bodyMethods.includes(this.upstreamMethod);
+  }
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -679,13 +685,13 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       return;
     }
     this.#leaveUpstream();
-    if (this.#cut()) this.#finish(this.#status, "body_too_large");
+    if (this.#cut(true)) this.#finish(this.#status, "body_too_large");
   }
 
   /** Ends the answer before its end; false when that ended the request too (the client's connection with it). */
-  #cut(): boolean {
+  #cut(byClient = false): boolean {
     const generation = this.#generation;
-    this.#downstream.cut();
+    this.#downstream.cut(byClient);
     return generation === this.#generation;
   }
 

@@ -70,7 +70,7 @@ function otherLines({ block }: RequestHead, forwarded: boolean, ownCertificate: 
   let lines = "";
   for (let i = 0; i < block.count; i++) {
     const id = block.id(i);
-    const passes = id === FieldId.ForwardedOther ||
+    const passes = id === FieldId.ForwardedOther || id === FieldId.Identity ||
       (id === FieldId.Forwarded && !forwarded) ||
       (id === FieldId.ClientCert && !ownCertificate);
     if (passes) lines += `${block.name(i)}: ${block.value(i)}\r\n`;

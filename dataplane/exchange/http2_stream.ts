@@ -127,8 +127,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#sent(this.sendContent(body, true));
   }
 
-  cut(): void {
-    this.#connection.leaveStream(this, ErrorCode.InternalError);
+  cut(byClient = false): void {
+    this.#connection.leaveStream(this, ErrorCode.InternalError, byClient);
   }
 
   pauseRequest(): void {

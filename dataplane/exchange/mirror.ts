@@ -1,9 +1,11 @@
 import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import type { Deadlined } from "../loop/ticker.ts";
+import { editHead, makeEdit } from "../message/field_edit.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { CompiledRule, RouteRequest } from "../router/compiled.ts";
+import { expectsContent } from "../upstream/expects_content.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Engine } from "./engine.ts";
@@ -22,6 +24,11 @@ export interface MirroredRequest {
   readonly destination: ProxyEndpoint;
 }
 
+const WITHOUT_CREDENTIALS = makeEdit(
+  new Set(["authorization", "proxy-authorization", "cookie"]),
+  new Uint8Array(0),
+);
+
 /** Whether anybody gets copies of a rule's requests. */
 export function mirrors({ filters }: CompiledRule): boolean {
   return filters !== null && filters.mirrors.length > 0;
@@ -38,14 +45,19 @@ export function mirrorKeys(
 
 /** Sends copies of a request where its rule asks for them. Nobody waits for them or reads their answers. */
 export function mirror(engine: Engine, { filters }: CompiledRule, request: MirroredRequest): void {
-  filters!.mirrors.forEach(({ backend, percent }, i) => {
+  filters!.mirrors.forEach(({ backend, percent, withoutCredentials }, i) => {
     // Copies are the first to go when memory runs out.
     if (engine.random() * 100 >= percent || engine.overload.shedding) return;
     const endpoint = engine.overload.admits(sizeOf(request))
       ? engine.backends.get(backend)?.pick(null, request.hashKeys[i]) ?? null
       : null;
     if (endpoint === null) engine.counters[GLOBAL.mirrorFailures]++;
-    else new Copy(engine, endpoint, request).send();
+    else {
+      const copied = withoutCredentials
+        ? { ...request, head: editHead(request.head, WITHOUT_CREDENTIALS) }
+        : request;
+      new Copy(engine, endpoint, copied).send();
+    }
   });
 }
 
@@ -59,6 +71,7 @@ class Copy implements UpstreamUser, Deadlined {
   deadline: number;
   tickerSlot = -1;
   readonly upstreamMethod: string;
+  readonly contentExpected: boolean;
   readonly upgrade = "";
   readonly idleTimeout = 0;
   readonly #engine: Engine;
@@ -72,6 +85,7 @@ class Copy implements UpstreamUser, Deadlined {
     this.#endpoint = endpoint;
     this.#request = request;
     this.upstreamMethod = request.method;
+    this.contentExpected = expectsContent(request.method);
     this.deadline = engine.ticker.now + LIMIT.mirror;
   }
 

@@ -14,7 +14,7 @@ function edge(percent = 100, random = () => 0): Harness {
   const out = new Harness(PLAIN_LISTENER, random);
   out.backend("b");
   out.backend("m", { endpoints: [endpointAt("10.9.9.9")] });
-  const mirrors = [{ backend: "m", percent }];
+  const mirrors = [{ backend: "m", percent, withoutCredentials: false }];
   out.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
   return out;
 }
@@ -147,7 +147,7 @@ Deno.test("bug: copies are spread by what their own backend hashes", () => {
     hashKey: { type: HashKeyType.HASH_KEY_TYPE_HEADER, name: "x-user" },
     endpoints: hosts.map((host) => endpointAt(host)),
   });
-  const mirrors = [{ backend: "m", percent: 100 }];
+  const mirrors = [{ backend: "m", percent: 100, withoutCredentials: false }];
   test.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
   const placesOf = new Map<string, Set<string>>();
   for (let i = 0; i < 40; i++) {

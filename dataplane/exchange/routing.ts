@@ -1,5 +1,5 @@
 import { text } from "../message/bytes.ts";
-import { type FieldEdit, joinEdits } from "../message/field_edit.ts";
+import { dashed, type FieldEdit, joinEdits } from "../message/field_edit.ts";
 import { HOP_BY_HOP, SET_BY_US } from "../message/field_id.ts";
 import { redirectAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -20,7 +20,7 @@ import { modifyPath, type PathModifier } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { withoutParameter } from "../router/predicates.ts";
 import { redirectLocation } from "../router/redirect.ts";
-import { type HostDecision, matchRoute } from "../router/port_table.ts";
+import { bypassesRule, type HostDecision, matchRoute } from "../router/port_table.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
@@ -128,10 +128,11 @@ export class Routing implements PolicyRequest {
 
   *fields(): Iterable<readonly [string, string]> {
     const { block } = this.#head;
+    const untrusted = this.peerTrusted() ? null : this.decision.listener!.settings.untrustedFields;
     for (let i = 0; i < block.count; i++) {
-      if (((1 << block.id(i)) & (HOP_BY_HOP | SET_BY_US)) === 0) {
-        yield [block.name(i), block.value(i)];
-      }
+      if (((1 << block.id(i)) & (HOP_BY_HOP | SET_BY_US)) !== 0) continue;
+      const name = block.name(i);
+      if (untrusted?.removed.has(dashed(name)) !== true) yield [name, block.value(i)];
     }
   }
 
@@ -252,8 +253,8 @@ export class Routing implements PolicyRequest {
       );
       return { status: redirect.status, reason: "redirect", answer };
     }
-    if (settings.escapedSlashes !== "keep" && !this.#canonical) {
-      const answer = this.#escapedSlashes(settings.escapedSlashes);
+    if (!this.#canonical && listener.slashRule !== "keep") {
+      const answer = this.#escapedSlashes(listener.slashRule);
       if (answer !== null) return answer;
     }
     if (settings.maxBody > 0 && head.framing.contentLength > settings.maxBody) {
@@ -262,7 +263,9 @@ export class Routing implements PolicyRequest {
     const sentPath = this.path;
     this.path = matchPath;
     const entry = this.#preflighted() ?? matchRoute(this.decision, this);
+    const bypasses = !this.#canonical && bypassesRule(this.decision, this, entry);
     this.path = sentPath;
+    if (bypasses) return REFUSALS.path;
     if (entry === null) return REFUSALS.noRoute;
     const { rule } = entry;
     this.rule = rule;
@@ -273,6 +276,9 @@ export class Routing implements PolicyRequest {
     this.#matchPath = matchPath;
     const ref = nextRef(rule);
     this.ref = ref;
+    if (settings.untrustedFields !== null && !this.peerTrusted()) {
+      this.changeRequest(settings.untrustedFields);
+    }
     if (ref !== null && ref.invalidReason === "") {
       this.backend = this.#engine.backends.get(ref.backend) ?? null;
     }

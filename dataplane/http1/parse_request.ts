@@ -3,7 +3,7 @@ import { CLASS, COLON, CR, LF, SP, TARGET, text, TOKEN } from "../message/bytes.
 import { FieldId } from "../message/field_id.ts";
 import { readConnection, readFraming } from "../message/framing.ts";
 import { HeadError } from "../message/header_block.ts";
-import { validHost } from "../message/host_syntax.ts";
+import { validHost, withinHostLimits } from "../message/host_syntax.ts";
 import {
   type HeadRefusal,
   methodName,
@@ -106,7 +106,8 @@ function readTarget(head: RequestHead): boolean {
   const absolute = HTTP_SCHEME.exec(target);
   if (absolute === null) return head.refuse("bad_request_line");
   const authority = targetStart + absolute[0].length - absolute[1].length;
-  if (!validHost(buffer, authority, authority + absolute[1].length)) {
+  const end = authority + absolute[1].length;
+  if (!validHost(buffer, authority, end) || !withinHostLimits(buffer, authority, end)) {
     return head.refuse("bad_host");
   }
   if (head.host !== "" && absolute[1].toLowerCase() !== head.host.toLowerCase()) {

@@ -226,11 +226,16 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     else if (stream.leaving) this.leaveStream(stream as S, ErrorCode.NoError);
   }
 
-  /** Ends a stream of which we are done but the peer is not, without telling the stream. */
-  leaveStream(stream: S, code: ErrorCode): void {
+  /**
+   * Ends a stream of which we are done but the peer is not, without telling the stream.
+   * @param byPeer whether the peer caused it: what a backend broke off is not its fault
+   */
+  leaveStream(stream: S, code: ErrorCode, byPeer = false): void {
     if (stream.closed) return;
-    this.#sendReset(stream.id, code);
+    this.#rememberReset(stream.id);
+    this.output.reset(stream.id, code);
     this.#remove(stream);
+    if (byPeer) this.spendReset();
   }
 
   /**
@@ -328,17 +333,21 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.onStreamGone(stream);
   }
 
+  /** Resets a stream for what the peer did. */
   #sendReset(id: number, code: ErrorCode): void {
-    this.#resetByUs.add(id);
-    if (this.#resetByUs.size > REMEMBERED_RESETS) {
-      const [oldest] = this.#resetByUs;
-      this.#resetByUs.delete(oldest);
-    }
+    this.#rememberReset(id);
     this.output.reset(id, code);
     // Resets that the peer makes us send are as much work as those it sends itself (CVE-2025-8671).
     // Streams above the limit are opened in good faith before our settings arrive.
     if (code === ErrorCode.RefusedStream) this.#spendControl(1);
     else if (code !== ErrorCode.NoError && code !== ErrorCode.Cancel) this.spendReset();
+  }
+
+  #rememberReset(id: number): void {
+    this.#resetByUs.add(id);
+    if (this.#resetByUs.size <= REMEMBERED_RESETS) return;
+    const [oldest] = this.#resetByUs;
+    this.#resetByUs.delete(oldest);
   }
 
   /** Counts a reset against the peer. */

@@ -31,6 +31,8 @@ export const enum FieldId {
   ContentType = 25,
   GrpcTimeout = 26,
   SetCookie = 27,
+  /** What proxies in front of a backend say of users and targets, and clients should not. */
+  Identity = 28,
   /** Named by the Connection field: not forwarded. */
   Nominated = 31,
 }
@@ -58,14 +60,33 @@ const NAMES: readonly [string, FieldId][] = [
   ["cookie", FieldId.Cookie],
   ["http2-settings", FieldId.Http2Settings],
   ["date", FieldId.Date],
-  ["x-forwarded-prefix", FieldId.ForwardedOther],
-  ["x-forwarded-ssl", FieldId.ForwardedOther],
-  ["x-forwarded-scheme", FieldId.ForwardedOther],
-  ["x-forwarded-server", FieldId.ForwardedOther],
   ["proxy-authorization", FieldId.ProxyAuthorization],
   ["content-type", FieldId.ContentType],
   ["grpc-timeout", FieldId.GrpcTimeout],
   ["set-cookie", FieldId.SetCookie],
+  ["remote-user", FieldId.Identity],
+  ["remote-groups", FieldId.Identity],
+  ["remote-name", FieldId.Identity],
+  ["remote-email", FieldId.Identity],
+  ["x-webauth-user", FieldId.Identity],
+  // A CGI program reads it as HTTP_PROXY (CVE-2016-5385).
+  ["proxy", FieldId.Identity],
+  // Frameworks take the path from these instead of the request line.
+  ["x-original-url", FieldId.Identity],
+  ["x-rewrite-url", FieldId.Identity],
+];
+
+/** Beginnings of names whose every field is one of proxies'. */
+const PREFIXES: readonly [string, FieldId][] = [
+  ["x-forwarded-", FieldId.ForwardedOther],
+  ["x-auth-request-", FieldId.Identity],
+  ["x-remote-", FieldId.Identity],
+];
+
+/** Names and beginnings of request fields that an untrusted client cannot send, for documentation. */
+export const REMOVED_FIELDS: readonly string[] = [
+  ...NAMES.filter(([, id]) => id === FieldId.Identity).map(([name]) => name),
+  ...PREFIXES.map(([prefix]) => `${prefix}*`),
 ];
 
 interface Candidate {
@@ -80,28 +101,44 @@ for (const [name, id] of NAMES) BY_LENGTH[name.length].push({ name: ascii(name),
 /** The id of the field name at [start, end). */
 export function fieldId(buffer: Uint8Array, start: number, end: number): FieldId {
   const length = end - start;
-  if (length >= BY_LENGTH.length) return FieldId.Other;
-  const candidates = BY_LENGTH[length];
-  for (let i = 0; i < candidates.length; i++) {
-    if (equalsIgnoreCase(buffer, start, end, candidates[i].name)) return candidates[i].id;
+  if (length < BY_LENGTH.length) {
+    const candidates = BY_LENGTH[length];
+    for (let i = 0; i < candidates.length; i++) {
+      if (equalsIgnoreCase(buffer, start, end, candidates[i].name)) return candidates[i].id;
+    }
+  }
+  return buffer[start + 1] === DASH ? prefixId(buffer, start, end) : FieldId.Other;
+}
+
+const DASH = 45;
+const UNDERSCORE = 95;
+
+/** The id of a name that begins with one of `PREFIXES`. */
+function prefixId(buffer: Uint8Array, start: number, end: number): FieldId {
+  for (const { name, id } of BEGINNINGS) {
+    if (end - start <= name.length) continue;
+    if (equalsIgnoreCase(buffer, start, start + name.length, name)) return id;
   }
   return FieldId.Other;
 }
 
+const BEGINNINGS: readonly Candidate[] = PREFIXES.map(([name, id]) => ({ name: ascii(name), id }));
+
 /** Whether a name with underscores stands for a protected field once a backend maps `_` to `-`. */
 export function shadowsProtected(buffer: Uint8Array, start: number, end: number): boolean {
   const length = end - start;
-  if (length >= BY_LENGTH.length) return false;
-  for (const { name } of BY_LENGTH[length]) {
-    let same = true;
-    for (let i = 0; i < length && same; i++) {
-      const byte = buffer[start + i] |
-        (buffer[start + i] >= 65 && buffer[start + i] <= 90 ? 32 : 0);
-      same = (byte === 95 ? 45 : byte) === name[i];
-    }
-    if (same) return true;
+  for (const { name } of BY_LENGTH[length] ?? []) if (reads(buffer, start, name)) return true;
+  return BEGINNINGS.some(({ name }) => length > name.length && reads(buffer, start, name));
+}
+
+/** Whether bytes equal a lower-case name once `_` is read as `-`. */
+function reads(buffer: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const byte = buffer[start + i];
+    const lower = byte >= 65 && byte <= 90 ? byte | 32 : byte;
+    if ((lower === UNDERSCORE ? DASH : lower) !== name[i]) return false;
   }
-  return false;
+  return true;
 }
 
 const bit = (id: FieldId) => 1 << id;
@@ -114,7 +151,8 @@ export const HOP_BY_HOP = bit(FieldId.Connection) | bit(FieldId.TransferEncoding
 /** Fields that we set: what an untrusted client sends under these names is dropped. */
 export const SET_BY_US = bit(FieldId.ForwardedFor) | bit(FieldId.ForwardedProto) |
   bit(FieldId.ForwardedHost) | bit(FieldId.ForwardedPort) | bit(FieldId.Forwarded) |
-  bit(FieldId.ForwardedOther) | bit(FieldId.RealIp) | bit(FieldId.ClientCert);
+  bit(FieldId.ForwardedOther) | bit(FieldId.RealIp) | bit(FieldId.ClientCert) |
+  bit(FieldId.Identity);
 
 /** Fields that trailers must not carry: framing, routing, authentication (RFC 9110 section 6.5.1). */
 export const NEVER_IN_TRAILERS = HOP_BY_HOP | SET_BY_US | bit(FieldId.Host) |

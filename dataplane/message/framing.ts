@@ -7,13 +7,19 @@ const KEEP_ALIVE = ascii("keep-alive");
 const UPGRADE = ascii("upgrade");
 const CHUNKED = ascii("chunked");
 const COMMA = 44;
+/**
+ * Tokens of all Connection fields of one message: each is compared with every field. Clients send two
+ * or three.
+ */
+export const MAX_CONNECTION_TOKENS = 32;
 
 /** Results of `readFraming` and `readConnection` that refuse the message. */
 export type FramingError =
   | "content_length"
   | "transfer_encoding"
   | "length_and_encoding"
-  | "connection_names_protected_field";
+  | "connection_names_protected_field"
+  | "connection_tokens";
 
 /** Body length and connection wishes of one message (RFC 9112 sections 6 and 9). */
 export interface Framing {
@@ -71,6 +77,7 @@ export function readConnection(block: HeaderBlock, framing: Framing): FramingErr
   framing.close = false;
   framing.keepAlive = false;
   framing.upgrade = false;
+  let tokens = 0;
   for (let i = 0; i < block.count; i++) {
     if (block.id(i) !== FieldId.Connection) continue;
     const { buffer } = block;
@@ -83,6 +90,7 @@ export function readConnection(block: HeaderBlock, framing: Framing): FramingErr
       let stop = at;
       while (stop > start && (buffer[stop - 1] === SP || buffer[stop - 1] === HTAB)) stop--;
       if (stop === start) continue;
+      if (++tokens > MAX_CONNECTION_TOKENS) return "connection_tokens";
       if (equalsIgnoreCase(buffer, start, stop, CLOSE)) framing.close = true;
       else if (equalsIgnoreCase(buffer, start, stop, KEEP_ALIVE)) framing.keepAlive = true;
       else if (equalsIgnoreCase(buffer, start, stop, UPGRADE)) framing.upgrade = true;

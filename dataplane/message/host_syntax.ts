@@ -1,5 +1,12 @@
 import { CLASS, COLON, HOST } from "./bytes.ts";
 
+/** Longest name and label of a host, in bytes (RFC 1035 section 2.3.4). */
+export const LONGEST_HOST = 255;
+export const LONGEST_LABEL = 63;
+/** A colon and five digits; zeros in front of them are nobody's port. */
+const LONGEST_PORT = 6;
+const DOT = 46;
+
 const OPEN_BRACKET = 91;
 const CLOSE_BRACKET = 93;
 
@@ -26,4 +33,24 @@ export function validHost(buffer: Uint8Array, start: number, end: number): boole
   if (buffer[at] !== COLON) return false;
   for (at++; at < end; at++) if (buffer[at] < 48 || buffer[at] > 57) return false;
   return true;
+}
+
+/**
+ * Whether the name in a valid host is no longer than names can be: what is looked up label by label must
+ * not be as long as a field may be. The port does not count.
+ */
+export function withinHostLimits(buffer: Uint8Array, start: number, end: number): boolean {
+  // Port and brackets are short: most hosts need no closer look.
+  if (end - start <= LONGEST_LABEL) return true;
+  let label = 0;
+  let at = start;
+  const literal = buffer[start] === OPEN_BRACKET;
+  for (; at < end; at++) {
+    const byte = buffer[at];
+    if (byte === COLON && !literal) break;
+    if (at - start >= LONGEST_HOST) return false;
+    label = byte === DOT ? 0 : label + 1;
+    if (label > LONGEST_LABEL) return false;
+  }
+  return end - at <= LONGEST_PORT;
 }

@@ -3,7 +3,7 @@ import { ascii, equalsIgnoreCase, text } from "./bytes.ts";
 import { FieldId, shadowsProtected } from "./field_id.ts";
 import { type Framing, noFraming } from "./framing.ts";
 import { HeaderBlock } from "./header_block.ts";
-import { validHost } from "./host_syntax.ts";
+import { validHost, withinHostLimits } from "./host_syntax.ts";
 import { TextCache } from "./text_cache.ts";
 
 /** Why a request head is refused; each has a status in `REFUSAL_STATUS`. */
@@ -126,9 +126,10 @@ export class RequestHead {
       switch (block.id(i)) {
         case FieldId.Host:
           hostFields++;
-          if (!validHost(buffer, block.valueStart(i), block.valueEnd(i))) {
-            return this.refuse("bad_host");
-          }
+          if (
+            !validHost(buffer, block.valueStart(i), block.valueEnd(i)) ||
+            !withinHostLimits(buffer, block.valueStart(i), block.valueEnd(i))
+          ) return this.refuse("bad_host");
           this.host = hosts.get(buffer, block.valueStart(i), block.valueEnd(i));
           break;
         case FieldId.Expect:

@@ -41,6 +41,7 @@ export const REASONS = [
   "jwt_unknown_key",
   "jwt_signature",
   "jwt_expired",
+  "jwt_without_expiration",
   "jwt_not_yet_valid",
   "jwt_issuer",
   "jwt_audience",

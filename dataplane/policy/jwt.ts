@@ -19,6 +19,8 @@ const LONGEST = 8_192;
 const REMEMBERED = 10_000;
 const REMEMBERED_CHARACTERS = 16_777_216;
 const SECOND = 1000;
+/** Milliseconds until a token without end is verified again. */
+const REVERIFY = 300_000;
 const COOKIE = new Set(["cookie"]);
 
 /** What a verified token is good for. */
@@ -139,7 +141,10 @@ export class Jwt implements RequestCheck {
     const { exp } = result;
     const verified: Verified = {
       claims: result,
-      until: typeof exp === "number" ? exp * SECOND + leewayMs : Infinity,
+      // A token without end is verified again now and then: its key may be gone by then.
+      until: typeof exp === "number"
+        ? exp * SECOND + leewayMs
+        : this.#context.wallClock() + REVERIFY,
       edit: this.#editOf(result),
     };
     this.#verified.set(key, verified);

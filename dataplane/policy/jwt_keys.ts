@@ -31,6 +31,7 @@ export class JwtKeys {
     const { issuer, audiences, algorithms, leewayMs, jwks, jwksUri } = message;
     this.#onChange = onChange;
     this.#options = {
+      requiredClaims: message.requiresExpiration ? ["exp"] : [],
       issuer,
       algorithms,
       clockTolerance: leewayMs / 1000,
@@ -128,6 +129,7 @@ function reasonOf(error: unknown): Reason {
 }
 
 const CLAIMS: ReadonlyMap<string, Reason> = new Map([
+  ["exp", "jwt_without_expiration"],
   ["nbf", "jwt_not_yet_valid"],
   ["iss", "jwt_issuer"],
   ["aud", "jwt_audience"],

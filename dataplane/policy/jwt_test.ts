@@ -96,6 +96,7 @@ const TABLE: readonly [string, string, () => Promise<TestRequest> | TestRequest]
     const payload = Buffer.from(JSON.stringify({ ...GOOD, sub: "root" })).toString("base64url");
     return bearer(`${header}.${payload}.${signature}`);
   }],
+  ["without end", "pass", async () => bearer(await sign({ exp: undefined }))],
   ["expired", "401 jwt_expired", async () => bearer(await sign({ exp: NOW - 6 }))],
   ["expired within the leeway", "pass", async () => bearer(await sign({ exp: NOW - 4 }))],
   ["not yet valid", "401 jwt_not_yet_valid", async () => bearer(await sign({ nbf: NOW + 6 }))],
@@ -269,4 +270,19 @@ Deno.test("bug: a key that cannot be used does not stand in the way of another",
   assert.equal(await verdictOf(jwt.check(other)), "401 jwt_signature");
   const old = bearer(await sign({ exp: NOW - 60 }, { kid: undefined }));
   assert.equal(await verdictOf(jwt.check(old)), "401 jwt_expired");
+});
+
+Deno.test("tokens without end are refused where that is asked for, and verified again now and then", async () => {
+  const token = await sign({ exp: undefined });
+  const strict = policy({ requiresExpiration: true });
+  assert.equal(await verdictOf(strict.check(bearer(token))), "401 jwt_without_expiration");
+  assert.equal(await verdictOf(strict.check(bearer(await sign()))), "pass");
+  const context = policyContext();
+  let now = NOW * 1_000;
+  const lax = policy({}, { ...context, wallClock: () => now });
+  assert.ok(lax.check(bearer(token)) instanceof Promise);
+  assert.equal(await verdictOf(lax.check(bearer(token))), "pass");
+  assert.equal(lax.check(bearer(token)), null, "remembered");
+  now += 300_001;
+  assert.ok(lax.check(bearer(token)) instanceof Promise, "verified again");
 });

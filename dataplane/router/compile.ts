@@ -27,6 +27,7 @@ class RouteError extends Error {
 
 /** Shared by all entries without conditions. */
 const NONE: readonly ValuePredicate[] = [];
+const NO_METHODS: readonly string[] = [];
 const ANY_HOST: readonly string[] = [""];
 
 const KINDS: Readonly<Record<number, PathKind>> = {
@@ -68,6 +69,8 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       maxBody: rule.maxRequestBodyBytes,
       retry: retryPolicy(rule.retry),
       policies: policyLevels(route.policies, rule.policies),
+      restricts: rule.restricts,
+      bodyMethods: rule.bodyMethods.length === 0 ? NO_METHODS : rule.bodyMethods,
       idleTimeout: rule.idleTimeoutMs,
       fault: faultOf(rule.fault),
       requestBuffer: rule.buffering?.request === true ? rule.buffering.maxBytes : 0,

@@ -43,6 +43,10 @@ export interface CompiledRule {
   readonly retry: RetryPolicy | null;
   /** Of the route and of the rule. */
   readonly policies: PolicyLevels;
+  /** Whether a policy of the route, the rule or a backend decides who may pass. */
+  readonly restricts: boolean;
+  /** Methods of GET, HEAD, DELETE and OPTIONS whose content the backends read. */
+  readonly bodyMethods: readonly string[];
   /** Milliseconds that a backend may go without a byte, 0 for the standard. */
   readonly idleTimeout: number;
   /** What is done to requests on purpose, null for nothing. */

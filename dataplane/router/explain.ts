@@ -1,7 +1,7 @@
 import type { RouteEntry, RouteRequest } from "./compiled.ts";
 import { hostName } from "./host.ts";
 import { canonicalPath, mergeSlashes, unescapedSlashes } from "../../common/path.ts";
-import { matchRoute, type PortTable } from "./port_table.ts";
+import { bypassesRule, matchRoute, type PortTable } from "./port_table.ts";
 import { modifyPath } from "./path_modifier.ts";
 import { redirectLocation } from "./redirect.ts";
 import { failedCondition, pathCovers } from "./predicates.ts";
@@ -117,12 +117,17 @@ export function explain(
     return { ...here, reason: `${sent.status}: redirect by the listener`, becomes };
   }
   const plain = unescapedSlashes(canonical.path);
-  if (settings.escapedSlashes !== "keep" && plain !== canonical.path) {
-    return settings.escapedSlashes === "reject"
+  const { slashRule } = decision.listener;
+  if (slashRule !== "keep" && plain !== canonical.path) {
+    return slashRule === "reject"
       ? { ...here, reason: "400: path refused (escaped slash)" }
       : { ...here, reason: "307: redirect by the listener's escapedSlashes", becomes: plain };
   }
   const chosen = matchRoute(decision, full);
+  if (bypassesRule(decision, full, chosen)) {
+    const reason = "400: path refused (without its ;params another rule would restrict it)";
+    return { ...here, reason };
+  }
   const candidates: Candidate[] = [];
   for (const paths of decision.tables) {
     for (const entry of paths.inOrder(path)) {

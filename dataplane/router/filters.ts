@@ -30,6 +30,8 @@ export interface MirrorTarget {
   readonly backend: string;
   /** Share of the requests, 0 to 100. */
   readonly percent: number;
+  /** Whether copies go without what proves who the client is. */
+  readonly withoutCredentials: boolean;
 }
 
 /**
@@ -55,7 +57,7 @@ export function compileFilters(
       path: pathModifier(redirect.path, place),
     },
     path: pathModifier(rewrite?.path, place),
-    mirrors: mirrors.map(({ backend, percent }) => ({ backend: intern(backend), percent })),
+    mirrors: mirrors.map(({ backend, ...how }) => ({ backend: intern(backend), ...how })),
     answer: directResponse === undefined ? null : {
       status: directResponse.status,
       reason: "direct_response",

@@ -9,6 +9,7 @@ import {
   Protocol,
   type Redirect as RedirectMessage,
 } from "../../proto/gen/novaedge/v1/config.ts";
+import { dashed, type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import { CODINGS, type Compression, compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
 import { policyLevels } from "./policy_levels.ts";
@@ -43,7 +44,10 @@ export interface ListenerState {
   readonly table: ListenerTable;
 }
 
-const SLASH_RULES: Readonly<Partial<Record<EscapedSlashes, SlashRule>>> = {
+const NO_LINES = new Uint8Array(0);
+
+const SLASH_RULES: Readonly<Partial<Record<EscapedSlashes, SlashRule | "default">>> = {
+  [EscapedSlashes.ESCAPED_SLASHES_DEFAULT]: "default",
   [EscapedSlashes.ESCAPED_SLASHES_KEEP]: "keep",
   [EscapedSlashes.ESCAPED_SLASHES_REJECT]: "reject",
   [EscapedSlashes.ESCAPED_SLASHES_REDIRECT]: "redirect",
@@ -107,6 +111,7 @@ export function listenerState(
       forwarded: listener.forwarded,
       mergesSlashes: !listener.keepsSlashes,
       escapedSlashes: SLASH_RULES[listener.escapedSlashes] ?? "reject",
+      untrustedFields: untrustedFieldsOf(listener),
       allowedSources: listener.allowedSources.length === 0
         ? null
         : new CidrSet(listener.allowedSources),
@@ -116,6 +121,13 @@ export function listenerState(
       tracing: gateway.tracing?.disabled === true ? null : gateway.tracing?.percent ?? 1,
     }),
   };
+}
+
+/** Names with `_` for `-` go too: many backends read them as the same. */
+function untrustedFieldsOf({ untrustedFields }: Listener): FieldEdit | null {
+  if (untrustedFields.length === 0) return null;
+  const names = untrustedFields.map((name) => dashed(name.toLowerCase()));
+  return makeEdit(new Set(names), NO_LINES, true);
 }
 
 function tlsLimitsOf({ tls }: Listener): TlsLimits | null {

@@ -1,5 +1,6 @@
-import type { SlashRule } from "../../common/path.ts";
+import { otherReadings, type SlashRule } from "../../common/path.ts";
 import type { CompiledRoute, RouteEntry, RouteRequest } from "./compiled.ts";
+import type { FieldEdit } from "../message/field_edit.ts";
 import type { Compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
@@ -41,7 +42,10 @@ export interface ListenerSettings {
   readonly forwarded: boolean;
   /** Whether runs of slashes are looked up as one. */
   readonly mergesSlashes: boolean;
-  readonly escapedSlashes: SlashRule;
+  /** "default": 400 where a rule of the listener restricts, else they are kept. */
+  readonly escapedSlashes: SlashRule | "default";
+  /** Request fields that are removed unless a trusted proxy sends them, null for none. */
+  readonly untrustedFields: FieldEdit | null;
   /** Peers that it serves, null for all. */
   readonly allowedSources: { has(address: string): boolean } | null;
   /** Of the gateway and of the listener. */
@@ -62,7 +66,8 @@ export const PLAIN_LISTENER: ListenerSettings = {
   trustedProxies: null,
   forwarded: false,
   mergesSlashes: true,
-  escapedSlashes: "keep",
+  escapedSlashes: "default",
+  untrustedFields: null,
   allowedSources: null,
   policies: NO_POLICIES,
   compression: null,
@@ -73,6 +78,8 @@ export const PLAIN_LISTENER: ListenerSettings = {
 /** One listener's routes by hostname. */
 export class ListenerTable {
   readonly hosts = new HostMap<PathTable>();
+  /** Entries whose rule decides who may pass. */
+  #restricting = 0;
 
   /** @param key name of the gateway/listener */
   constructor(readonly key: string, readonly settings: ListenerSettings) {}
@@ -83,6 +90,7 @@ export class ListenerTable {
       if (table === undefined) this.hosts.set(hostname, table = new PathTable());
       for (const entry of route.entries) table.add(entry);
     }
+    this.#restricting += restrictingOf(route);
   }
 
   remove(route: CompiledRoute): void {
@@ -92,7 +100,27 @@ export class ListenerTable {
       for (const entry of route.entries) table.remove(entry);
       if (table.size === 0) this.hosts.delete(hostname);
     }
+    this.#restricting -= restrictingOf(route);
   }
+
+  /**
+   * What becomes of paths with `%2F` or `%5C`. Backends decode them, so that `/admin%2Fx` would pass by
+   * the rule that protects `/admin`.
+   */
+  get slashRule(): SlashRule {
+    const { escapedSlashes } = this.settings;
+    if (escapedSlashes !== "default") return escapedSlashes;
+    return this.#restricting > 0 ? "reject" : "keep";
+  }
+
+  /** Whether any rule decides who may pass. */
+  get restricts(): boolean {
+    return this.#restricting > 0;
+  }
+}
+
+function restrictingOf({ entries }: CompiledRoute): number {
+  return entries.reduce((sum, { rule }) => sum + (rule.restricts ? 1 : 0), 0);
 }
 
 /** What a host leads to on one port. */
@@ -137,6 +165,34 @@ export class PortTable {
     const tables = listener === null ? [] : listener.hosts.lookup(name);
     return { listener, tables, sole: tables.length === 1 ? tables[0].sole : null };
   }
+}
+
+/**
+ * Whether backends that leave out `;params` may see a path which another rule protects: then the rule that
+ * the path as sent leads to must not serve it.
+ * @param chosen entry for the path as sent
+ */
+export function bypassesRule(
+  decision: HostDecision,
+  request: RouteRequest,
+  chosen: RouteEntry | null,
+): boolean {
+  if (decision.listener?.restricts !== true) return false;
+  return otherReadings(request.path).some((path) => {
+    const entry = matchRoute(decision, readAs(request, path));
+    return entry !== null && entry.rule.restricts && entry.rule !== chosen?.rule;
+  });
+}
+
+/** The same request with another path. */
+function readAs(request: RouteRequest, path: string): RouteRequest {
+  return {
+    path,
+    method: request.method,
+    query: request.query,
+    header: (name) => request.header(name),
+    clientAddress: () => request.clientAddress(),
+  };
 }
 
 /** The entry that serves the request, or null. */

@@ -16,6 +16,7 @@ import type { UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 class User implements UpstreamUser {
   readonly idleTimeout = 0;
   readonly upstreamMethod = "GET";
+  readonly contentExpected: boolean = true;
   readonly upgrade = "";
   stream: UpstreamStream | null = null;
   failure = "";

@@ -5,7 +5,7 @@ import { INCOMPLETE } from "../http1/parse_request.ts";
 import { parseResponse } from "../http1/parse_response.ts";
 import { writeChunk } from "../http1/write_chunk.ts";
 import { COALESCE_LIMIT } from "../http1/write_response.ts";
-import { LF } from "../message/bytes.ts";
+import { ascii, LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
 import { BodyKind, ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
@@ -56,6 +56,8 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #reusable = false;
   #chunkedRequest = false;
   #requestEnded = false;
+  /** The backend may leave the content of this request unread: nobody gets the connection after it. */
+  #lastExchange = false;
   #answered = false;
 
   constructor(connection: Connection, owner: Http1Owner, ticker: Ticker) {
@@ -84,9 +86,14 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     user.onStream(this);
   }
 
-  send(bytes: Buffer, body: Buffer | null, unsized: boolean, ended: boolean): boolean {
+  send(head: Buffer, body: Buffer | null, unsized: boolean, ended: boolean): boolean {
     this.#chunkedRequest = unsized;
     this.#requestEnded = ended;
+    const user = this.#user!;
+    this.#lastExchange = (unsized || body !== null || !ended) && user.upgrade === "" &&
+      !user.contentExpected;
+    // A backend that closes after its response does not read what it left as another request.
+    const bytes = this.#lastExchange ? closing(head) : head;
     const first = unsized && (body !== null || ended) ? writeChunk(body, ended) : body;
     if (first === null) return this.#sent(this.#connection.write(bytes));
     return this.#sent(
@@ -218,7 +225,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
         else this.#partial = Buffer.from(bytes.subarray(at));
         return;
       }
-      if (bodyStart < 0) {
+      if (bodyStart < 0 || bodyStart - at > LIMIT.headBytes) {
         this.#fail("upstream_protocol");
         return;
       }
@@ -258,7 +265,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   }
 
   #begin(bytes: Buffer, bodyStart: number): void {
-    this.#reusable = head.reusable;
+    this.#reusable = head.reusable && !this.#lastExchange;
     this.#state = State.Body;
     this.deadline = this.#ticker.now + this.#idle(LIMIT.bodyProgress);
     const user = this.#user!;
@@ -349,6 +356,13 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     this.#ticker.remove(this);
     this.#owner.onGone(this);
   }
+}
+
+const CLOSING = ascii("connection: close\r\n\r\n");
+
+/** A request head that asks the backend to close the connection. */
+function closing(head: Buffer): Buffer {
+  return Buffer.concat([head.subarray(0, head.length - 2), CLOSING]);
 }
 
 function upgradeToken({ block }: ResponseHead): string {

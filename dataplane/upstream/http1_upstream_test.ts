@@ -18,6 +18,7 @@ interface Asking {
 /** Sends one request and records what it is told. */
 class User implements UpstreamUser {
   readonly idleTimeout = 0;
+  readonly contentExpected = true;
   readonly upgrade: string;
   status = 0;
   body = "";

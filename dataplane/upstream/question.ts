@@ -47,6 +47,8 @@ class Question implements UpstreamUser, Deadlined {
   deadline: number;
   tickerSlot = -1;
   readonly upstreamMethod: string;
+  /** Servers that are asked by us are known to read what they are asked. */
+  readonly contentExpected = true;
   readonly upgrade = "";
   readonly idleTimeout = 0;
   readonly #pool: EndpointPool;

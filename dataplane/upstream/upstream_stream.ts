@@ -20,6 +20,11 @@ export type UpstreamFailure =
 export interface UpstreamUser extends Contained {
   /** The method of the request as sent, which decides whether the answer has a body. */
   readonly upstreamMethod: string;
+  /**
+   * Whether the backend reads the content of a request whatever its method: after a GET whose content it
+   * leaves unread, it would take that for the next request.
+   */
+  readonly contentExpected: boolean;
   /** Token that the request asks to upgrade to, "" for none. */
   readonly upgrade: string;
   /** Milliseconds that the backend may go without a byte, 0 for the standard. */

@@ -65,6 +65,8 @@ export interface RouteOptions {
   readonly policies?: PolicyLevels;
   readonly idleTimeout?: number;
   readonly fault?: Fault;
+  readonly restricts?: boolean;
+  readonly bodyMethods?: readonly string[];
   readonly requestBuffer?: number;
   readonly answerBuffer?: number;
 }
@@ -202,6 +204,8 @@ export class Harness {
       maxBody: options.maxBody ?? 0,
       retry: options.retry ?? null,
       policies: options.policies ?? NO_POLICIES,
+      restricts: options.restricts ?? false,
+      bodyMethods: options.bodyMethods ?? [],
       idleTimeout: options.idleTimeout ?? 0,
       fault: options.fault ?? null,
       requestBuffer: options.requestBuffer ?? 0,

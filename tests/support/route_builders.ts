@@ -53,6 +53,8 @@ export function entry(parts: EntryParts): RouteEntry {
       maxBody: 0,
       retry: null,
       policies: NO_POLICIES,
+      restricts: false,
+      bodyMethods: [],
       idleTimeout: 0,
       fault: null,
       requestBuffer: 0,

@@ -12,6 +12,7 @@ import { Conditions } from "../conditions.ts";
 import type { Derived, DerivedResource } from "../derived.ts";
 import { boundAddresses } from "../gateway_addresses.ts";
 import { policyMessage } from "../policy.ts";
+import { OPEN_TYPES, restricts } from "../policy_targets.ts";
 import type { PolicyObject } from "../policy_rule.ts";
 import { translateRule } from "../route_rule.ts";
 import type { RefSpec, RuleSpec } from "../rule_spec.ts";
@@ -283,8 +284,19 @@ class IngressTranslation {
       },
       closedReason: "",
       policies,
+      restricts: this.#restricts(place, policies),
       mayBeEmpty: true,
     });
+  }
+
+  /** Whether an annotation, or a policy of the Service, decides who may pass. */
+  #restricts({ backend: { service } }: Place, policies: readonly string[]): boolean {
+    const own = policies.length > 0 &&
+      this.#settings.policies.some(({ type }) => !OPEN_TYPES.has(type));
+    const { namespace } = this.#ingress;
+    return own ||
+      (service !== undefined &&
+        restricts(this.#view, { kind: "Service", namespace, name: service.name }));
   }
 
   /** A reference to the Service of a path: its name is that of the backend resource, by a backend of the Ingress's own where annotations say how it is met. */

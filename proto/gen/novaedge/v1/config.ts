@@ -27,12 +27,14 @@ export enum Protocol {
 
 /** EscapedSlashes is what becomes of paths with %2F or %5C. */
 export enum EscapedSlashes {
+  /** ESCAPED_SLASHES_DEFAULT - 400 where a rule of the listener restricts, else they stay. */
+  ESCAPED_SLASHES_DEFAULT = 0,
   /** ESCAPED_SLASHES_KEEP - They stay and never separate. */
-  ESCAPED_SLASHES_KEEP = 0,
+  ESCAPED_SLASHES_KEEP = 1,
   /** ESCAPED_SLASHES_REJECT - 400. */
-  ESCAPED_SLASHES_REJECT = 1,
+  ESCAPED_SLASHES_REJECT = 2,
   /** ESCAPED_SLASHES_REDIRECT - 307 to the path with slashes in their place. */
-  ESCAPED_SLASHES_REDIRECT = 2,
+  ESCAPED_SLASHES_REDIRECT = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -228,6 +230,8 @@ export interface Listener {
   /** Runs of slashes in paths are looked up as they are, not as one. */
   keepsSlashes: boolean;
   escapedSlashes: EscapedSlashes;
+  /** Names of request fields, beside those that are always removed, that only trusted proxies may send. */
+  untrustedFields: string[];
 }
 
 /** ProxyProtocol says from whom a PROXY header is taken; those must send one, others must not. */
@@ -316,7 +320,13 @@ export interface RouteRule {
   /** Time that a backend may go without a byte, 0 for the dataplane's own. */
   idleTimeoutMs: number;
   fault: FaultInjection | undefined;
-  buffering: Buffering | undefined;
+  buffering:
+    | Buffering
+    | undefined;
+  /** A policy of the route, the rule or one of its backends decides who may pass. */
+  restricts: boolean;
+  /** Methods of GET, HEAD, DELETE and OPTIONS whose content the backends read. */
+  bodyMethods: string[];
 }
 
 /** Buffering keeps messages of slow clients and for slow clients in memory. */
@@ -381,6 +391,8 @@ export interface Mirror {
   backend: string;
   /** Share of the requests, 0 to 100. */
   percent: number;
+  /** Copies go without Authorization, Cookie and Proxy-Authorization. */
+  withoutCredentials: boolean;
 }
 
 export interface Field {
@@ -690,6 +702,8 @@ export interface Jwt {
   requiredClaims: ClaimRule[];
   claimsToHeaders: ClaimHeader[];
   stripToken: boolean;
+  /** Tokens without exp are refused. */
+  requiresExpiration: boolean;
 }
 
 export interface Credential {
@@ -1504,6 +1518,7 @@ function createBaseListener(): Listener {
     allowedSources: [],
     keepsSlashes: false,
     escapedSlashes: 0,
+    untrustedFields: [],
   };
 }
 
@@ -1562,6 +1577,9 @@ export const Listener: MessageFns<Listener> = {
     }
     if (message.escapedSlashes !== 0) {
       writer.uint32(144).int32(message.escapedSlashes);
+    }
+    for (const v of message.untrustedFields) {
+      writer.uint32(154).string(v!);
     }
     return writer;
   },
@@ -1723,6 +1741,14 @@ export const Listener: MessageFns<Listener> = {
             message.escapedSlashes = reader.int32() as any;
             continue;
           }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.untrustedFields.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1762,6 +1788,7 @@ export const Listener: MessageFns<Listener> = {
     message.allowedSources = object.allowedSources?.map((e) => e) || [];
     message.keepsSlashes = object.keepsSlashes ?? false;
     message.escapedSlashes = object.escapedSlashes ?? 0;
+    message.untrustedFields = object.untrustedFields?.map((e) => e) || [];
     return message;
   },
 };
@@ -2350,6 +2377,8 @@ function createBaseRouteRule(): RouteRule {
     idleTimeoutMs: 0,
     fault: undefined,
     buffering: undefined,
+    restricts: false,
+    bodyMethods: [],
   };
 }
 
@@ -2393,6 +2422,12 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.buffering !== undefined) {
       Buffering.encode(message.buffering, writer.uint32(106).fork()).join();
+    }
+    if (message.restricts !== false) {
+      writer.uint32(112).bool(message.restricts);
+    }
+    for (const v of message.bodyMethods) {
+      writer.uint32(122).string(v!);
     }
     return writer;
   },
@@ -2514,6 +2549,22 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.buffering = Buffering.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.restricts = reader.bool();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.bodyMethods.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2552,6 +2603,8 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.buffering = (object.buffering !== undefined && object.buffering !== null)
       ? Buffering.fromPartial(object.buffering)
       : undefined;
+    message.restricts = object.restricts ?? false;
+    message.bodyMethods = object.bodyMethods?.map((e) => e) || [];
     return message;
   },
 };
@@ -3138,7 +3191,7 @@ export const RuleFilters: MessageFns<RuleFilters> = {
 };
 
 function createBaseMirror(): Mirror {
-  return { backend: "", percent: 0 };
+  return { backend: "", percent: 0, withoutCredentials: false };
 }
 
 export const Mirror: MessageFns<Mirror> = {
@@ -3148,6 +3201,9 @@ export const Mirror: MessageFns<Mirror> = {
     }
     if (message.percent !== 0) {
       writer.uint32(17).double(message.percent);
+    }
+    if (message.withoutCredentials !== false) {
+      writer.uint32(24).bool(message.withoutCredentials);
     }
     return writer;
   },
@@ -3181,6 +3237,14 @@ export const Mirror: MessageFns<Mirror> = {
             message.percent = reader.double();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.withoutCredentials = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3200,6 +3264,7 @@ export const Mirror: MessageFns<Mirror> = {
     const message = createBaseMirror();
     message.backend = object.backend ?? "";
     message.percent = object.percent ?? 0;
+    message.withoutCredentials = object.withoutCredentials ?? false;
     return message;
   },
 };
@@ -6131,6 +6196,7 @@ function createBaseJwt(): Jwt {
     requiredClaims: [],
     claimsToHeaders: [],
     stripToken: false,
+    requiresExpiration: false,
   };
 }
 
@@ -6180,6 +6246,9 @@ export const Jwt: MessageFns<Jwt> = {
     }
     if (message.stripToken !== false) {
       writer.uint32(120).bool(message.stripToken);
+    }
+    if (message.requiresExpiration !== false) {
+      writer.uint32(128).bool(message.requiresExpiration);
     }
     return writer;
   },
@@ -6317,6 +6386,14 @@ export const Jwt: MessageFns<Jwt> = {
             message.stripToken = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.requiresExpiration = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6349,6 +6426,7 @@ export const Jwt: MessageFns<Jwt> = {
     message.requiredClaims = object.requiredClaims?.map((e) => ClaimRule.fromPartial(e)) || [];
     message.claimsToHeaders = object.claimsToHeaders?.map((e) => ClaimHeader.fromPartial(e)) || [];
     message.stripToken = object.stripToken ?? false;
+    message.requiresExpiration = object.requiresExpiration ?? false;
     return message;
   },
 };
