@@ -78,8 +78,9 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
       return;
     }
     const { untrustedHeaders = [] } = listener;
-    const badHeader = untrustedHeaders.map(removalProblem).find((problem) => problem !== null);
-    if (badHeader != null) {
+    const [badHeader = null] = untrustedHeaders.map(removalProblem)
+      .filter((problem) => problem !== null);
+    if (badHeader !== null) {
       fail("Accepted", "InvalidHeader", `untrustedHeaders: ${badHeader}`);
       return;
     }
