@@ -196,6 +196,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   }
   await server.listen(socket);
   const admin = flags.admin === "" ? null : await serveAdmin(flags.admin, config, metrics);
+  supervisor.start();
   log.info(
     { socket, workers: supervisor.workers, transport },
     "dataplane started; waiting for configuration",
