@@ -8,7 +8,7 @@ import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./control/config_store.ts";
 import { ControlServer } from "./control/control_server.ts";
 import { type TransportName, TRANSPORTS } from "./net/create_transport.ts";
-import { confineDataplane } from "./net/native/confine/confine_dataplane.ts";
+import { confineDataplane, sealDataplane } from "./net/native/confine/confine_dataplane.ts";
 import { nativeProblem } from "./net/native/native_problem.ts";
 import { humanAccessLog } from "./observe/human_access_log.ts";
 import { LogWriter } from "./observe/log_writer.ts";
@@ -111,8 +111,15 @@ export const DATAPLANE_FLAGS = {
 
 export type DataplaneFlags = FlagValues<typeof DATAPLANE_FLAGS>;
 
-/** Runs the dataplane until the signal is aborted, then drains. */
-export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): Promise<void> {
+/**
+ * Runs the dataplane until the signal is aborted, then drains.
+ * @param alone whether the process is only this dataplane, so that all of its threads are confined
+ */
+export async function runDataplane(
+  flags: DataplaneFlags,
+  signal: AbortSignal,
+  alone = true,
+): Promise<void> {
   const log = createLogger("dataplane", flags["log-level"] as LogLevel);
   const { socket } = flags;
   const transport = flags.transport as TransportName;
@@ -130,7 +137,7 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
     blocked: networks(flags["blocked-upstreams"]),
     allowed: networks(flags["allowed-upstreams"]),
   };
-  if (transport === "native") confine(dirname(resolve(socket)), flags.admin, log);
+  if (transport === "native") confine(dirname(resolve(socket)), flags.admin, alone, log);
   const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
@@ -196,6 +203,8 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
   }
   await server.listen(socket);
   const admin = flags.admin === "" ? null : await serveAdmin(flags.admin, config, metrics);
+  if (transport === "native") orUnusable(() => sealDataplane(alone));
+  supervisor.start();
   log.info(
     { socket, workers: supervisor.workers, transport },
     "dataplane started; waiting for configuration",
@@ -214,16 +223,30 @@ export async function runDataplane(flags: DataplaneFlags, signal: AbortSignal): 
 }
 
 /** Gives up what the runtime's permissions no longer guard when libraries are called. */
-function confine(run: string, admin: string, log: Logger): void {
+function confine(run: string, admin: string, alone: boolean, log: Logger): void {
   const home = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/", ".cache");
   const packages = Deno.env.get("DENO_DIR") ?? join(home, "deno");
-  const write = admin === "" ? [run] : [run, dirname(resolve(admin))];
-  const { landlock } = confineDataplane({
-    read: [resolve(import.meta.dirname!, ".."), packages],
-    write,
-  });
-  log.info({ seccomp: true, landlock }, "the process has given up what it does not need");
-  if (landlock === 0) log.warn("the kernel has no Landlock: the file system is not restricted");
+  const { landlock } = orUnusable(() =>
+    confineDataplane({
+      read: [resolve(import.meta.dirname!, ".."), packages],
+      write: admin === "" ? [run] : [run, dirname(resolve(admin))],
+      alone,
+    })
+  );
+  log.info({ seccomp: true, landlock }, "process confined");
+  if (landlock === 0) log.warn("file system not restricted: the kernel has no Landlock");
+}
+
+/** Returns what a step of the confinement returns. @throws {FlagError} when it fails */
+function orUnusable<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new FlagError(
+      `--transport native: cannot confine the process: ${messageOf(error)}; ` +
+        "allow it in the container's seccomp profile, or use --transport node",
+    );
+  }
 }
 
 /** Removes the socket that a killed dataplane left; refuses when a living one answers on it. */

@@ -18,7 +18,11 @@ async function run(message: ToChild & { type: "start" }): Promise<void> {
     case "agent":
       return (await import("../agent/agent.ts")).runAgent(message.flags, abort.signal);
     case "dataplane":
-      return (await import("../dataplane/dataplane.ts")).runDataplane(message.flags, abort.signal);
+      return (await import("../dataplane/dataplane.ts")).runDataplane(
+        message.flags,
+        abort.signal,
+        false,
+      );
     case "demo":
       return (await import("./demo/backends.ts")).runDemoBackends(message.flags, abort.signal);
   }

@@ -77,7 +77,7 @@ export interface SupervisorOptions {
   readonly onSpans: ((spans: readonly Span[]) => void) | null;
 }
 
-/** Starts the traffic workers, replaces those that die, and talks to all of them at once. */
+/** Starts the traffic workers by `start`, replaces those that die, and talks to all of them at once. */
 export class Supervisor {
   readonly counters: SharedArrayBuffer;
   /** Counter slot by listener key; slot 0 is for what has none. */
@@ -97,6 +97,7 @@ export class Supervisor {
   readonly #claims = new PortClaims(probeByBinding);
   readonly #transports: ThreadTransports;
   readonly #ticking: ReturnType<typeof setInterval>;
+  readonly #started = Promise.withResolvers<void>();
   #nextId = 1;
   #stopping = false;
   deaths = 0;
@@ -133,10 +134,20 @@ export class Supervisor {
     });
     this.#ticking = setInterval(() => this.endpointRegistry.tick(), ENDPOINT_TICK);
     for (let index = 0; index < options.workers; index++) {
-      const slot: Slot = { index, worker: null, startedAt: 0, listeners: [], waiting: new Map() };
-      this.#workers.push(slot);
-      this.#start(slot);
+      this.#workers.push({
+        index,
+        worker: null,
+        startedAt: 0,
+        listeners: [],
+        waiting: new Map(),
+      });
     }
+  }
+
+  /** Starts the traffic workers; changes wait until then. Threads inherit the caller's confinement. */
+  start(): void {
+    for (const slot of this.#workers) this.#start(slot);
+    this.#started.resolve();
   }
 
   get workers(): number {
@@ -158,6 +169,7 @@ export class Supervisor {
     changes: readonly ResourceChange[],
     listeners: readonly string[],
   ): Promise<Refusal[]> {
+    await this.#started.promise;
     for (const key of listeners) {
       if (!this.slots.has(key)) {
         this.slots.set(key, Math.min(this.slots.size + 1, LISTENER_SLOTS - 1));

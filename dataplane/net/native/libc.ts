@@ -57,13 +57,16 @@ export const ERRNO = {
 
 /** How errors read, as other programs say them. */
 const TEXTS: Readonly<Record<number, string>> = {
+  1: "operation not permitted",
   4: "interrupted system call",
   11: "resource temporarily unavailable",
   12: "out of memory",
   13: "permission denied",
+  22: "invalid argument",
   23: "too many open files in system",
   24: "too many open files",
   32: "broken pipe",
+  38: "function not implemented",
   97: "address family not supported",
   98: "address already in use",
   99: "cannot assign requested address",

@@ -1,48 +1,69 @@
 import { Confinement } from "./confinement.ts";
+import { dataplaneRules, processRules } from "./call_rules.ts";
 import type { PathRule } from "./landlock.ts";
-import { SYSTEM_CALLS } from "./syscalls.ts";
 
-/** What a dataplane has no use for: everything listed but what opens its listeners. */
-const REFUSED = SYSTEM_CALLS.filter((call) => call !== "bind" && call !== "listen");
-
-/** Folders that the runtime and the libraries read: shared objects, names and addresses, trust, facts of the machine. */
-const SYSTEM_FOLDERS = ["/lib", "/lib64", "/usr", "/etc", "/proc", "/sys", "/dev"];
+/** Folders that the runtime and the libraries read: shared objects, names and addresses, trust, limits of the machine. */
+const SYSTEM_FOLDERS = [
+  ...["/lib", "/lib64", "/usr", "/etc"],
+  ...["/sys/fs/cgroup", "/sys/devices/system/cpu"],
+  // Of other processes nothing.
+  ...["/proc/self", "/proc/sys"],
+];
+const SYSTEM_FILES = [
+  ...["/proc/cpuinfo", "/proc/meminfo", "/proc/stat"],
+  ...["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"],
+];
 /** Where resolv.conf is a link to. */
 const RESOLVER_FOLDERS = ["/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager"];
 
-/** Folders of one dataplane. */
+/** What one dataplane keeps. */
 export interface ConfinedTo {
   /** Folders that are read: code, and what the runtime keeps of packages. */
   readonly read: readonly string[];
   /** Folders that are written. */
   readonly write: readonly string[];
+  /** Whether the process is only this dataplane, so that all of its threads are confined. */
+  readonly alone: boolean;
 }
 
-/** What became of it. */
+/** What was applied. */
 export interface Confined {
   /** Version of Landlock, 0 where the kernel has none. */
   readonly landlock: number;
 }
 
 /**
- * Gives up what a dataplane does not need, because whoever can call into libraries can do everything that the process
- * may: new programs, other processes, mounts, modules, keys and clocks for the whole process, and the file system for
- * this thread and those that it starts.
- * @throws {SystemError} where the kernel has no seccomp
+ * Gives up what a dataplane does not need, because calls into libraries can do everything that the process may: new
+ * programs, other processes, mounts, modules, keys, clocks and owners of files for the whole process, and the file
+ * system for this thread and those that it starts.
+ * @throws {SystemError} where the kernel has no seccomp, or refuses what it has
+ * @throws {NovaEdgeError} CONFINE, when a thread cannot be reached
  */
-export function confineDataplane({ read, write }: ConfinedTo): Confined {
+export function confineDataplane({ read, write, alone }: ConfinedTo): Confined {
   const confinement = new Confinement();
   confinement.noNewPrivileges();
-  const folder = (path: string, writable: boolean): PathRule => ({
+  const rule = (isFolder: boolean, writable: boolean) => (path: string): PathRule => ({
     path,
-    isFolder: true,
+    isFolder,
     write: writable,
   });
-  const landlock = confinement.restrictPaths([
-    ...[...SYSTEM_FOLDERS, ...RESOLVER_FOLDERS, ...read].map((path) => folder(path, false)),
-    ...write.map((path) => folder(path, true)),
-    { path: "/dev/null", isFolder: false, write: true },
-  ]);
-  confinement.refuseCalls(REFUSED, true);
+  const landlock = confinement.restrict([
+    ...[...SYSTEM_FOLDERS, ...RESOLVER_FOLDERS, ...read].map(rule(true, false)),
+    ...SYSTEM_FILES.map(rule(false, false)),
+    ...write.map(rule(true, true)),
+    ...["/dev/null"].map(rule(false, true)),
+  ], alone);
+  confinement.filterCalls(processRules(Deno.pid), true);
   return { landlock };
+}
+
+/**
+ * Gives up what only the start needs, before the first thread with traffic: unix sockets, modes and new names of
+ * files. What listens goes on listening.
+ * @param alone whether the process is only this dataplane; else only this thread and those that it starts are reached
+ * @throws {SystemError} when the kernel refuses
+ * @throws {NovaEdgeError} CONFINE, when a thread cannot be reached
+ */
+export function sealDataplane(alone: boolean): void {
+  new Confinement().filterCalls(dataplaneRules(), alone);
 }

@@ -1,76 +1,94 @@
-import { SystemError } from "../libc.ts";
+import { NovaEdgeError } from "../../../../common/errors.ts";
 import { cString } from "../openssl.ts";
-import { pathBeneath, type PathRule, ruleset } from "./landlock.ts";
-import { encodeFilter, seccompFilter } from "./seccomp_filter.ts";
-import { type Architecture, type SystemCall } from "./syscalls.ts";
+import { encodeFilter } from "./bpf.ts";
+import { addressOf, checked, type Kernel, runningKernel } from "./kernel.ts";
+import { pathBeneath, type PathRule, restrictFlags, ruleset } from "./landlock.ts";
+import { type CallRules, seccompFilter } from "./seccomp_filter.ts";
+import { type Architecture } from "./syscalls.ts";
 
-const SYMBOLS = {
-  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
-  syscall: { parameters: ["i64", "u64", "u64", "u64", "u64"], result: "i64" },
-  open: { parameters: ["buffer", "i32"], result: "i32" },
-  close: { parameters: ["i32"], result: "i32" },
-  __errno_location: { parameters: [], result: "pointer" },
-} as const;
+/** Numbers of the calls made here, by architecture. */
+const CALLS: Readonly<
+  Record<Architecture, Readonly<Record<"prctl" | "seccomp" | "openat" | "close", number>>>
+> = {
+  x86_64: { prctl: 157, seccomp: 317, openat: 257, close: 3 },
+  aarch64: { prctl: 167, seccomp: 277, openat: 56, close: 57 },
+};
+/** Landlock's calls have the same numbers everywhere. */
+const LANDLOCK = { createRuleset: 444, addRule: 445, restrictSelf: 446 } as const;
 
-const PR_SET_NO_NEW_PRIVS = 38;
-/** seccomp(2) by architecture; its operation, and the flag by which all threads get the filter. */
-const SECCOMP: Readonly<Record<Architecture, bigint>> = { x86_64: 317n, aarch64: 277n };
+const PR_SET_NO_NEW_PRIVS = 38n;
+/** SECCOMP_SET_MODE_FILTER, and SECCOMP_FILTER_FLAG_TSYNC, by which all threads get the filter. */
 const SET_MODE_FILTER = 1n;
 const TSYNC = 1n;
-/** Landlock's calls have the same numbers everywhere. */
-const LANDLOCK = { createRuleset: 444n, addRule: 445n, restrictSelf: 446n } as const;
 /** LANDLOCK_CREATE_RULESET_VERSION, LANDLOCK_RULE_PATH_BENEATH. */
 const ASK_VERSION = 1n;
 const PATH_BENEATH = 1n;
-/** O_PATH and O_CLOEXEC. */
-const OPEN_PATH = 0o10000000 | 0o2000000;
+/** AT_FDCWD as an argument; O_PATH and O_CLOEXEC. */
+const CURRENT_FOLDER = BigInt.asUintN(64, -100n);
+const OPEN_PATH = BigInt(0o10000000 | 0o2000000);
+
+const ENOENT = 2;
+const EACCES = 13;
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+
+/** Prefix of paths whose inodes the kernel frees when nothing uses them. */
+const SHORT_LIVED = "/proc/";
 
 /** Gives up rights of the process or of a thread, for good. */
 export class Confinement {
-  readonly #calls: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"];
-  readonly #errno: Int32Array;
+  readonly #kernel: Kernel;
   readonly #architecture: Architecture;
+  readonly #calls: typeof CALLS[Architecture];
 
-  constructor() {
-    this.#calls = Deno.dlopen("libc.so.6", SYMBOLS).symbols;
-    const place = this.#calls.__errno_location();
-    this.#errno = new Int32Array(Deno.UnsafePointerView.getArrayBuffer(place!, 4));
-    this.#architecture = Deno.build.arch;
+  /** @param kernel takes the calls */
+  constructor(kernel: Kernel = runningKernel(), architecture: Architecture = Deno.build.arch) {
+    this.#kernel = kernel;
+    this.#architecture = architecture;
+    this.#calls = CALLS[architecture];
   }
 
-  /** Neither this thread nor what it starts gets new rights by starting a program. @throws {SystemError} */
+  /** Prevents this thread and its descendants from getting rights by starting a program (set-uid). @throws {SystemError} */
   noNewPrivileges(): void {
-    this.#done("prctl", this.#calls.prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n));
+    this.#call("prctl", this.#calls.prctl, [PR_SET_NO_NEW_PRIVS, 1n]);
   }
 
   /**
-   * Makes calls of the system fail from now on, which needs `noNewPrivileges` first.
+   * Applies rules to system calls from now on, which needs `noNewPrivileges` first.
    * @param everywhere in all threads of the process, not only in this one and those that it starts
    * @throws {SystemError} where the kernel has no seccomp
+   * @throws {NovaEdgeError} CONFINE, when a thread has another filter; then no thread has this one
    */
-  refuseCalls(calls: readonly SystemCall[], everywhere: boolean): void {
-    const filter = encodeFilter(seccompFilter(this.#architecture, calls));
+  filterCalls(rules: CallRules, everywhere: boolean): void {
+    const filter = encodeFilter(seccompFilter(this.#architecture, rules));
     // `sock_fprog`: how many instructions, and where they are.
     const program = new Uint8Array(new ArrayBuffer(16));
     const view = new DataView(program.buffer);
     view.setUint16(0, filter.length / 8, true);
-    view.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
-    this.#call("seccomp", SECCOMP[this.#architecture], [
+    view.setBigUint64(8, addressOf(filter), true);
+    const thread = this.#call("seccomp", this.#calls.seccomp, [
       SET_MODE_FILTER,
       everywhere ? TSYNC : 0n,
       addressOf(program),
     ]);
+    if (thread === 0) return;
+    throw new NovaEdgeError(
+      "CONFINE",
+      `seccomp: thread ${thread} of the process has another filter, so no thread got this one`,
+    );
   }
 
   /**
-   * Leaves this thread, and those that it starts, only some places of the file system. What is open stays open.
+   * Restricts this thread, and those that it starts, to some places of the file system; where the kernel can, also from
+   * abstract unix sockets and signals of processes outside. Open descriptors stay usable.
+   * @param everywhere in all threads of the process, where the kernel can
    * @returns the version of Landlock, 0 where the kernel has none
+   * @throws {SystemError} where the kernel has it and refuses
    */
-  restrictPaths(rules: readonly PathRule[]): number {
-    const version = Number(
-      this.#calls.syscall(LANDLOCK.createRuleset, 0n, 0n, ASK_VERSION, 0n),
-    );
-    if (version < 1) return 0;
+  restrict(rules: readonly PathRule[], everywhere: boolean): number {
+    const answer = this.#kernel(LANDLOCK.createRuleset, [0n, 0n, ASK_VERSION]);
+    if (answer === -ENOSYS || answer === -EOPNOTSUPP) return 0;
+    const version = checked("landlock_create_ruleset", answer);
     const attributes = ruleset(version);
     const set = this.#call("landlock_create_ruleset", LANDLOCK.createRuleset, [
       addressOf(attributes),
@@ -78,38 +96,37 @@ export class Confinement {
     ]);
     try {
       for (const rule of rules) this.#allow(set, rule, version);
-      this.#call("landlock_restrict_self", LANDLOCK.restrictSelf, [BigInt(set)]);
+      const flags = restrictFlags(version, everywhere);
+      this.#call("landlock_restrict_self", LANDLOCK.restrictSelf, [BigInt(set), flags]);
       return version;
     } finally {
-      this.#calls.close(set);
+      this.#close(set);
     }
   }
 
   #allow(set: number, rule: PathRule, version: number): void {
-    const descriptor = this.#calls.open(cString(rule.path), OPEN_PATH);
-    // What is not there needs no right.
-    if (descriptor < 0) return;
+    const path = cString(rule.path);
+    const place = [CURRENT_FOLDER, addressOf(path), OPEN_PATH];
+    const descriptor = this.#kernel(this.#calls.openat, place);
+    // A path that does not exist, or that the user cannot reach, needs no rule.
+    if (descriptor === -ENOENT || descriptor === -EACCES) return;
+    checked(`open ${rule.path}`, descriptor);
     try {
       const bytes = pathBeneath(rule, descriptor, version);
       const given = [BigInt(set), PATH_BENEATH, addressOf(bytes)];
       this.#call("landlock_add_rule", LANDLOCK.addRule, given);
     } finally {
-      this.#calls.close(descriptor);
+      // A rule belongs to an inode: after the kernel freed it, the path would get another one without a rule.
+      if (!rule.path.startsWith(SHORT_LIVED)) this.#close(descriptor);
     }
   }
 
-  /** A call that libc has no function for; arguments that are not given are 0. @throws {SystemError} */
-  #call(name: string, number: bigint, [a = 0n, b = 0n, c = 0n, d = 0n]: bigint[]): number {
-    return this.#done(name, Number(this.#calls.syscall(number, a, b, c, d)));
+  #close(descriptor: number): void {
+    this.#kernel(this.#calls.close, [BigInt(descriptor)]);
   }
 
-  #done(call: string, result: number): number {
-    if (result < 0) throw new SystemError(call, this.#errno[0]);
-    return result;
+  /** @throws {SystemError} */
+  #call(name: string, number: number, args: readonly bigint[]): number {
+    return checked(name, this.#kernel(number, args));
   }
-}
-
-/** Where bytes are; they must outlive the call. */
-function addressOf(bytes: Uint8Array<ArrayBuffer>): bigint {
-  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
 }

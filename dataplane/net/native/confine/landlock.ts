@@ -1,5 +1,8 @@
 /** Rules of Landlock (linux/landlock.h), as bytes. */
 
+/** Versions of Landlock's interface, by what they add. */
+const SINCE = { refer: 2, truncate: 3, ioctlDevice: 5, scopes: 6, allThreads: 8, resolveUnix: 9 };
+
 /** What may be done to files and folders. */
 const ACCESS = {
   execute: 1n << 0n,
@@ -15,11 +18,20 @@ const ACCESS = {
   makeFifo: 1n << 10n,
   makeBlockDevice: 1n << 11n,
   makeLink: 1n << 12n,
-  /** Moves between folders, from version 2 on. */
+  /** Moves between folders. */
   refer: 1n << 13n,
-  /** From version 3 on. */
   truncate: 1n << 14n,
+  /** Requests of ioctl(2) to devices that are opened from now on. */
+  ioctlDevice: 1n << 15n,
+  /** Connecting to unix sockets by path, where they were not made under the same restrictions. */
+  resolveUnix: 1n << 16n,
 } as const;
+
+/** LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET and LANDLOCK_SCOPE_SIGNAL: only between threads under the same restrictions. */
+const SCOPES = 0b11n;
+
+/** LANDLOCK_RESTRICT_SELF_TSYNC. */
+const ALL_THREADS = 1n << 3n;
 
 const READ = ACCESS.readFile | ACCESS.readFolder;
 const WRITE = ACCESS.writeFile | ACCESS.removeFile | ACCESS.makeFile | ACCESS.makeSocket;
@@ -29,8 +41,10 @@ const FILES = ACCESS.execute | ACCESS.writeFile | ACCESS.readFile | ACCESS.trunc
 /** Everything that a version of Landlock can refuse about files. */
 function handledBy(version: number): bigint {
   let all = (1n << 13n) - 1n;
-  if (version >= 2) all |= ACCESS.refer;
-  if (version >= 3) all |= ACCESS.truncate;
+  if (version >= SINCE.refer) all |= ACCESS.refer;
+  if (version >= SINCE.truncate) all |= ACCESS.truncate;
+  if (version >= SINCE.ioctlDevice) all |= ACCESS.ioctlDevice;
+  if (version >= SINCE.resolveUnix) all |= ACCESS.resolveUnix;
   return all;
 }
 
@@ -41,14 +55,28 @@ export interface PathRule {
   readonly write: boolean;
 }
 
-/** `landlock_ruleset_attr`, as far as every version has it: whatever is not allowed about files is refused. */
+/**
+ * Returns `landlock_ruleset_attr` with everything that the version can deny: all access to files without a rule,
+ * abstract unix sockets and signals of processes outside. Ports are left alone, as they change with the configuration.
+ */
 export function ruleset(version: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(new ArrayBuffer(8));
-  new DataView(bytes.buffer).setBigUint64(0, handledBy(version), true);
+  const scoped = version >= SINCE.scopes;
+  const bytes = new Uint8Array(new ArrayBuffer(scoped ? 24 : 8));
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, handledBy(version), true);
+  if (scoped) view.setBigUint64(16, SCOPES, true);
   return bytes;
 }
 
-/** `landlock_path_beneath_attr`. @param descriptor of the path */
+/**
+ * Returns the flags of landlock_restrict_self(2).
+ * @param everywhere in all threads of the process, where the version can
+ */
+export function restrictFlags(version: number, everywhere: boolean): bigint {
+  return everywhere && version >= SINCE.allThreads ? ALL_THREADS : 0n;
+}
+
+/** Returns `landlock_path_beneath_attr`. @param descriptor of the path */
 export function pathBeneath(
   { isFolder, write }: PathRule,
   descriptor: number,
