@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import fc from "fast-check";
-import { isSecretName, REDACTED, redactText, redactTree, redactValue } from "./redact.ts";
+import {
+  isSecretName,
+  REDACTED,
+  redactText,
+  redactTree,
+  redactValue,
+  SECRET_PARTS,
+  SECRET_WORDS,
+} from "./redact.ts";
 
 /** Secrets as people choose them and machines make them: what may stand in a header field and in a URL. */
 const secret = fc.string({
@@ -145,4 +154,11 @@ Deno.test("redaction looks at each character a bounded number of times", () => {
     assert.equal(typeof redactText(text), "string");
     assert.equal(typeof redactValue("x", text), "string");
   }
+});
+
+Deno.test("docs/guides/observing.md lists the names that are redacted, all of them", async () => {
+  const path = join(import.meta.dirname!, "../docs/guides/observing.md");
+  const [, listed] = /^By name: (.*?)\. `X-API-Key`/ms.exec(await Deno.readTextFile(path))!;
+  const names = [...listed.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+  assert.deepEqual(names, [...SECRET_PARTS, ...SECRET_WORDS]);
 });
