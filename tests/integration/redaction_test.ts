@@ -299,7 +299,7 @@ Deno.test("bug: a flag that is refused was printed with the password in its URL"
   const secrets = new Secrets();
   await using folder = await taskFolder();
   await using program = await startTask("dataplane", [
-    ...["--socket", join(folder.path, "dataplane.sock")],
+    ...["--socket", join(folder.path, "dataplane.sock"), "--transport", "node"],
     ...["--otlp-endpoint", `ftp://me:${secrets.at("password")}@collector.test`],
   ]);
   assert.equal((await program.end("SIGCONT")).code, 1);
