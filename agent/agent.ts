@@ -1,7 +1,6 @@
 import { hostname } from "node:os";
 import { Counter, Gauge, Registry } from "prom-client";
 import { compareVersions, type Version, versionText } from "../common/delta/resources.ts";
-import { messageOf } from "../common/errors.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
@@ -9,7 +8,8 @@ import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import { VERSION } from "../common/version.ts";
 import type { Delta, NodeStatus, Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
-import { adminApp, sourceErrorsOf } from "./admin/admin_app.ts";
+import { adminApp, type AdminContext, sourceErrorsOf } from "./admin/admin_app.ts";
+import { readAdminFlags, serveAdmin } from "./admin/admin_server.ts";
 import { ConfigManager } from "./config/config_manager.ts";
 import { ControllerClient, type StreamIdentity } from "./config/controller_client.ts";
 import { NodeView } from "./config/node_view.ts";
@@ -66,6 +66,13 @@ export const AGENT_FLAGS = {
     default: "127.0.0.1:9901",
     help: "address of the admin API, empty for none",
   },
+  "admin-hosts": {
+    type: "string",
+    default: "",
+    help:
+      "hosts that the admin API accepts in Host beside localhost, loopback addresses and the host " +
+      "of --admin; commas between them",
+  },
   "novanet-socket": {
     type: "string",
     default: "/var/run/novanet/ebpf-services.sock",
@@ -80,6 +87,7 @@ export type AgentFlags = FlagValues<typeof AGENT_FLAGS>;
 export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<void> {
   const log = createLogger("agent", flags["log-level"] as LogLevel);
   const node = flags["node-name"] || hostname();
+  const admin = flags.admin === "" ? null : readAdminFlags(flags.admin, flags["admin-hosts"]);
   const config = await ConfigManager.open(`${flags["state-dir"]}/last_known_good`, log);
   const ports = { http: flags["http-port"], https: flags["https-port"] };
   const view = new NodeView(config.store, node, ports);
@@ -239,7 +247,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     const theirs = await dataplane.stats().then(({ metrics }) => metrics, () => "");
     return `${own}\n${theirs}`;
   };
-  const app = adminApp({
+  const context: AdminContext = {
     node,
     store: config.store,
     ready,
@@ -258,8 +266,9 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
       log.level = level;
       await dataplane.setLogLevel(level);
     },
-  });
-  const servers = listen(flags, app.fetch, allMetrics, ready);
+  };
+  const servers = listen(flags, allMetrics, ready);
+  if (admin !== null) servers.push(serveAdmin(admin, adminApp(context, admin.hosts).fetch));
   log.info({ node }, "agent started");
   const heartbeat = setInterval(
     () => controller.send({ $case: "status", value: status() }),
@@ -298,7 +307,6 @@ function identityOf(flags: AgentFlags): StreamIdentity | null {
 
 function listen(
   flags: AgentFlags,
-  admin: (request: Request) => Response | Promise<Response>,
   metrics: () => Promise<string>,
   ready: () => { ready: boolean; reason: string },
 ): StatusServer[] {
@@ -318,19 +326,6 @@ function listen(
     servers.push(serveStatus(flags["metrics-port"], {
       "/metrics": async () => new Response(await metrics()),
     }, flags["status-address"]));
-  }
-  if (flags.admin !== "") {
-    const colon = flags.admin.lastIndexOf(":");
-    const hostname = flags.admin.slice(0, colon);
-    try {
-      servers.push(
-        Deno.serve({ hostname, port: Number(flags.admin.slice(colon + 1)), onListen() {} }, admin),
-      );
-    } catch (error) {
-      throw new Error(`cannot listen on the admin address ${flags.admin}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
   }
   return servers;
 }

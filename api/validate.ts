@@ -1,4 +1,5 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { redactText } from "../common/redact.ts";
 import { isKindName, type KindName, KINDS } from "./kinds.ts";
 
 /** One thing wrong with an object. */
@@ -126,7 +127,9 @@ function reasonOf(error: ErrorObject, path: string): Problem {
     case "pattern":
       return {
         path,
-        reason: `"${error.data}" does not have the form of this field (${params.pattern})`,
+        reason: `"${
+          redactText(String(error.data))
+        }" does not have the form of this field (${params.pattern})`,
       };
     default:
       return { path, reason: error.message ?? error.keyword };

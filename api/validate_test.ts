@@ -66,3 +66,20 @@ Deno.test("nearest() finds words within two edits only", () => {
   assert.equal(nearest("hostnmaes", ["hostnames", "rules"]), "hostnames");
   assert.equal(nearest("zzzzz", ["hostnames", "rules"]), null);
 });
+
+Deno.test("bug: a value that does not have its field's form was quoted with the password in it", () => {
+  const policy = {
+    ...base,
+    kind: "ProxyPolicy",
+    spec: {
+      type: "ForwardAuth",
+      targetRef: { kind: "ProxyRoute", name: "r" },
+      forwardAuth: { address: "htp://me:hunter2@auth.test/?token=hunter2" },
+    },
+  };
+  assert.deepEqual(validate("ProxyPolicy", policy), [{
+    path: "spec.forwardAuth.address",
+    reason:
+      '"htp://[redacted]@auth.test/?token=[redacted]" does not have the form of this field (^https?://)',
+  }]);
+});

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../common/errors.ts";
+import { redactText } from "../common/redact.ts";
 import { OfflineTables } from "./offline_tables.ts";
 
 const USAGE = `novaedgectl why --resources DIR URL [--method GET] [--header "name: value"]...
@@ -16,7 +17,7 @@ function print(text: string): void {
 }
 
 function fail(message: string, code: number): never {
-  Deno.stderr.writeSync(new TextEncoder().encode(`novaedgectl: ${message}\n`));
+  Deno.stderr.writeSync(new TextEncoder().encode(`novaedgectl: ${redactText(message)}\n`));
   Deno.exit(code);
 }
 
@@ -80,9 +81,8 @@ try {
   if (files.length === 0) fail(`${folder}: no YAML files`, 1);
   const tables = new OfflineTables(files);
   for (const { file, line, path, reason } of tables.problems) {
-    Deno.stderr.writeSync(
-      new TextEncoder().encode(`${file}:${line}: ${path === "" ? "" : `${path}: `}${reason}\n`),
-    );
+    const text = `${file}:${line}: ${path === "" ? "" : `${path}: `}${redactText(reason)}\n`;
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
   }
   print(`${JSON.stringify(tables.why({ method, url, headers }), null, 2)}\n`);
 } catch (error) {

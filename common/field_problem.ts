@@ -18,7 +18,7 @@ const OF_THE_CONNECTION = new Set([
 
 /** Why a configuration must not remove, add or set a header field like this; null when it may. */
 export function fieldProblem(name: string, value = ""): string | null {
-  if (!TOKEN.test(name)) return `"${name}" is not a field name`;
+  if (!TOKEN.test(name)) return `not a field name: "${name}"`;
   if (OF_THE_CONNECTION.has(name.toLowerCase())) {
     return `${name} belongs to the connection and cannot be changed`;
   }

@@ -1,4 +1,5 @@
 import pino, { type Logger as PinoLogger } from "pino";
+import { isSecretName, REDACTED, redactText, redactTree } from "./redact.ts";
 
 /** Structured logger of the control programs; `child` adds fields. */
 export type Logger = PinoLogger;
@@ -39,8 +40,23 @@ export function humanLine(json: string): string {
   return [`${head}: ${visible(String(record.msg ?? ""))}`, ...fields].join(" ") + "\n";
 }
 
+/** Returns a record without secrets: errors of libraries and of peers quote their input. */
+function redactedLine(json: string): string {
+  const record = JSON.parse(json) as Record<string, unknown>;
+  const shown = Object.entries(record).map(([name, value]) => [
+    name,
+    typeof value !== "string"
+      ? redactTree(value)
+      : isSecretName(name)
+      ? REDACTED
+      : redactText(value),
+  ]);
+  return `${JSON.stringify(Object.fromEntries(shown))}\n`;
+}
+
 /**
- * Makes the logger of one program: JSON lines on standard error, or lines for people on a terminal.
+ * Makes the logger of one program: JSON lines on standard error, or lines for people on a terminal. Secrets
+ * are redacted in each.
  * @param write receives each finished line; standard error by default
  */
 export function createLogger(
@@ -54,6 +70,11 @@ export function createLogger(
     ((line: string) => void Deno.stderr.writeSync(encoder.encode(line)));
   return pino(
     { level, base: { program }, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line: string) => write(human ? humanLine(line) : line) },
+    {
+      write: (line: string) => {
+        const shown = redactedLine(line);
+        write(human ? humanLine(shown) : shown);
+      },
+    },
   );
 }

@@ -38,3 +38,23 @@ Deno.test("bug: what a peer said cannot forge a line or move the cursor of a ter
   assert.equal(line.indexOf("\n"), line.length - 1);
   assert.ok(!line.includes("\u001b"));
 });
+
+Deno.test("bug: what a library or a peer quoted was logged with its secrets", () => {
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const log = createLogger("p", "info", { human: false, write }).child({ peer: "//u:hunter2@a" });
+  log.info(
+    { reason: "Authorization: hunter2", deep: [{ url: "/?token=hunter2" }] },
+    "Bearer hunter2",
+  );
+  createLogger("p", "info", { human: true, write }).info({ password: "hunter2" }, "x");
+  assert.ok(!lines.join().includes("hunter2"), lines.join());
+  const { msg, peer, reason, deep } = JSON.parse(lines[0]);
+  assert.deepEqual([msg, peer, reason, deep], [
+    "Bearer [redacted]",
+    "//[redacted]@a",
+    "Authorization: [redacted]",
+    [{ url: "/?token=[redacted]" }],
+  ]);
+  assert.equal(lines[0].indexOf("\n"), lines[0].length - 1);
+});

@@ -1,5 +1,6 @@
 import { messageOf } from "./errors.ts";
 import { FlagError, type FlagTable, type FlagValues, HelpRequested, parseFlags } from "./flags.ts";
+import { redactText } from "./redact.ts";
 
 /** Exit code for a wrong flag or an environment the program cannot run in. */
 const EXIT_USAGE = 2;
@@ -25,7 +26,7 @@ export function readCommandLine<T>(name: string, read: () => T): T {
       Deno.stdout.writeSync(new TextEncoder().encode(error.message));
       Deno.exit(0);
     }
-    stderr(`${name}: ${messageOf(error)}\n`);
+    stderr(`${name}: ${redactText(messageOf(error))}\n`);
     Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);
   }
 }
@@ -61,7 +62,7 @@ export async function runProgram<const T extends FlagTable>(
   try {
     await program(flags, abort.signal);
   } catch (error) {
-    stderr(`${name}: ${messageOf(error)}\n`);
+    stderr(`${name}: ${redactText(messageOf(error))}\n`);
     Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);
   }
   Deno.exit(0);

@@ -2,9 +2,12 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import { keyOf, versionText } from "../common/delta/resources.ts";
+import { HostAllowlist } from "../common/host_allowlist.ts";
 import { createLogger, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
 import { aborted } from "../common/program.ts";
+import { redactTree } from "../common/redact.ts";
+import { hostRefusal } from "../common/request_guard.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import type { Refusal } from "../proto/gen/novaedge/v1/distribution.ts";
 import { DistributionServer } from "./distribution/distribution_server.ts";
@@ -21,6 +24,9 @@ import { ApiClient } from "./source/kubernetes/api_client.ts";
 import { KubernetesSource } from "./source/kubernetes/kubernetes_source.ts";
 import { outcomeProblems } from "./translate/outcome_log.ts";
 import { type ResourceUpdate, Translator } from "./translate/translator.ts";
+
+/** Hosts that the dump of sessions accepts: IP addresses and localhost. */
+const STATUS_HOSTS = new HostAllowlist("0.0.0.0");
 
 class ControllerMetrics {
   readonly registry = new Registry();
@@ -180,7 +186,9 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   if (flags["metrics-port"] > 0) {
     status.push(serveStatus(flags["metrics-port"], {
       "/metrics": async () => new Response(await metrics.registry.metrics()),
-      "/sessions": () => Response.json(server.sessions()),
+      // Names nodes and quotes their refusals, so it is protected against DNS rebinding.
+      "/sessions": (request) =>
+        hostRefusal(request, STATUS_HOSTS) ?? Response.json(redactTree(server.sessions())),
     }));
   }
   log.info({ address, source: source.name }, "controller started");

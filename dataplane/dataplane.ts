@@ -1,9 +1,9 @@
 import { dirname, join, resolve } from "node:path";
-import { Hono } from "hono";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../common/log.ts";
 import { aborted } from "../common/program.ts";
+import { probe, statusHandler } from "../common/status_server.ts";
 import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./control/config_store.ts";
 import { ControlServer } from "./control/control_server.ts";
@@ -266,18 +266,17 @@ async function clearSocket(path: string): Promise<void> {
   throw new NovaEdgeError("SOCKET", `${path}: another dataplane is running on this socket`);
 }
 
+/** Serves status on a unix socket: browsers cannot connect, and its folder's permissions say who can. */
 async function serveAdmin(
   path: string,
   config: ConfigStore,
   metrics: () => string,
 ): Promise<Deno.HttpServer> {
   await Deno.remove(path).catch(() => {});
-  const app = new Hono();
-  app.get("/healthz", (c) => c.text("ok\n"));
-  app.get(
-    "/ready",
-    (c) => config.ready ? c.text("ready\n") : c.text("no configuration yet\n", 503),
-  );
-  app.get("/metrics", (c) => c.text(metrics()));
-  return Deno.serve({ path, onListen() {} }, app.fetch);
+  const handler = statusHandler({
+    "/healthz": () => probe(true, ""),
+    "/ready": () => probe(config.ready, "no configuration yet"),
+    "/metrics": () => new Response(metrics()),
+  });
+  return Deno.serve({ path, onListen() {} }, handler);
 }

@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { readAdminFlags } from "../agent/admin/admin_server.ts";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
 import { NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
@@ -32,6 +33,7 @@ export const STANDALONE_FLAGS = {
   },
   "transport": DATAPLANE_FLAGS.transport,
   "admin": { type: "string", default: "127.0.0.1:9901", help: "address of the admin API" },
+  "admin-hosts": AGENT_FLAGS["admin-hosts"],
   "drain-timeout": {
     type: "integer",
     default: 2,
@@ -97,6 +99,8 @@ class Child {
 
 /** Runs controller, agent and dataplane in one process, each with its own permissions. */
 export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal): Promise<void> {
+  // Checked before the agent starts, so that a wrong flag ends with exit code 2.
+  readAdminFlags(flags.admin, flags["admin-hosts"]);
   const unusable = flags.transport === "native" ? nativeProblem() : "";
   if (unusable !== "") throw new FlagError(`--transport native: ${unusable}`);
   const state = resolve(flags["state-dir"]);
@@ -148,6 +152,7 @@ export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal)
     "metrics-port": 0,
     "health-port": 0,
     "admin": flags.admin,
+    "admin-hosts": flags["admin-hosts"],
     "log-level": level,
   };
   const children: Child[] = [];

@@ -3,7 +3,10 @@ import { Kind, versionText } from "../../common/delta/resources.ts";
 import { snapshotOf } from "../../common/delta/snapshot.ts";
 import type { ResourceStore } from "../../common/delta/resource_store.ts";
 import { messageOf } from "../../common/errors.ts";
+import type { HostAllowlist } from "../../common/host_allowlist.ts";
 import { LOG_LEVELS } from "../../common/log.ts";
+import { redactText, redactTree } from "../../common/redact.ts";
+import { hostRefusal, originRefusal } from "../../common/request_guard.ts";
 import { Outcome, SourceError, type StatsReply } from "../../proto/gen/novaedge/v1/distribution.ts";
 
 /** What the admin API shows and does. */
@@ -52,10 +55,30 @@ export function sourceErrorsOf(store: ResourceStore): SourceError[] {
     .map(({ body }) => SourceError.decode(body));
 }
 
-/** The loopback API: what runs here, what became of each object, and why a request goes where it goes. */
-export function adminApp(context: AdminContext): Hono {
+/** Methods that are served. Only PUT changes state, and no HTML form can send it. */
+const METHODS = ["GET", "HEAD", "PUT"];
+
+/**
+ * The loopback API: what runs here, what became of each object, and why a request goes where it goes. It has
+ * no login. Web pages are kept out by refusing other hosts and origins before any handler runs, and by never
+ * sending a CORS header. All responses are redacted.
+ * @param hosts accepted in Host
+ */
+export function adminApp(context: AdminContext, hosts: HostAllowlist): Hono {
   const app = new Hono();
-  app.onError((error, c) => c.json({ error: messageOf(error) }, 503));
+  app.onError((error, c) => c.json({ error: redactText(messageOf(error)) }, 503));
+  app.use(async (c, next): Promise<Response | void> => {
+    const { raw } = c.req;
+    const refused = hostRefusal(raw, hosts) ?? originRefusal(raw);
+    if (refused !== null) return refused;
+    if (!METHODS.includes(raw.method)) {
+      return c.text(`methods are ${METHODS.join(", ")}\n`, 405, { allow: METHODS.join(", ") });
+    }
+    await next();
+    c.header("cache-control", "no-store");
+    c.header("cross-origin-resource-policy", "same-origin");
+    c.header("x-content-type-options", "nosniff");
+  });
   app.get("/", (c) =>
     c.text(
       "GET /config /endpoints /why?url=URL&method=GET&header=name:value /ready /healthz /metrics\n" +
@@ -67,10 +90,12 @@ export function adminApp(context: AdminContext): Hono {
     return ready ? c.text("ready\n") : c.text(`${reason}\n`, 503);
   });
   app.get("/metrics", async (c) => c.text(await context.metrics()));
-  app.get("/config", (c) => c.json(dump(context)));
+  app.get("/config", (c) => c.json(redactTree(dump(context))));
   app.get("/endpoints", async (c) => {
     const { endpoints, listeners, workers, version } = await context.stats();
-    return c.json({ version: versionText(version), workers, listeners, endpoints });
+    return c.json(
+      redactTree({ version: versionText(version), workers, listeners, endpoints }),
+    );
   });
   app.get("/why", async (c) => {
     const url = c.req.query("url");
@@ -83,7 +108,7 @@ export function adminApp(context: AdminContext): Hono {
       if (colon > 0) headers[line.slice(0, colon)] = line.slice(colon + 1).trim();
     }
     const json = await context.explain(c.req.query("method") ?? "GET", url, headers);
-    return c.json(JSON.parse(json));
+    return c.json(redactTree(JSON.parse(json)));
   });
   app.put("/logging", async (c) => {
     const level = c.req.query("level") ?? "";
@@ -96,7 +121,7 @@ export function adminApp(context: AdminContext): Hono {
   return app;
 }
 
-/** Everything held, without key material: of certificates and policies only their names and types are shown. */
+/** Returns everything held, before redaction. Certificates and policies are reduced to names and types. */
 function dump({ node, store, state }: AdminContext): Record<string, unknown> {
   const { gateways, routes, backends, policies, certificates } = snapshotOf(
     store.version,
@@ -110,10 +135,7 @@ function dump({ node, store, state }: AdminContext): Record<string, unknown> {
     objects: shownOutcomes(store),
     gateways,
     routes,
-    backends: backends.map((backend) => ({
-      ...backend,
-      affinity: backend.affinity === undefined ? undefined : { ...backend.affinity, key: "" },
-    })),
+    backends,
     // Their settings hold passwords and keys.
     policies: policies.map(({ namespace, name, rule, closedReason }) => ({
       namespace,

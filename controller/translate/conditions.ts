@@ -1,7 +1,11 @@
+import { redactText } from "../../common/redact.ts";
 import { type Condition, Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { SourceObject } from "./source_object.ts";
 
-/** Collects the conditions of one object; the first reason against a condition is the one shown. */
+/**
+ * Collects the conditions of one object; the first reason against a condition is the one shown. Messages
+ * become statuses and events with a wider audience than the spec, so they are redacted.
+ */
 export class Conditions {
   readonly #conditions = new Map<string, Condition>();
 
@@ -14,7 +18,8 @@ export class Conditions {
   }
 
   /** The condition does not hold. */
-  fail(type: string, reason: string, message: string): this {
+  fail(type: string, reason: string, text: string): this {
+    const message = redactText(text);
     const known = this.#conditions.get(type);
     if (known === undefined || known.status) {
       this.#conditions.set(type, { type, status: false, reason, message });
@@ -26,7 +31,7 @@ export class Conditions {
 
   /** A condition that is true when there is something to say. */
   note(type: string, reason: string, message: string): this {
-    this.#conditions.set(type, { type, status: true, reason, message });
+    this.#conditions.set(type, { type, status: true, reason, message: redactText(message) });
     return this;
   }
 

@@ -63,7 +63,7 @@ export function forwardAuthRule(policy: PolicyObject, view: View): TranslatedRul
     problem: `spec.forwardAuth.${problem}`,
     reason: "Invalid",
   });
-  if (!URL.canParse(address)) return invalid(`address: "${address}" is not a URL`);
+  if (!URL.canParse(address)) return invalid("address is not a URL");
   const url = new URL(address);
   if (url.username !== "" || url.password !== "") return invalid("address has a password in it");
   for (const header of [...authHeaders, ...responseHeaders]) {

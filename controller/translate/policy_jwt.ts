@@ -64,7 +64,7 @@ export function jwtRule(policy: PolicyObject): TranslatedRule {
 
 function urlProblem(text: string): string {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
-    return `"${text}" is not a URL of http or https`;
+    return "is not a URL of http or https";
   }
   const { username, password } = new URL(text);
   return username + password === "" ? "" : "has a password in it";

@@ -19,7 +19,7 @@ export function corsProblem(origins: readonly string[], names: readonly string[]
   const badOrigin = origins.find((origin) => !ORIGIN.test(origin));
   if (badOrigin !== undefined) return `allowOrigins: "${badOrigin}" is not an origin`;
   const badName = names.find((name) => !TOKEN.test(name));
-  return badName === undefined ? "" : `"${badName}" is not a token`;
+  return badName === undefined ? "" : `not a token: "${badName}"`;
 }
 
 /** Translates CORS. */

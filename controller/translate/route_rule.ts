@@ -4,6 +4,7 @@ import { fieldProblem } from "../../common/field_problem.ts";
 import { cidrProblem } from "../../common/cidr.ts";
 import { linearProblem } from "../../common/linear.ts";
 import { writtenPath } from "../../common/path.ts";
+import { redactValue } from "../../common/redact.ts";
 import {
   type BackendRef,
   FaultInjection,
@@ -148,6 +149,7 @@ function networkProblem({ clientCIDRs = [] }: RuleMatch): string | null {
 /** A condition that has a pattern, if it is of that type. */
 interface Patterned {
   readonly type?: string;
+  readonly name?: string;
   readonly value?: string;
 }
 
@@ -189,7 +191,11 @@ function matchProblem({ matches }: RuleSpec, place: string): string {
 function unusableOf(conditions: readonly Patterned[], place: string): string {
   for (const [i, condition] of conditions.entries()) {
     const problem = patternProblem(condition, `${place}[${i}]`);
-    if (problem !== "") return problem;
+    if (problem === "") continue;
+    const { name = "", value = "" } = condition;
+    // The problem quotes the pattern, which is a credential here.
+    const secret = redactValue(name, value) !== value;
+    return secret ? `${place}[${i}]: the pattern cannot be matched in linear time` : problem;
   }
   return "";
 }

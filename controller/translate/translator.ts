@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { keyOf, Kind, type Resource } from "../../common/delta/resources.ts";
 import { sha256 } from "../../common/hash.ts";
+import { redactText } from "../../common/redact.ts";
 import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { deriveBackend } from "./backend.ts";
 import { deriveBackendTlsPolicy } from "./backend_tls_policy.ts";
@@ -235,7 +236,7 @@ export class Translator {
       type: "Accepted",
       status: false,
       reason: "RefusedByDataplane",
-      message: refusal.reason,
+      message: redactText(refusal.reason),
     };
     const others = outcome.conditions.filter(({ type }) => type !== "Accepted");
     return { ...outcome, conditions: [condition, ...others] };

@@ -1,3 +1,4 @@
+import { redactTree } from "../../common/redact.ts";
 import type { RouteEntry, RouteRequest } from "./compiled.ts";
 import { hostName } from "./host.ts";
 import { canonicalPath, mergeSlashes, unescapedSlashes } from "../../common/path.ts";
@@ -58,8 +59,17 @@ export function ambiguous(port: number, addresses: readonly string[]): { readonl
   return { reason };
 }
 
-/** Explains by the very tables that serve traffic. */
+/** Explains by the very tables that serve traffic. Secrets of the request and of the routes are redacted. */
 export function explain(
+  table: PortTable,
+  host: string,
+  rawPath: string,
+  request: ExplainedRequest,
+): Explanation {
+  return redactTree(decided(table, host, rawPath, request)) as Explanation;
+}
+
+function decided(
   table: PortTable,
   host: string,
   rawPath: string,

@@ -129,9 +129,18 @@ export class KeySets {
       accept: "application/jwk-set+json, application/json",
     });
     if (status !== 200) throw new Error(`status ${status}`);
-    const { keys } = JSON.parse(body) as { keys?: unknown };
+    const { keys } = parsed(body) as { keys?: unknown };
     if (!Array.isArray(keys)) throw new Error("not a JWK Set");
     return body;
+  }
+}
+
+/** Parses JSON. The runtime's own error quotes the text, which may hold a shared secret. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) ?? {};
+  } catch {
+    throw new Error("not JSON");
   }
 }
 

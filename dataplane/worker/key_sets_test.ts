@@ -102,3 +102,18 @@ Deno.test("an issuer that is away, or answers nonsense, leaves the keys as they 
     sets.dropAll(0);
   }
 });
+
+Deno.test("bug: a response of an issuer that is not JSON was quoted in the log", async () => {
+  const lines: string[] = [];
+  const told = Promise.withResolvers<void>();
+  const sets = new KeySets({
+    log: createLogger("test", "error", { human: false, write: (line) => void lines.push(line) }),
+    send: () => told.resolve(),
+    get: () => Promise.resolve(ok('hunter2"}')),
+  });
+  sets.follow(0, WANTED);
+  await told.promise;
+  sets.drop(0, WANTED);
+  assert.equal(lines.length, 1);
+  assert.equal(JSON.parse(lines[0]).reason, "not JSON");
+});

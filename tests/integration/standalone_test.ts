@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { join, resolve } from "node:path";
-import { freePort, Program, startProgram } from "../support/programs.ts";
+import { join } from "node:path";
+import { freePort, startProgram } from "../support/programs.ts";
+import { startStandalone } from "../support/tasks.ts";
 import { textBackend } from "../support/backends.ts";
 import { backend, documents, gateway, route } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
-
-const ROOT = resolve(import.meta.dirname!, "../..");
 
 async function prepared(): Promise<
   { folder: string; resources: string; [Symbol.asyncDispose](): Promise<void> }
@@ -20,18 +19,6 @@ async function prepared(): Promise<
   };
 }
 
-/** Starts standalone exactly as the task does, with other arguments. */
-async function startTask(args: string[]): Promise<Program> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  const task = Deno.env.get("NOVAEDGE_TRANSPORT") === "native" ? "start:native" : "start";
-  const [program, ...command] = (tasks[task].command as string).split(" ");
-  assert.equal(program, "deno");
-  return new Program("standalone", Deno.execPath(), [...command, ...args], {
-    cwd: ROOT,
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
-  });
-}
-
 for (const [signals, signal] of [[1, "SIGINT"], [3, "SIGINT"], [1, "SIGTERM"]] as const) {
   Deno.test(`standalone serves and ends in order with code 0 on ${signals} x ${signal}`, async () => {
     await using blue = textBackend("blue");
@@ -41,7 +28,7 @@ for (const [signals, signal] of [[1, "SIGINT"], [3, "SIGINT"], [1, "SIGTERM"]] a
       join(place.resources, "all.yaml"),
       documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
     );
-    await using program = await startTask([
+    await using program = await startStandalone([
       ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
       ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`],
     ]);
@@ -61,7 +48,7 @@ for (const [signals, signal] of [[1, "SIGINT"], [3, "SIGINT"], [1, "SIGTERM"]] a
 
 Deno.test("the demo serves both listeners without arguments but its state folder", async () => {
   await using place = await prepared();
-  await using program = await startTask(["--state-dir", join(place.folder, "state")]);
+  await using program = await startStandalone(["--state-dir", join(place.folder, "state")]);
   await program.line(/Stop: +Ctrl-C/);
   const answer = await get(8080, "/green");
   assert.match(answer.body, /^Hello from green: GET \/green for 127\.0\.0\.1/);

@@ -3,6 +3,7 @@ import { KINDS, type KindTypes } from "../../../api/kinds.ts";
 import { kindOf, type Problem, validate } from "../../../api/validate.ts";
 import type { ObjectKey } from "../../translate/source_object.ts";
 import { substituteFor } from "../substitute.ts";
+import { valueProblem, yamlProblem } from "../yaml_problem.ts";
 import type { TextDocument } from "./documents.ts";
 
 /** Something wrong with a document, with its place in the file. */
@@ -31,7 +32,7 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
   if (document.errors.length > 0) {
     const problems = document.errors.map((error) => ({
       path: "",
-      reason: error.message.split("\n", 1)[0].replace(/ at line \d+, column \d+:?$/, ""),
+      reason: yamlProblem(error),
       line: lineOf(error.pos[0]),
     }));
     return { ...unreadablePolicy(document), problems: problems.slice(0, 1) };
@@ -43,7 +44,7 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
   } catch (error) {
     return {
       ...NOTHING,
-      problems: [{ path: "", reason: (error as Error).message, line: firstLine }],
+      problems: [{ path: "", reason: valueProblem(error), line: firstLine }],
     };
   }
   const found = kindOf(value);

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { dirname, resolve } from "node:path";
-import { parse } from "yaml";
+import { parse, YAMLParseError } from "yaml";
+import { valueProblem, yamlProblem } from "../yaml_problem.ts";
 
 /** Where an API server is, and how it is told who asks. */
 export interface ApiAccess {
@@ -62,10 +63,10 @@ const UNSERVED = ["exec", "auth-provider", "username"];
  * @throws {AccessError} naming what is missing or not served
  */
 export function kubeconfigAccess(path: string, read: ReadText): ApiAccess {
-  const config = (parse(read(path)) ?? {}) as Kubeconfig;
   const fail = (reason: string): never => {
     throw new AccessError(`${path}: ${reason}`);
   };
+  const config = (parsed(read(path), fail) ?? {}) as Kubeconfig;
   const current = config["current-context"] ?? "";
   const context = config.contexts?.find(({ name }) => name === current)?.context ??
     fail(`there is no context "${current}"`);
@@ -94,4 +95,14 @@ export function kubeconfigAccess(path: string, read: ReadText): ApiAccess {
     token: () =>
       typeof tokenFile === "string" ? read(file(tokenFile)).trim() : String(user.token ?? ""),
   };
+}
+
+/** Parses a kubeconfig. Errors do not quote it: it holds tokens and keys. */
+function parsed(text: string, fail: (reason: string) => never): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) return fail(valueProblem(error));
+    return fail(`line ${error.linePos?.[0].line ?? 0}: ${yamlProblem(error)}`);
+  }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from "../../../common/errors.ts";
 import type { ApiAccess } from "./api_access.ts";
 
 /** Milliseconds in which an ordinary request must be answered. */
@@ -124,7 +125,7 @@ export class ApiClient {
     try {
       return await response.json() as T;
     } catch (error) {
-      throw new ApiError(0, "NoAnswer", (error as Error).message);
+      throw new ApiError(0, "NoAnswer", unreadable(error));
     }
   }
 
@@ -160,7 +161,7 @@ export class ApiClient {
     try {
       for await (const line of linesOf(response.body!)) yield JSON.parse(line) as WatchEvent;
     } catch (error) {
-      throw new ApiError(0, "NoAnswer", (error as Error).message);
+      throw new ApiError(0, "NoAnswer", unreadable(error));
     }
   }
 
@@ -201,6 +202,11 @@ export class ApiClient {
     const { reason = "", message = `status ${response.status}` } = told ?? {};
     throw new ApiError(response.status, reason, message);
   }
+}
+
+/** Returns why a response cannot be read. The runtime's own error quotes the text, which may be a Secret. */
+function unreadable(error: unknown): string {
+  return error instanceof SyntaxError ? "the response is not JSON" : messageOf(error);
 }
 
 /** The lines of a stream of bytes. */

@@ -91,3 +91,21 @@ Deno.test("a request that its sender gives up says nothing about the connection"
   assert.equal(server.connections, 1);
   await server.end();
 });
+
+Deno.test("bug: a response of the API server that is not JSON was quoted, Secrets too", async () => {
+  const server = Deno.serve(
+    { port: 0, hostname: "127.0.0.1", onListen() {} },
+    () => new Response('hunter2"}\n'),
+  );
+  const client = new ApiClient({
+    server: `http://127.0.0.1:${server.addr.port}`,
+    ca: "",
+    certificate: null,
+    token: () => "",
+  });
+  const message = "the response is not JSON";
+  await assert.rejects(client.request("/a"), { message });
+  await assert.rejects(client.watch("/a", {}).next(), { message });
+  client.close();
+  await server.shutdown();
+});

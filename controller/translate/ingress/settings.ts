@@ -183,7 +183,7 @@ function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[]
     if (text("auth-signin") !== undefined) close("auth-signin without auth-url");
     return policies;
   }
-  if (!URL.canParse(url) || url.includes("$")) close(`auth-url: "${url}" is no fixed address`);
+  if (!URL.canParse(url) || url.includes("$")) close("auth-url: not a fixed address");
   else {policies.push({
       type: "ForwardAuth",
       forwardAuth: { address: url, responseHeaders: list("auth-response-headers") },
