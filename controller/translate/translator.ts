@@ -139,7 +139,7 @@ export class Translator {
     const updates: ResourceUpdate[] = [];
     for (let dirty = first; dirty.size > 0;) {
       const requests = new Map<string, AddressRequest | null>();
-      updates.push(...this.#pass(dirty, requests));
+      for (const update of this.#pass(dirty, requests)) updates.push(update);
       dirty = this.#answered(requests);
     }
     return updates;
