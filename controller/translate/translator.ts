@@ -111,8 +111,8 @@ export class Translator {
   }
 
   /** Keys of the Ingresses of a class that name it. */
-  ingressesOf(name: string): ObjectKey[] {
-    return this.#store.indexed(`ingress-class:${name}`);
+  ingressesOf(name: string): readonly ObjectKey[] {
+    return this.#store.indexed(`ingress-class:${name}`, "Ingress");
   }
 
   /** Takes over the addresses that another controller handed out; returns what changed. */
