@@ -102,18 +102,17 @@ function servedOn(port: number, view: View): readonly ListenerClaim[] {
     isServed.has(gateway.body.spec.gatewayClassName) ? claimsOf(ownListeners(gateway), view) : [];
   // Addresses that are handed out change without the object.
   const managed = gateways.length > 0 && view.addressesOf(objectKey(gateways[0])) !== null;
-  return [
-    ...served(classes.flatMap((found) => classClaims(found, view)), port),
-    ...servedOf(proxies, port, "", proxyClaims),
-    ...managed
+  const rest = owners.filter(({ gateway }) => isServed.has(gateway.body.spec.gatewayClassName));
+  const parts = [
+    served(classes.flatMap((found) => classClaims(found, view)), port),
+    servedOf(proxies, port, "", proxyClaims),
+    managed
       ? served(gateways.flatMap(ofGateway), port)
       : servedOf(gateways, port, [...isServed].join(), ofGateway),
-    ...served(
-      owners.filter(({ gateway }) => isServed.has(gateway.body.spec.gatewayClassName))
-        .flatMap((owner) => claimsOf(owner, view)),
-      port,
-    ),
-  ];
+    served(rest.flatMap((owner) => claimsOf(owner, view)), port),
+  ].filter((part) => part.length > 0);
+  // Mostly all are of one kind: then there is no list to copy for each of them.
+  return parts.length === 1 ? parts[0] : parts.flat();
 }
 
 /** Names of classes in a list of Gateways, by the list. */

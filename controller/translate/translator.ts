@@ -96,11 +96,14 @@ export class Translator {
   /** Applies source changes; returns what changed in the configuration. */
   update(changes: readonly SourceChange[]): ResourceUpdate[] {
     const dirty = new Set<string>();
+    const touched = new Set<string>();
     for (const change of changes) {
       dirty.add(objectKey(change.key));
-      for (const touched of this.#store.apply(change)) {
-        for (const reader of this.#readers.get(touched) ?? []) dirty.add(reader);
-      }
+      for (const read of this.#store.apply(change)) touched.add(read);
+    }
+    // Once for each lookup: objects of one index entry all read it, and all may change together.
+    for (const read of touched) {
+      for (const reader of this.#readers.get(read) ?? []) dirty.add(reader);
     }
     return this.#recompute(dirty);
   }
