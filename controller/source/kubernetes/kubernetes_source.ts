@@ -201,7 +201,7 @@ export class KubernetesSource implements Source {
         upsert: (object) => {
           if (referred) this.#noted(kind, object);
           else if (kind === "Node") this.#sight.see(object);
-          else this.#upsert(kind, object);
+          else this.#upsertOrNote(kind, object);
         },
         remove: (key) => this.#remove(kind, key),
         settled: (state, problem) => this.#settled(followed, state, problem),
@@ -231,6 +231,20 @@ export class KubernetesSource implements Source {
     return this.#followed.filter(({ kind, state }) =>
       state === "forbidden" && RESTRICTING.has(kind)
     );
+  }
+
+  /** Takes in an object; one that fails is named and takes no other with it. */
+  #upsertOrNote(kind: KindName, object: ApiObject): void {
+    try {
+      this.#upsert(kind, object);
+    } catch (error) {
+      const { name, namespace = "" } = object.metadata;
+      const text = objectKey({ kind, namespace, name });
+      const reason = `the object cannot be read: ${messageOf(error)}`;
+      const place = { file: text, line: 0, path: "", object: text };
+      this.#invalid.set(text, [{ ...place, reason, lastGoodServing: this.#facts.has(text) }]);
+      this.#gather();
+    }
   }
 
   #upsert(kind: KindName, given: ApiObject): void {
