@@ -193,7 +193,8 @@ class YamlDice {
     const { dice } = this;
     const styles = Array.from({ length: 1 + dice.below(3) }, () => dice.below(6));
     let text = this.#head();
-    for (let level = 0, end = dice.pick([10, 70, 400, 20_000]); level < end; level++) {
+    const end = dice.pick([10, 70, 400, 20_000]);
+    for (let level = 0; level < end; level++) {
       const pad = " ".repeat(Math.min(level, LONGEST));
       text += ["? ", "- ", "[", "{a: ", `\n${pad}a:`, `\n${pad}- `][styles[level % styles.length]];
       if (text.length > LONGEST) break;

@@ -204,9 +204,9 @@ export class FileSource implements Source {
     for (const file of files) {
       const text = await this.#text(file);
       if (text === undefined) continue;
-      const shrinks = text === null ||
-        (typeof text === "string" && this.#state.removals(file, text));
-      if (!final && shrinks) continue;
+      const waits = !final && (text === null ||
+        (typeof text === "string" && this.#state.removals(file, text)));
+      if (waits) continue;
       if (final) this.#due.delete(file);
       // Whether a file is gone or the whole folder is, only a look at the folder tells.
       if (text === null) this.#compareSoon();

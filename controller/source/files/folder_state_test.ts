@@ -72,7 +72,7 @@ Deno.test("bug: documents for one object were sorted once each", () => {
   assert.match(problems[1].reason, /already defined at a\.yaml:1/);
 });
 
-Deno.test("bug: of two equal documents in a file, the removal of one removed both", () => {
+Deno.test("of two equal documents in a file, the removal of one keeps the other", () => {
   const state = new FolderState();
   const two = `${backend("a")}---\n${backend("a")}---\n${backend("b")}`;
   state.apply([["a.yaml", two]]);

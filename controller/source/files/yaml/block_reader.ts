@@ -216,7 +216,9 @@ export class BlockReader {
     const reader = this.#reader;
     const map: Fields = {};
     reader.enter();
-    for (let key = first, at = start;; key = null) {
+    let key = first;
+    let at = start;
+    for (;;) {
       const explicit = key === null && this.#at(QUESTION);
       const name = reader.fieldName(
         key === null ? explicit ? this.#explicitKey(column) : this.#implicitKey() : key.key,
@@ -232,6 +234,7 @@ export class BlockReader {
       reader.set(map, name, value, at);
       if (!this.#next(column)) break;
       if (this.#at(DASH)) cursor.fail("a list item stands where a key must");
+      key = null;
       at = cursor.pos;
     }
     reader.leave();

@@ -231,6 +231,8 @@ Deno.test("parseYaml() reads what the yaml package writes, in every style, as th
   fc.assert(
     fc.property(node, options, (value, style) => {
       const text = stringify(value, style);
+      // Merge keys are refused, while that package has fields of this name.
+      fc.pre(!/"?<<"?:/.test(text));
       const document = parseDocument(text);
       // The package does not read all that it writes.
       fc.pre(document.errors.length === 0);
