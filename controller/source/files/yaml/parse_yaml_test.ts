@@ -233,6 +233,8 @@ Deno.test("parseYaml() reads what the yaml package writes, in every style, as th
       const text = stringify(value, style);
       // Merge keys are refused, while that package has fields of this name.
       fc.pre(!/"?<<"?:/.test(text));
+      // A blank line behind an escaped line end is a line feed (YAML 1.2.2 section 7.3.1), which it reads as a space.
+      fc.pre(!/\\\n *\n/.test(text));
       const document = parseDocument(text);
       // The package does not read all that it writes.
       fc.pre(document.errors.length === 0);
