@@ -9,14 +9,33 @@ export interface Problem {
   readonly reason: string;
 }
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
-const compiled = new Map<KindName, ValidateFunction>();
+/** Characters of a user's text that a reason or a path repeats: more would fill logs and statuses. */
+const SHOWN = 100;
+/** Problems of one object that are described; the rest is counted. */
+const PROBLEMS = 20;
+/** Edits that a word may be away from the one that is suggested. */
+const EDITS = 2;
 
-function validatorOf(kind: KindName): ValidateFunction {
-  let validator = compiled.get(kind);
-  if (validator === undefined) compiled.set(kind, validator = ajv.compile(KINDS[kind].schema));
-  return validator;
+/** The validators of all kinds, compiled when they are first asked for. */
+class Validators {
+  readonly #ajv: Ajv;
+  readonly #compiled = new Map<KindName, ValidateFunction>();
+
+  constructor(allErrors: boolean) {
+    this.#ajv = new Ajv({ allErrors, useDefaults: true, strict: false, verbose: true });
+  }
+
+  of(kind: KindName): ValidateFunction {
+    let validator = this.#compiled.get(kind);
+    if (validator === undefined) {
+      this.#compiled.set(kind, validator = this.#ajv.compile(KINDS[kind].schema));
+    }
+    return validator;
+  }
 }
+
+const thorough = new Validators(true);
+const brief = new Validators(false);
 
 /** The kind of a parsed document, or what is wrong with its apiVersion and kind. */
 export function kindOf(document: unknown): { kind: KindName } | { problem: Problem } {
@@ -32,7 +51,7 @@ export function kindOf(document: unknown): { kind: KindName } | { problem: Probl
     return {
       problem: {
         path: "kind",
-        reason: `kind ${kind} is not served by this version${
+        reason: `kind ${shown(kind)} is not served by this version${
           near === null ? "" : `; did you mean ${near}?`
         }`,
       },
@@ -42,7 +61,7 @@ export function kindOf(document: unknown): { kind: KindName } | { problem: Probl
   const { group } = KINDS[kind];
   // Kinds of other groups may have the same name.
   if (typeof apiVersion === "string" && groupOf(apiVersion) !== group) {
-    const reason = `kind ${kind} of ${apiVersion} is not served by this version`;
+    const reason = `kind ${kind} of ${shown(apiVersion)} is not served by this version`;
     return { problem: { path: "apiVersion", reason } };
   }
   return { kind };
@@ -53,9 +72,12 @@ function groupOf(apiVersion: string): string {
   return apiVersion.includes("/") ? apiVersion.slice(0, apiVersion.indexOf("/")) : "";
 }
 
-/** Checks an object against its kind's schema and fills in defaults; an empty list means it is valid. */
-export function validate(kind: KindName, object: unknown): Problem[] {
-  const validator = validatorOf(kind);
+/**
+ * Checks an object against its kind's schema and fills in defaults; an empty list means it is valid.
+ * @param all whether to look for every problem, which takes memory for each, or for the first alone
+ */
+export function validate(kind: KindName, object: unknown, all = true): Problem[] {
+  const validator = (all ? thorough : brief).of(kind);
   dropNulls(kind, object);
   if (!validator(object)) return describe(validator.errors ?? []);
   if (kind === "Gateway") return listenerProblems(object);
@@ -70,22 +92,34 @@ function dropNulls(kind: KindName, object: unknown): void {
   dropNullsIn(KINDS[kind].strict ? (object as { metadata?: unknown }).metadata : object);
 }
 
-function dropNullsIn(value: unknown): void {
-  if (typeof value !== "object" || value === null) return;
-  for (const [key, field] of Object.entries(value)) {
-    if (field === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[key];
-    else dropNullsIn(field);
+function dropNullsIn(root: unknown): void {
+  // A list of its own instead of recursion: objects of a cluster may nest as deep as they like.
+  const open = [root];
+  while (open.length > 0) {
+    const value = open.pop();
+    if (typeof value !== "object" || value === null) continue;
+    for (const [key, field] of Object.entries(value)) {
+      if (field === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[key];
+      else open.push(field);
+    }
   }
 }
 
 /** Names of listeners are their keys. */
 function listenerProblems(object: unknown): Problem[] {
   const { listeners } = (object as { spec: { listeners: { name: string }[] } }).spec;
-  return listeners.flatMap(({ name }, i) =>
-    listeners.findIndex((other) => other.name === name) === i
-      ? []
-      : [{ path: `spec.listeners[${i}].name`, reason: `another listener is named ${name}` }]
-  );
+  const names = new Set<string>();
+  const problems: Problem[] = [];
+  for (const [i, { name }] of listeners.entries()) {
+    // The engine hashes strings of digits alike by the thousand, and no others.
+    const key = `listener ${name}`;
+    if (names.has(key) && problems.length < PROBLEMS) {
+      const reason = `another listener is named ${name}`;
+      problems.push({ path: `spec.listeners[${i}].name`, reason });
+    }
+    names.add(key);
+  }
+  return problems;
 }
 
 /** What the schema cannot say. */
@@ -96,9 +130,14 @@ function backendProblems(object: unknown): Problem[] {
     : [];
 }
 
+/** The first problems, one for each path, and how many errors there are besides. */
 function describe(errors: ErrorObject[]): Problem[] {
   const problems = new Map<string, Problem>();
-  for (const error of errors) {
+  for (const [i, error] of errors.entries()) {
+    if (problems.size === PROBLEMS) {
+      const reason = `${(errors.length - i).toLocaleString("en-US")} more problems`;
+      return [...problems.values(), { path: "", reason }];
+    }
     const problem = reasonOf(error, toPath(error.instancePath));
     if (!problems.has(problem.path)) problems.set(problem.path, problem);
   }
@@ -107,7 +146,7 @@ function describe(errors: ErrorObject[]): Problem[] {
 
 function reasonOf(error: ErrorObject, path: string): Problem {
   const params = error.params as Record<string, unknown>;
-  const below = (field: unknown) => path === "" ? String(field) : `${path}.${field}`;
+  const below = (field: unknown) => `${path === "" ? "" : `${path}.`}${shown(String(field))}`;
   switch (error.keyword) {
     case "additionalProperties": {
       const field = String(params.additionalProperty);
@@ -128,7 +167,7 @@ function reasonOf(error: ErrorObject, path: string): Problem {
       return {
         path,
         reason: `"${
-          redactText(String(error.data))
+          shown(redactText(String(error.data)))
         }" does not have the form of this field (${params.pattern})`,
       };
     default:
@@ -146,11 +185,18 @@ function toPath(pointer: string): string {
   return path;
 }
 
+/** A text in a reason: its beginning, when it is long. */
+function shown(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
+}
+
 /** The known word within two edits of `word`, else null. */
 export function nearest(word: string, known: readonly string[]): string | null {
   let best: string | null = null;
-  let bestDistance = 3;
+  let bestDistance = EDITS + 1;
   for (const candidate of known) {
+    // A difference in length is at least as many edits.
+    if (Math.abs(word.length - candidate.length) > EDITS) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

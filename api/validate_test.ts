@@ -83,3 +83,51 @@ Deno.test("bug: a value that does not have its field's form was quoted with the 
       '"htp://[redacted]@auth.test/?token=[redacted]" does not have the form of this field (^https?://)',
   }]);
 });
+
+Deno.test("bug: a kind of a million characters was compared with every kind that is known", () => {
+  const found = kindOf({ apiVersion: "v1", kind: "x".repeat(1 << 20) });
+  assert.ok("problem" in found);
+  assert.equal(found.problem.reason, `kind ${"x".repeat(100)}… is not served by this version`);
+});
+
+Deno.test("nearest() compares words of about the same length alone", () => {
+  let lowered = 0;
+  const word = new Proxy(Object("weigth"), {
+    get: (target, name) => {
+      if (name === "toLowerCase") lowered++;
+      const value = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  }) as string;
+  assert.equal(nearest(word, ["name", "weight", "x".repeat(100_000), "a".repeat(9)]), "weight");
+  assert.equal(lowered, 2);
+});
+
+Deno.test("validate() describes the first problems of an object and counts the rest", () => {
+  const fields = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`field${i}`, 1]));
+  const route = { ...base, kind: "ProxyRoute", spec: { rules: [], ...fields } };
+  const problems = validate("ProxyRoute", structuredClone(route));
+  assert.equal(problems.length, 21);
+  assert.match(problems[20].reason, /^4,9\d\d more problems$/);
+  assert.equal(validate("ProxyRoute", structuredClone(route), false).length, 1);
+});
+
+Deno.test("bug: an object that nests deeper than the stack threw an error", () => {
+  let value: unknown = null;
+  for (let i = 0; i < 100_000; i++) value = { a: value };
+  const gateway = { apiVersion: "gateway.networking.k8s.io/v1", metadata: { name: "a" }, x: value };
+  assert.ok(validate("Gateway", gateway).length > 0);
+});
+
+Deno.test("of listeners with one name all but the first are problems", () => {
+  const listener = { name: "16384", port: 80, protocol: "HTTP" };
+  const gateway = {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: "a" },
+    spec: { gatewayClassName: "c", listeners: [listener, listener, { ...listener, name: "b" }] },
+  };
+  assert.deepEqual(validate("Gateway", gateway), [
+    { path: "spec.listeners[1].name", reason: "another listener is named 16384" },
+  ]);
+});

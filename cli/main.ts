@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
+import type { FileText } from "../controller/source/files/folder_state.ts";
+import { readFile } from "../controller/source/files/read_file.ts";
 import { OfflineTables } from "./offline_tables.ts";
 
 const USAGE = `novaedgectl why --resources DIR URL [--method GET] [--header "name: value"]...
@@ -22,12 +24,14 @@ function fail(message: string, code: number): never {
 }
 
 /** YAML files of a folder and those below it, by name. */
-async function* filesOf(folder: string, prefix = ""): AsyncGenerator<[string, string]> {
+async function* filesOf(folder: string, prefix = ""): AsyncGenerator<[string, FileText]> {
   for await (const { name, isDirectory } of Deno.readDir(folder)) {
     const path = join(folder, name);
     if (name.startsWith(".")) continue;
     if (isDirectory) yield* filesOf(path, `${prefix}${name}/`);
-    else if (/\.ya?ml$/.test(name)) yield [`${prefix}${name}`, await Deno.readTextFile(path)];
+    else if (/\.ya?ml$/.test(name)) {
+      yield [`${prefix}${name}`, await readFile(path, await Deno.stat(path))];
+    }
   }
 }
 

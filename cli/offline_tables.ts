@@ -1,5 +1,5 @@
 import { Kind } from "../common/delta/resources.ts";
-import { FolderState } from "../controller/source/files/folder_state.ts";
+import { type FileText, FolderState } from "../controller/source/files/folder_state.ts";
 import { Translator } from "../controller/translate/translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { ambiguous, askedAddress, explain, type Explanation } from "../dataplane/router/explain.ts";
@@ -25,7 +25,7 @@ export class OfflineTables {
   readonly #listeners: ListenerState[] = [];
 
   /** @param files texts by name */
-  constructor(files: Iterable<readonly [string, string]>) {
+  constructor(files: Iterable<readonly [string, FileText]>) {
     const state = new FolderState();
     const { changes } = state.apply(files);
     this.problems = state.problems();

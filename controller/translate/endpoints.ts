@@ -8,7 +8,7 @@ import type { View } from "./view.ts";
  * are united by address and port; of a dual-stack Service the IPv4 addresses are used.
  */
 export function sliceEndpoints(
-  slices: SourceObject<"EndpointSlice">[],
+  slices: readonly SourceObject<"EndpointSlice">[],
   servicePort: { name?: string; port: number },
   view: View,
 ): Endpoint[] {

@@ -15,7 +15,7 @@ import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { Kind } from "../../common/delta/resources.ts";
 import { certificatesOf, clientAuthOf } from "./listener_tls.ts";
-import { conflictsOf, LISTENER_PROTOCOLS, proxyClaims } from "./listener_claims.ts";
+import { conflictsOf, LISTENER_PROTOCOLS, portClaims, proxyClaims } from "./listener_claims.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
@@ -40,14 +40,16 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
     namespace: gateway.namespace,
     name: gateway.name,
   } as const;
-  const conflicts = conflictsOf(proxyClaims(gateway), view);
+  const names = new Set<string>();
+  const conflicts = conflictsOf(proxyClaims(gateway), portClaims(view), view);
   spec.listeners.forEach((listener, index) => {
     const fail = (type: string, reason: string, message: string) =>
       conditions.fail(type, reason, `listener ${listener.name}: ${message}`);
-    if (spec.listeners.findIndex(({ name }) => name === listener.name) !== index) {
+    if (names.has(listener.name)) {
       fail("Accepted", "Conflicted", "another listener of this gateway has the same name");
       return;
     }
+    names.add(listener.name);
     const protocol = LISTENER_PROTOCOLS.get(listener.protocol);
     if (protocol === undefined) {
       fail("Accepted", "UnsupportedProtocol", `protocol ${listener.protocol} is not served yet`);

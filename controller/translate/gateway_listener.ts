@@ -13,6 +13,7 @@ import {
   LISTENER_PROTOCOLS,
   type ListenerConflict,
   overlapsOf,
+  portClaims,
 } from "./listener_claims.ts";
 import type { ListenerOwner } from "./listener_owner.ts";
 import { policiesOf } from "./policy_targets.ts";
@@ -39,8 +40,9 @@ export function translateListeners(
   const listeners: Listener[] = [];
   const refused: string[] = [];
   const claims = claimsOf(owner, view);
-  const conflicts = conflictsOf(claims, view);
-  const overlaps = overlapsOf(claims, view);
+  const peersOn = portClaims(view);
+  const conflicts = conflictsOf(claims, peersOn, view);
+  const overlaps = overlapsOf(claims, peersOn, view);
   const outcomes = owner.listeners.map((listener, index) => {
     const conflict = conflicts[index];
     const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");

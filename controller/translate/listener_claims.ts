@@ -63,21 +63,68 @@ function proxyProtocolKey(
   return `${settings.version ?? 0}|${[...(settings.trustedCIDRs ?? [])].sort()}`;
 }
 
-/** All claims on a port, but for those of other controllers' Gateways. */
-function claimsOn(port: number, view: View): ListenerClaim[] {
+/**
+ * Claims on a port by the list of the objects that make them: each of the objects asks for them, so that
+ * gateways on one port would cost the square of their number.
+ */
+const listed = new WeakMap<readonly SourceObject[], Map<string, readonly ListenerClaim[]>>();
+
+function servedOf<T extends SourceObject>(
+  list: readonly T[],
+  port: number,
+  facts: string,
+  make: (object: T) => readonly ListenerClaim[],
+): readonly ListenerClaim[] {
+  let known = listed.get(list);
+  if (known === undefined) listed.set(list, known = new Map());
+  const entry = `port ${port} ${facts}`;
+  let claims = known.get(entry);
+  if (claims === undefined) known.set(entry, claims = served(list.flatMap(make), port));
+  return claims;
+}
+
+function served(claims: readonly ListenerClaim[], port: number): ListenerClaim[] {
+  return claims.filter((claim) => claim.port === port && LISTENER_PROTOCOLS.has(claim.protocol));
+}
+
+/** The claims of what is served on a port, but for those of other controllers' Gateways. */
+function servedOn(port: number, view: View): readonly ListenerClaim[] {
   const key = String(port);
-  const gateways = view.select("Gateway", "gateway-port", key).map(ownListeners);
-  const sets = view.select("ListenerSet", "gateway-port", key).map((set) =>
-    listenersOfSet(set, view)
-  ).filter((owner) => owner !== null);
   const classes = view.select("IngressClass", "ingress-controller", "ours");
-  return [
-    ...classes.flatMap((found) => classClaims(found, view)),
-    ...view.select("ProxyGateway", "gateway-port", key).flatMap(proxyClaims),
-    ...[...gateways, ...sets].filter(({ gateway: { body } }) =>
-      classServed(view, body.spec.gatewayClassName)
-    ).flatMap((owner) => claimsOf(owner, view)),
-  ];
+  const proxies = view.select("ProxyGateway", "gateway-port", key);
+  const gateways = view.select("Gateway", "gateway-port", key);
+  const owners = view.select("ListenerSet", "gateway-port", key)
+    .map((set) => listenersOfSet(set, view)).filter((owner) => owner !== null);
+  const names = new Set(namesOf(gateways));
+  for (const { gateway } of owners) names.add(gateway.body.spec.gatewayClassName);
+  const isServed = new Set([...names].filter((name) => classServed(view, name)));
+  const ofGateway = (gateway: SourceObject<"Gateway">) =>
+    isServed.has(gateway.body.spec.gatewayClassName) ? claimsOf(ownListeners(gateway), view) : [];
+  // Addresses that are handed out change without the object.
+  const managed = gateways.length > 0 && view.addressesOf(objectKey(gateways[0])) !== null;
+  const rest = owners.filter(({ gateway }) => isServed.has(gateway.body.spec.gatewayClassName));
+  const parts = [
+    served(classes.flatMap((found) => classClaims(found, view)), port),
+    servedOf(proxies, port, "", proxyClaims),
+    managed
+      ? served(gateways.flatMap(ofGateway), port)
+      : servedOf(gateways, port, [...isServed].join(), ofGateway),
+    served(rest.flatMap((owner) => claimsOf(owner, view)), port),
+  ].filter((part) => part.length > 0);
+  // Mostly all are of one kind: then there is no list to copy for each of them.
+  return parts.length === 1 ? parts[0] : parts.flat();
+}
+
+/** Names of classes in a list of Gateways, by the list. */
+const classNames = new WeakMap<readonly SourceObject[], ReadonlySet<string>>();
+
+function namesOf(gateways: readonly SourceObject<"Gateway">[]): ReadonlySet<string> {
+  let names = classNames.get(gateways);
+  if (names === undefined) {
+    names = new Set(gateways.map(({ body }) => body.spec.gatewayClassName));
+    classNames.set(gateways, names);
+  }
+  return names;
 }
 
 /**
@@ -87,22 +134,27 @@ function claimsOn(port: number, view: View): ListenerClaim[] {
  */
 export function conflictsOf(
   claims: readonly ListenerClaim[],
+  peersOn: PortClaims,
   view: View,
 ): (ListenerConflict | null)[] {
-  const servedOn = peersByPort(view);
   return claims.map((claim, index) => {
-    const peers = servedOn(claim.port);
+    const peers = peersOn(claim.port);
     const served = LISTENER_PROTOCOLS.has(claim.protocol);
     // It has no port beside UDP's own in any case.
     if (!served && claim.protocol === "UDP") return null;
     // Of listeners with one name only the later ones are peers: they are this one otherwise.
     const twins = claims.filter(({ key }, i) => key === claim.key && i !== index);
-    const others = [...peers.filter(({ key }) => key !== claim.key), ...twins];
-    for (const peer of others) {
+    const against = (peer: ListenerClaim) => {
       // What is not served loses against what comes before it and takes nothing from anybody else.
       const loses = served || (peer.gateway === claim.gateway && peer.rank < claim.rank);
-      const meets = loses && overlap(claim, peer, view);
-      const conflict = meets ? conflictWith(claim, peer) : null;
+      return loses && overlap(claim, peer, view) ? conflictWith(claim, peer) : null;
+    };
+    for (const peer of peers) {
+      const conflict = peer.key === claim.key ? null : against(peer);
+      if (conflict !== null) return conflict;
+    }
+    for (const twin of twins) {
+      const conflict = against(twin);
       if (conflict !== null) return conflict;
     }
     return null;
@@ -113,30 +165,31 @@ export function conflictsOf(
  * The listeners whose clients may come to this one on a connection that they opened for it, by the positions of
  * the claims: with TLS on the same port, for hostnames that meet its own.
  */
-export function overlapsOf(claims: readonly ListenerClaim[], view: View): string[][] {
-  const servedOn = peersByPort(view);
+export function overlapsOf(
+  claims: readonly ListenerClaim[],
+  peersOn: PortClaims,
+  view: View,
+): string[][] {
   const named = ({ hostnames }: ListenerClaim) => hostnames.filter((hostname) => hostname !== "");
   return claims.map((claim) => {
     if (claim.protocol !== "HTTPS") return [];
-    return servedOn(claim.port).filter((peer) =>
+    return peersOn(claim.port).filter((peer) =>
       peer.key !== claim.key && peer.protocol === "HTTPS" &&
       hostnamesMeet(named(claim), named(peer)) && overlap(claim, peer, view)
     ).map(({ key }) => key.slice(key.indexOf("/") + 1));
   });
 }
 
-/** The claims of what is served on a port, looked up once. */
-function peersByPort(view: View): (port: number) => readonly ListenerClaim[] {
-  const known = new Map<number, ListenerClaim[]>();
+/** The claims of what is served on ports, each looked up once. */
+export type PortClaims = (port: number) => readonly ListenerClaim[];
+
+/** Looks up claims by port; one lookup serves all questions of a derivation. */
+export function portClaims(view: View): PortClaims {
+  const ports = new Map<number, readonly ListenerClaim[]>();
   return (port) => {
-    let peers = known.get(port);
-    if (peers === undefined) {
-      peers = claimsOn(port, view).filter((claim) =>
-        claim.port === port && LISTENER_PROTOCOLS.has(claim.protocol)
-      );
-      known.set(port, peers);
-    }
-    return peers;
+    let claims = ports.get(port);
+    if (claims === undefined) ports.set(port, claims = servedOn(port, view));
+    return claims;
   };
 }
 

@@ -1,10 +1,17 @@
+import type { KindName } from "../../api/kinds.ts";
 import { indexKeysOf } from "./indexes.ts";
 import { objectKey, type SourceChange, type SourceObject } from "./source_object.ts";
+
+/** What an index has under one key, and the lists made of it. */
+interface Entry {
+  readonly objects: Map<string, SourceObject>;
+  readonly lists: Map<KindName, readonly SourceObject[]>;
+}
 
 /** The objects of a source with their indexes. */
 export class ObjectStore {
   readonly #objects = new Map<string, SourceObject>();
-  readonly #indexes = new Map<string, Map<string, SourceObject>>();
+  readonly #indexes = new Map<string, Entry>();
 
   get(key: string): SourceObject | undefined {
     return this.#objects.get(key);
@@ -14,10 +21,20 @@ export class ObjectStore {
     return this.#objects.values();
   }
 
-  indexed(index: string): SourceObject[] {
+  /**
+   * Returns the objects of a kind in an index entry, in key order: the same list until the entry changes, so
+   * that many who read it share what they make of it.
+   */
+  indexed<K extends KindName>(index: string, kind: K): readonly SourceObject<K>[] {
     const entry = this.#indexes.get(index);
     if (entry === undefined) return [];
-    return [...entry].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, object]) => object);
+    let list = entry.lists.get(kind);
+    if (list === undefined) {
+      list = [...entry.objects].filter(([, object]) => object.kind === kind)
+        .sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0).map(([, object]) => object);
+      entry.lists.set(kind, list);
+    }
+    return list as readonly SourceObject<K>[];
   }
 
   /** Applies one change; returns the lookups whose result may differ now. */
@@ -29,8 +46,9 @@ export class ObjectStore {
       for (const index of indexKeysOf(old)) {
         touched.add(index);
         const entry = this.#indexes.get(index)!;
-        entry.delete(text);
-        if (entry.size === 0) this.#indexes.delete(index);
+        entry.objects.delete(text);
+        entry.lists.clear();
+        if (entry.objects.size === 0) this.#indexes.delete(index);
       }
       this.#objects.delete(text);
     }
@@ -39,8 +57,11 @@ export class ObjectStore {
       for (const index of indexKeysOf(object)) {
         touched.add(index);
         let entry = this.#indexes.get(index);
-        if (entry === undefined) this.#indexes.set(index, entry = new Map());
-        entry.set(text, object);
+        if (entry === undefined) {
+          this.#indexes.set(index, entry = { objects: new Map(), lists: new Map() });
+        }
+        entry.objects.set(text, object);
+        entry.lists.clear();
       }
     }
     return touched;

@@ -25,9 +25,9 @@ Deno.test("bug: a gateway with two listeners on one port can change and go", () 
   const store = new ObjectStore();
   const key = { kind: "ProxyGateway", namespace: "ns", name: "g" } as const;
   store.apply({ key, object: gateway(80, 80) });
-  assert.equal(store.indexed("gateway-port:80").length, 1);
+  assert.equal(store.indexed("gateway-port:80", "ProxyGateway").length, 1);
   store.apply({ key, object: gateway(80, 80, 81) });
-  assert.equal(store.indexed("gateway-port:81").length, 1);
+  assert.equal(store.indexed("gateway-port:81", "ProxyGateway").length, 1);
   store.apply({ key, object: null });
-  assert.equal(store.indexed("gateway-port:80").length, 0);
+  assert.equal(store.indexed("gateway-port:80", "ProxyGateway").length, 0);
 });

@@ -37,22 +37,35 @@ export function supplanter(policy: Policy, view: View): Policy | null {
     namespace: policy.namespace,
     section: targetRef.sectionName || undefined,
   };
-  const ruling = inForce(view, target).filter(({ body }) => body.spec.type === type);
-  const counts = ruling.some((other) => objectKey(other) === objectKey(policy));
-  return counts || ruling.length === 0 ? null : ruling[0];
+  const ruling = inForce(view, target);
+  if (ruling.includes(policy)) return null;
+  return ruling.find(({ body }) => body.spec.type === type) ?? null;
 }
 
-function inForce(view: View, { kind, namespace, name, section }: PolicyTarget): Policy[] {
-  const attached = view.select("ProxyPolicy", "policy-target", `${kind}/${namespace}/${name}`)
-    .filter(({ body }) => (body.spec.targetRef.sectionName || undefined) === section)
-    .sort(byAge);
+/** What is in force of the policies in a list, by section: each policy and its target ask for it. */
+const inForceOf = new WeakMap<readonly Policy[], Map<string, readonly Policy[]>>();
+
+function inForce(view: View, { kind, namespace, name, section }: PolicyTarget): readonly Policy[] {
+  const attached = view.select("ProxyPolicy", "policy-target", `${kind}/${namespace}/${name}`);
+  let sections = inForceOf.get(attached);
+  if (sections === undefined) inForceOf.set(attached, sections = new Map());
+  const entry = `section ${section ?? ""}`;
+  let found = sections.get(entry);
+  if (found === undefined) sections.set(entry, found = firstOfTypes(attached, section));
+  return found;
+}
+
+function firstOfTypes(attached: readonly Policy[], section: string | undefined): Policy[] {
   const types = new Set<string>();
-  return attached.filter(({ body: { spec: { type } } }) => {
-    if (UNITED.has(type)) return true;
-    const first = !types.has(type);
-    types.add(type);
-    return first;
-  });
+  return attached
+    .filter(({ body }) => (body.spec.targetRef.sectionName || undefined) === section)
+    .sort(byAge)
+    .filter(({ body: { spec: { type } } }) => {
+      if (UNITED.has(type)) return true;
+      const first = !types.has(type);
+      types.add(type);
+      return first;
+    });
 }
 
 /** The oldest first; by name where ages are equal or unknown. */

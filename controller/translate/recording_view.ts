@@ -50,9 +50,9 @@ export class RecordingView implements View {
     return (this.#store.get(key) as SourceObject<K> | undefined) ?? null;
   }
 
-  select<K extends KindName>(kind: K, index: Index, key: string): SourceObject<K>[] {
+  select<K extends KindName>(kind: K, index: Index, key: string): readonly SourceObject<K>[] {
     const entry = index === "namespace" ? `namespace:${kind}/${key}` : `${index}:${key}`;
     this.reads.add(entry);
-    return this.#store.indexed(entry).filter((object) => object.kind === kind) as SourceObject<K>[];
+    return this.#store.indexed(entry, kind);
   }
 }

@@ -97,11 +97,14 @@ export class Translator {
   /** Applies source changes; returns what changed in the configuration. */
   update(changes: readonly SourceChange[]): ResourceUpdate[] {
     const dirty = new Set<string>();
+    const touched = new Set<string>();
     for (const change of changes) {
       dirty.add(objectKey(change.key));
-      for (const touched of this.#store.apply(change)) {
-        for (const reader of this.#readers.get(touched) ?? []) dirty.add(reader);
-      }
+      for (const read of this.#store.apply(change)) touched.add(read);
+    }
+    // Once for each lookup: objects of one index entry all read it, and all may change together.
+    for (const read of touched) {
+      for (const reader of this.#readers.get(read) ?? []) dirty.add(reader);
     }
     return this.#recompute(dirty);
   }
@@ -112,8 +115,8 @@ export class Translator {
   }
 
   /** Keys of the Ingresses of a class that name it. */
-  ingressesOf(name: string): ObjectKey[] {
-    return this.#store.indexed(`ingress-class:${name}`);
+  ingressesOf(name: string): readonly ObjectKey[] {
+    return this.#store.indexed(`ingress-class:${name}`, "Ingress");
   }
 
   /** Takes over the addresses that another controller handed out; returns what changed. */
@@ -140,7 +143,7 @@ export class Translator {
     const updates: ResourceUpdate[] = [];
     for (let dirty = first; dirty.size > 0;) {
       const requests = new Map<string, AddressRequest | null>();
-      updates.push(...this.#pass(dirty, requests));
+      for (const update of this.#pass(dirty, requests)) updates.push(update);
       dirty = this.#answered(requests);
     }
     return updates;

@@ -43,8 +43,8 @@ export type Index =
 /** What a derivation may read; each read is remembered as a dependency. */
 export interface View {
   get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null;
-  /** Objects of an index entry, in key order. */
-  select<K extends KindName>(kind: K, index: Index, key: string): SourceObject<K>[];
+  /** Objects of an index entry, in key order: the same list until one of them changes. */
+  select<K extends KindName>(kind: K, index: Index, key: string): readonly SourceObject<K>[];
   /** A key for some purpose that nobody outside knows and that stays the same. */
   keyFor(purpose: string): Buffer;
   /** The addresses of a Gateway, by its key; null where nobody hands out addresses. */

@@ -271,7 +271,7 @@ Deno.test("bug: values of header filters and other secrets were shown by the adm
   const log = program.lines.join("\n");
   // The log has the request and the problems of the resources.
   assert.match(log, /"host":"edits\.test","path":"\/"/);
-  assert.match(log, /open\.yaml:6/);
+  assert.match(log, /open\.yaml:5/);
   for (
     const [what, text] of [
       ["/config", config],

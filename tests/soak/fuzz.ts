@@ -1,9 +1,10 @@
 /**
  * Peers that send anything and leave at any byte, for some minutes: random bytes in the clear and where TLS is spoken,
  * records of TLS that are changed on their way, and ends of every kind. The process must live, no worker may die, and
- * descriptors and memory must come back to where they were. Exit code 1 otherwise.
+ * descriptors and memory must come back to where they were. Before that, what is in `FUZZERS` runs for as long each.
+ * Exit code 1 otherwise.
  *
- * Usage: fuzz.ts [--minutes N] [--transport node|native] [--seed N]
+ * Usage: fuzz.ts [--minutes N] [--transport node|native] [--seed N] [--only NAME]
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";
@@ -20,10 +21,17 @@ import { HttpConnection } from "../support/http_client.ts";
 import { descriptorsOf, injectFault, Metrics } from "../support/metrics.ts";
 import { freePort } from "../support/programs.ts";
 import { Dice } from "./fuzz_dice.ts";
+import { FUZZERS } from "./fuzzers.ts";
 
 const FLAGS = {
   "minutes": { type: "integer", default: 10, range: [1, 10_000], help: "how long" },
   "transport": { type: "string", default: "native", choices: TRANSPORTS, help: "what is attacked" },
+  "only": {
+    type: "string",
+    default: "all",
+    choices: ["all", "peers", ...Object.keys(FUZZERS)],
+    help: "what is done: peers, or one of the parsers",
+  },
   "seed": { type: "integer", default: 0, range: [0, 2 ** 31], help: "of the dice, 0 for any" },
 } as const;
 
@@ -38,13 +46,23 @@ const HTTP = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const flags = readCommandLine("fuzz", () => parseFlags("fuzz", FLAGS, Deno.args, () => undefined));
+const seed = flags.seed || crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+print(`seed ${seed}`);
+
+for (const [name, fuzz] of Object.entries(FUZZERS)) {
+  if (flags.only !== "all" && flags.only !== name) continue;
+  const { summary, failures } = fuzz(flags.minutes * MINUTE, seed);
+  for (const failure of failures) print(`FAILED: ${failure}`);
+  print(`${failures.length === 0 ? "ok" : "FAILED"}: ${name}: ${summary}`);
+  if (failures.length > 0) Deno.exit(1);
+  if (flags.only === name) Deno.exit(0);
+}
+
 const problem = flags.transport === "native" ? nativeProblem() : "";
 if (problem !== "") {
   print(`left out: the native transport ${problem}`);
   Deno.exit(0);
 }
-const seed = flags.seed || crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
-print(`seed ${seed}`);
 
 const authority = await Authority.create();
 const pair = await authority.issue({ name: "localhost", dns: ["localhost"] });

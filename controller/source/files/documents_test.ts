@@ -28,3 +28,17 @@ Deno.test("splitDocuments() loses no content", () => {
     assert.deepEqual(found, expected);
   }));
 });
+
+Deno.test("bug: what stood on the line of a document mark was dropped", () => {
+  const text = "--- {a: 1}\n---\nb: 2\n--- # c\nd: 3\n";
+  assert.deepEqual(splitDocuments(text), [
+    { text: " {a: 1}\n", line: 1 },
+    { text: "b: 2\n", line: 3 },
+    { text: "d: 3\n", line: 5 },
+  ]);
+});
+
+Deno.test("splitDocuments() skips a byte order mark, and stops at the number that is asked for", () => {
+  const found = splitDocuments("\ufeff---\na: 1\n---\nb: 2\n---\nc: 3\n", 2);
+  assert.deepEqual(found.map(({ text }) => text), ["a: 1\n", "b: 2\n"]);
+});

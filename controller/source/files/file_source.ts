@@ -4,8 +4,12 @@ import type { Logger } from "../../../common/log.ts";
 import type { SourceChange } from "../../translate/source_object.ts";
 import type { Source, SourceSink } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
+import { SOURCE_LIMIT } from "../source_limits.ts";
 import { type FileText, FolderState } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
+import type { ParsedFile } from "./parse_file.ts";
+import { ParseQueue } from "./parse_queue.ts";
+import { readFile } from "./read_file.ts";
 
 /** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
 const SETTLE = 100;
@@ -13,11 +17,15 @@ const SETTLE = 100;
 const RESCAN = 10_000;
 /** Milliseconds between two tries while the folder cannot be read or is empty. */
 const RETRY = 1_000;
-const MAX_FILE = 64 * 1024 * 1024;
 const YAML = /\.ya?ml$/i;
 
 /** Identity and age of a file's content as far as the file system tells. */
 type Stamp = string;
+
+/** Resolves when timers and sockets have had their turn. */
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
 
 /**
  * Watches a folder of YAML files, subfolders too. A rename counts at once; a write in place counts when
@@ -31,6 +39,8 @@ export class FileSource implements Source {
   readonly #lastGood: LastGoodFile | null;
   readonly #log: Logger;
   readonly #state: FolderState;
+  /** Texts that take long; all others are parsed at once. */
+  readonly #long: ParseQueue;
   readonly #stamps = new Map<string, Stamp>();
   /** Files to look at, with the time before which a shortened text or a removal waits. */
   readonly #due = new Map<string, number>();
@@ -56,6 +66,15 @@ export class FileSource implements Source {
     this.#lastGood = lastGood;
     this.#log = log;
     this.#state = new FolderState(lastGood?.values());
+    this.#long = new ParseQueue({
+      parse: (file, text) => this.#state.parse(file, text),
+      done: (file, parsed, current) =>
+        this.#run(async () => {
+          if (current()) await this.#take([[file, parsed]]);
+        }),
+      failed: (file, error) => this.#log.error({ file, error }, "file not parsed"),
+      pause,
+    });
   }
 
   get name(): string {
@@ -80,6 +99,7 @@ export class FileSource implements Source {
     clearTimeout(this.#rescanTimer);
     this.#watcher?.close();
     await this.#comparing;
+    await this.#long.stop();
     await this.#turn;
     await this.#lastGood?.close();
   }
@@ -140,7 +160,8 @@ export class FileSource implements Source {
   /** Looks again at files that have been quiet long enough. */
   #schedule(): void {
     if (this.#due.size === 0 || this.#stopped) return;
-    const next = Math.min(...this.#due.values());
+    let next = Infinity;
+    for (const time of this.#due.values()) next = Math.min(next, time);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       const now = performance.now();
@@ -183,9 +204,9 @@ export class FileSource implements Source {
     for (const file of files) {
       const text = await this.#text(file);
       if (text === undefined) continue;
-      const shrinks = text === null ||
-        (typeof text === "string" && this.#state.removals(file, text));
-      if (!final && shrinks) continue;
+      const waits = !final && (text === null ||
+        (typeof text === "string" && this.#state.removals(file, text)));
+      if (waits) continue;
       if (final) this.#due.delete(file);
       // Whether a file is gone or the whole folder is, only a look at the folder tells.
       if (text === null) this.#compareSoon();
@@ -200,11 +221,10 @@ export class FileSource implements Source {
     try {
       const info = await Deno.stat(path);
       if (!info.isFile) return undefined;
-      if (info.size > MAX_FILE) {
-        return { unreadable: `larger than ${MAX_FILE} bytes` };
-      }
       this.#stamps.set(file, stampOf(info));
-      return await Deno.readTextFile(path);
+      const text = await readFile(path, info);
+      if (text === null) this.#stamps.delete(file);
+      return text;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) {
         this.#stamps.delete(file);
@@ -287,8 +307,43 @@ export class FileSource implements Source {
       return;
     }
     if (gone.size === 0 || remaining.size > 0) this.#folderProblem = "";
-    const step = this.#state.apply(texts);
-    if (first) step.forgotten.push(...this.#state.forgetUnclaimed());
+    if (first) {
+      await this.#take(await this.#parsed(texts), true);
+      return;
+    }
+    const short: [string, FileText][] = [];
+    for (const [file, text] of texts) {
+      if (typeof text === "string" && text.length > SOURCE_LIMIT.sliceCharacters) {
+        this.#long.add(file, text);
+      } else {
+        this.#long.remove(file);
+        short.push([file, text]);
+      }
+    }
+    if (short.length > 0 || texts.length === 0) await this.#take(short);
+  }
+
+  /** Parses all texts in slices: what is published first is complete. */
+  async #parsed(
+    texts: readonly [string, FileText][],
+  ): Promise<[string, FileText | ParsedFile][]> {
+    const parsed: [string, FileText | ParsedFile][] = [];
+    for (const [file, text] of texts) {
+      if (typeof text !== "string") {
+        parsed.push([file, text]);
+        continue;
+      }
+      const steps = this.#state.parse(file, text);
+      let step = steps.next();
+      for (; step.done !== true; step = steps.next()) await pause();
+      parsed.push([file, step.value]);
+    }
+    return parsed;
+  }
+
+  async #take(files: readonly [string, FileText | ParsedFile][], first = false): Promise<void> {
+    const step = this.#state.apply(files);
+    if (first) { for (const key of this.#state.forgetUnclaimed()) step.forgotten.push(key); }
     if (step.changes.length > 0 || first) this.#handOn(step.changes);
     else this.#report();
     this.#logProblems();

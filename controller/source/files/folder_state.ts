@@ -6,8 +6,9 @@ import {
   type SourceObject,
 } from "../../translate/source_object.ts";
 import type { SourceProblem } from "../source_problem.ts";
-import { splitDocuments, type TextDocument } from "./documents.ts";
-import { type ParsedDocument, parseObject } from "./parse.ts";
+import { ProblemList } from "../problem_list.ts";
+import { splitDocuments } from "./documents.ts";
+import { type ParsedFile, parseFile, type SourceDocument, unreadable } from "./parse_file.ts";
 
 /** A body that served before, kept for the case that its document turns bad. */
 export interface LastGood {
@@ -28,9 +29,7 @@ export interface FolderStep {
 /** What a file holds now: its text, null when it is gone, or why it cannot be read. */
 export type FileText = string | null | { readonly unreadable: string };
 
-interface Document extends TextDocument {
-  readonly parsed: ParsedDocument;
-}
+type Document = SourceDocument;
 
 interface Claim {
   readonly file: string;
@@ -75,12 +74,17 @@ export class FolderState {
     return old !== undefined && splitDocuments(text).length < old.length;
   }
 
-  /** Sets the texts of files. */
-  apply(files: Iterable<readonly [string, FileText]>): FolderStep {
+  /** Parses the text of a file; of documents that it had before, the result is taken over. */
+  parse(file: string, text: string): Generator<void, ParsedFile> {
+    return parseFile(text, this.#files.get(file) ?? []);
+  }
+
+  /** Sets the texts of files, or what they were parsed to. */
+  apply(files: Iterable<readonly [string, FileText | ParsedFile]>): FolderStep {
     const touched = new Map<string, ObjectKey>();
     for (const [file, text] of files) {
       const old = this.#files.get(file) ?? this.#remembered(file);
-      const next = text === null ? null : withHeld(documentsOf(text, old), old);
+      const next = text === null ? null : withHeld(this.#documentsOf(file, text), old);
       if (next?.some(({ parsed }) => parsed.problems.length > 0)) this.#faulty.add(file);
       else this.#faulty.delete(file);
       if (next === null) this.#files.delete(file);
@@ -119,15 +123,15 @@ export class FolderState {
     return documents;
   }
 
-  /** Every problem there is now. */
+  /** The problems there are now, as many as are shown. */
   problems(): SourceProblem[] {
-    const problems: SourceProblem[] = [];
+    const problems = new ProblemList();
     for (const file of this.#faulty) {
       for (const { parsed } of this.#files.get(file) ?? []) {
         const object = parsed.key === null ? "" : objectKey(parsed.key);
         const lastGoodServing = this.#lastGood.has(object);
         for (const { line, path, reason } of parsed.problems) {
-          problems.push({ file, line, path, object, reason, lastGoodServing });
+          problems.add({ file, line, path, object, reason, lastGoodServing });
         }
       }
     }
@@ -135,7 +139,7 @@ export class FolderState {
       const [first, ...others] = this.#claims.get(object)!;
       const reason = `already defined at ${first.file}:${first.document.line}`;
       for (const { file, document: { line } } of others) {
-        problems.push({
+        problems.add({
           file,
           line,
           path: "metadata.name",
@@ -145,32 +149,34 @@ export class FolderState {
         });
       }
     }
-    return problems.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line);
+    return problems.shown();
+  }
+
+  #documentsOf(file: string, text: string | { unreadable: string } | ParsedFile): Document[] {
+    if (typeof text === "string") return finished(this.parse(file, text));
+    return "unreadable" in text ? [unreadable(text.unreadable, 0)] : [...text.documents];
   }
 
   #reclaim(file: string, old: readonly Document[], next: readonly Document[]): void {
-    for (const { parsed } of old) {
-      if (parsed.key === null) continue;
-      const key = objectKey(parsed.key);
-      const rest = (this.#claims.get(key) ?? []).filter(({ document }) =>
-        document.parsed !== parsed
-      );
-      if (rest.length === 0) this.#claims.delete(key);
-      else this.#claims.set(key, rest);
-    }
+    const gone = new Set(old);
+    const come = new Map<string, Claim[]>();
+    for (const { parsed: { key } } of old) if (key !== null) come.set(objectKey(key), []);
     for (const document of next) {
-      if (document.parsed.key === null) continue;
-      const key = objectKey(document.parsed.key);
-      const claims = [...(this.#claims.get(key) ?? []), { file, document }];
+      const { key } = document.parsed;
+      if (key === null) continue;
+      const claims = come.get(objectKey(key));
+      if (claims === undefined) come.set(objectKey(key), [{ file, document }]);
+      else claims.push({ file, document });
+    }
+    for (const [key, added] of come) {
+      const rest = (this.#claims.get(key) ?? []).filter(({ document }) => !gone.has(document));
+      const claims = rest.concat(added);
       claims.sort((a, b) =>
         a.file < b.file ? -1 : a.file > b.file ? 1 : a.document.line - b.document.line
       );
-      this.#claims.set(key, claims);
-    }
-    for (const { parsed } of [...old, ...next]) {
-      if (parsed.key === null) continue;
-      const key = objectKey(parsed.key);
-      if ((this.#claims.get(key)?.length ?? 0) > 1) this.#contested.add(key);
+      if (claims.length === 0) this.#claims.delete(key);
+      else this.#claims.set(key, claims);
+      if (claims.length > 1) this.#contested.add(key);
       else this.#contested.delete(key);
     }
   }
@@ -218,27 +224,12 @@ export class FolderState {
   }
 }
 
-/** Documents of a file; one that cannot be read is a single document that cannot be told apart. */
-function documentsOf(text: string | { unreadable: string }, old: readonly Document[]): Document[] {
-  if (typeof text === "string") return parseChanged(text, old);
-  const problems = [{ path: "", reason: text.unreadable, line: 0 }];
-  return [{ text: "", line: 0, parsed: { key: null, body: null, substitute: null, problems } }];
-}
-
-/** Splits a text and parses only the documents that the file did not have before. */
-function parseChanged(text: string, old: readonly Document[]): Document[] {
-  const known = new Map(old.map((document) => [document.text, document]));
-  return splitDocuments(text).map((document, i) => {
-    const same = old[i]?.text === document.text ? old[i] : known.get(document.text);
-    if (same === undefined) return { ...document, parsed: parseObject(document) };
-    if (same.line === document.line) return same;
-    const moved = document.line - same.line;
-    const problems = same.parsed.problems.map((p) => ({ ...p, line: p.line + moved }));
-    return {
-      ...document,
-      parsed: problems.length === 0 ? same.parsed : { ...same.parsed, problems },
-    };
-  });
+/** Runs a generator to its end. */
+function finished(steps: Generator<void, ParsedFile>): Document[] {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return [...step.value.documents];
+  }
 }
 
 /**

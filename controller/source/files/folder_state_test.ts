@@ -46,3 +46,49 @@ Deno.test("an edit above an object moves its line and nothing else", () => {
   assert.deepEqual(step.changes.filter(({ key }) => key.name === "b"), []);
   assert.equal(state.problems()[0].line, 15);
 });
+
+Deno.test("bug: documents for one object were sorted once each", () => {
+  const state = new FolderState();
+  let comparisons = 0;
+  const sort = Array.prototype.sort;
+  Array.prototype.sort = function (compare) {
+    return sort.call(
+      this,
+      compare && ((a, b) => {
+        comparisons++;
+        return compare(a, b);
+      }),
+    );
+  };
+  try {
+    state.apply([["a.yaml", Array(2_000).fill(backend("a")).join("---\n")]]);
+  } finally {
+    Array.prototype.sort = sort;
+  }
+  assert.ok(comparisons <= 2_000 * 20, `${comparisons} comparisons`);
+  const problems = state.problems();
+  assert.equal(problems.length, 101);
+  assert.equal(problems[0].reason, "1,899 more problems in this file");
+  assert.match(problems[1].reason, /already defined at a\.yaml:1/);
+});
+
+Deno.test("of two equal documents in a file, the removal of one keeps the other", () => {
+  const state = new FolderState();
+  const two = `${backend("a")}---\n${backend("a")}---\n${backend("b")}`;
+  state.apply([["a.yaml", two]]);
+  // Both are taken over from before, at other lines.
+  state.apply([["a.yaml", `# moved\n${two}`]]);
+  const { changes } = state.apply([["a.yaml", `# moved\n${backend("a")}---\n${backend("b")}`]]);
+  assert.deepEqual(changes, []);
+  assert.deepEqual(state.problems(), []);
+});
+
+Deno.test("a document beyond a limit keeps its object's last good version", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}`]]);
+  const deep = backend("a").replace("spec:", `spec: ${"[".repeat(100)}`);
+  const { changes } = state.apply([["a.yaml", `${deep}---\n${backend("b", 81)}`]]);
+  const objects = new Map(changes.map(({ key, object }) => [key.name, object]));
+  assert.match(objects.get("a")!.heldBecause, /^a\.yaml:4: : the document nests too deep/);
+  assert.equal(objects.get("b")!.heldBecause, "");
+});

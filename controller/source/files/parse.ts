@@ -1,10 +1,13 @@
-import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { KINDS, type KindTypes } from "../../../api/kinds.ts";
 import { kindOf, type Problem, validate } from "../../../api/validate.ts";
 import type { ObjectKey } from "../../translate/source_object.ts";
 import { substituteFor } from "../substitute.ts";
-import { valueProblem, yamlProblem } from "../yaml_problem.ts";
 import type { TextDocument } from "./documents.ts";
+import { overLimit, SOURCE_LIMIT } from "../source_limits.ts";
+import { lineAt, LineIndex } from "./yaml/line_index.ts";
+import { lineFeeds, parseYaml } from "./yaml/parse_yaml.ts";
+import { Places } from "./yaml/places.ts";
+import { salvage } from "./yaml/salvage.ts";
 
 /** Something wrong with a document, with its place in the file. */
 export interface DocumentProblem extends Problem {
@@ -23,71 +26,78 @@ export interface ParsedDocument {
 }
 
 const DEFAULT_NAMESPACE = "default";
+const NOTHING = { key: null, body: null, substitute: null };
 
 /** Parses and checks one document. */
 export function parseObject({ text, line }: TextDocument): ParsedDocument {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter });
-  const lineOf = (offset: number) => line + counter.linePos(offset).line - 1;
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      path: "",
-      reason: yamlProblem(error),
-      line: lineOf(error.pos[0]),
-    }));
-    return { ...unreadablePolicy(document), problems: problems.slice(0, 1) };
+  const firstLine = line + lineAt(text, text.search(/^[ \t]*[^#\s]/m));
+  if (text.length > SOURCE_LIMIT.documentCharacters) {
+    const length = text.length.toLocaleString("en-US");
+    const reason = overLimit(`the document has ${length} characters`, "documentCharacters");
+    return { ...NOTHING, problems: [{ path: "", reason, line: firstLine }] };
   }
-  const firstLine = lineOf(text.search(/^[ \t]*[^#\s]/m));
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    return {
-      ...NOTHING,
-      problems: [{ path: "", reason: valueProblem(error), line: firstLine }],
-    };
+  const parsed = parseYaml(text);
+  if ("reason" in parsed) {
+    const problems = [{ path: "", reason: parsed.reason, line: line + parsed.line }];
+    return { ...unreadablePolicy(text), problems };
   }
+  const { value, nodes } = parsed;
   const found = kindOf(value);
   if ("problem" in found) {
     return { ...NOTHING, problems: [{ ...found.problem, line: firstLine }] };
   }
   const { kind } = found;
-  const metadata = (value as { metadata?: { name?: unknown; namespace?: unknown } }).metadata;
-  const problems = validate(kind, value).map((problem): DocumentProblem => {
-    const node = document.getIn(toSteps(problem.path), true);
-    const parent = document.getIn(toSteps(problem.path).slice(0, -1), true);
-    const place = [node, parent].find((candidate) => isNode(candidate));
-    const offset = isNode(place) ? place.range?.[0] : undefined;
-    return { ...problem, line: offset === undefined ? firstLine : lineOf(offset) };
-  });
-  const { name } = metadata ?? {};
-  const namespace = KINDS[kind].clusterScoped === true
-    ? ""
-    : metadata?.namespace ?? DEFAULT_NAMESPACE;
-  const key = typeof name === "string" && typeof namespace === "string"
-    ? { kind, namespace, name }
-    : null;
-  const body = problems.length === 0 ? value as KindTypes[typeof kind] : null;
-  return { key, body, substitute: body === null ? substituteFor(key, value) : null, problems };
+  const problems = validate(kind, value, nodes <= SOURCE_LIMIT.nodesForAllProblems);
+  const key = keyOf(value, KINDS[kind].clusterScoped === true);
+  if (problems.length === 0) {
+    return { key, body: value as KindTypes[typeof kind], substitute: null, problems: [] };
+  }
+  return {
+    key: key === null ? null : { ...key, kind },
+    body: null,
+    substitute: substituteFor(key, value),
+    problems: placed(problems, text, line, firstLine),
+  };
 }
 
-const NOTHING = { key: null, body: null, substitute: null };
+/** Identity of an object; null when its metadata does not say it. */
+function keyOf(value: unknown, clusterScoped: boolean): ObjectKey | null {
+  const { kind, metadata } = value as { kind: ObjectKey["kind"]; metadata?: unknown };
+  const { name, namespace: given } = (metadata ?? {}) as Record<string, unknown>;
+  const namespace = clusterScoped ? "" : given ?? DEFAULT_NAMESPACE;
+  return isName(name) && isName(namespace) ? { kind, namespace, name } : null;
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= SOURCE_LIMIT.nameCharacters;
+}
 
 /** A policy whose text is no YAML may still say what it is for. */
-function unreadablePolicy(document: Document): Omit<ParsedDocument, "problems"> {
-  let value: unknown;
-  try {
-    value = document.toJS({ maxAliasCount: 100 });
-  } catch {
-    return NOTHING;
-  }
-  const { kind, metadata } = (value ?? {}) as { kind?: unknown; metadata?: Partial<ObjectKey> };
-  if (kind !== "ProxyPolicy") return NOTHING;
-  const { name, namespace = DEFAULT_NAMESPACE } = metadata ?? {};
-  if (typeof name !== "string" || typeof namespace !== "string") return NOTHING;
-  const key: ObjectKey = { kind, namespace, name };
+function unreadablePolicy(text: string): Omit<ParsedDocument, "problems"> {
+  if (!text.includes("ProxyPolicy")) return NOTHING;
+  const value = salvage(text, { kind: {}, metadata: {}, spec: { targetRef: {} } });
+  if (value.kind !== "ProxyPolicy") return NOTHING;
+  const key = keyOf(value, false);
   const substitute = substituteFor(key, value);
-  return substitute === null ? NOTHING : { key, body: null, substitute };
+  return key === null || substitute === null ? NOTHING : { key, body: null, substitute };
+}
+
+/** Returns problems with the lines of the fields that they name. */
+function placed(
+  problems: readonly Problem[],
+  text: string,
+  line: number,
+  firstLine: number,
+): DocumentProblem[] {
+  const places = new Places();
+  // Positions are kept of documents with problems only: they cost more than the values.
+  const parsed = parseYaml(text, places);
+  const root = "value" in parsed ? parsed.value : null;
+  const lines = new LineIndex(lineFeeds(text));
+  return problems.map((problem) => {
+    const offset = places.find(root, toSteps(problem.path));
+    return { ...problem, line: offset === null ? firstLine : line + lines.at(offset) };
+  });
 }
 
 /** "spec.rules[0].name" as keys. */

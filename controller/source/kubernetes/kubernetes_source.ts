@@ -14,6 +14,7 @@ import {
   type SourceChange,
 } from "../../translate/source_object.ts";
 import type { Source, SourceSink } from "../source.ts";
+import { ProblemList } from "../problem_list.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { substituteFor } from "../substitute.ts";
 import type { ApiClient, ApiObject } from "./api_client.ts";
@@ -200,7 +201,7 @@ export class KubernetesSource implements Source {
         upsert: (object) => {
           if (referred) this.#noted(kind, object);
           else if (kind === "Node") this.#sight.see(object);
-          else this.#upsert(kind, object);
+          else this.#upsertOrNote(kind, object);
         },
         remove: (key) => this.#remove(kind, key),
         settled: (state, problem) => this.#settled(followed, state, problem),
@@ -230,6 +231,20 @@ export class KubernetesSource implements Source {
     return this.#followed.filter(({ kind, state }) =>
       state === "forbidden" && RESTRICTING.has(kind)
     );
+  }
+
+  /** Takes in an object; one that fails is named and takes no other with it. */
+  #upsertOrNote(kind: KindName, object: ApiObject): void {
+    try {
+      this.#upsert(kind, object);
+    } catch (error) {
+      const { name, namespace = "" } = object.metadata;
+      const text = objectKey({ kind, namespace, name });
+      const reason = `the object cannot be read: ${messageOf(error)}`;
+      const place = { file: text, line: 0, path: "", object: text };
+      this.#invalid.set(text, [{ ...place, reason, lastGoodServing: this.#facts.has(text) }]);
+      this.#gather();
+    }
   }
 
   #upsert(kind: KindName, given: ApiObject): void {
@@ -319,7 +334,7 @@ export class KubernetesSource implements Source {
       for (;;) {
         const changes = [...this.#changes.values()];
         this.#changes.clear();
-        changes.push(...await this.#referred.missing(this.#wanted));
+        for (const change of await this.#referred.missing(this.#wanted)) changes.push(change);
         if (changes.length === 0) break;
         this.#wanted = this.#sink.take(changes, this.problems());
         for (const key of this.#referred.forget(this.#wanted)) {
@@ -348,19 +363,15 @@ export class KubernetesSource implements Source {
     this.#retries.add(timer);
   }
 
-  /** Everything that is wrong with what was read. */
+  /** What is wrong with what was read, as much as is shown. */
   problems(): SourceProblem[] {
-    const unreadable = this.#followed.filter(({ state }) => state === "forbidden");
-    return [
-      ...unreadable.map(({ kind, problem }) => ({
-        file: kindPath(kind),
-        line: 0,
-        path: "",
-        object: kind,
-        reason: problem,
-        lastGoodServing: false,
-      })),
-      ...[...this.#invalid.values()].flat(),
-    ];
+    const problems = new ProblemList();
+    for (const { kind, state, problem: reason } of this.#followed) {
+      if (state !== "forbidden") continue;
+      const file = kindPath(kind);
+      problems.add({ file, line: 0, path: "", object: kind, reason, lastGoodServing: false });
+    }
+    for (const each of this.#invalid.values()) for (const problem of each) problems.add(problem);
+    return problems.shown();
   }
 }

@@ -218,3 +218,21 @@ Deno.test("an invalid object is named, and what it restricts is not left open", 
   assert.deepEqual([...objects].sort(), ["ProxyBackend/default/b", "ProxyPolicy/default/p"]);
   await reading.source.stop();
 });
+
+Deno.test("bug: an object that cannot be taken in was thrown out of the watch, and others with it", async () => {
+  const cluster = new FakeCluster();
+  cluster.set("ProxyBackend", "a", BACKEND);
+  const reading = read(cluster);
+  await reading.publication();
+  let deep: unknown = null;
+  for (let i = 0; i < 200_000; i++) deep = { a: deep };
+  cluster.set("ProxyBackend", "a", { ...BACKEND, deep });
+  cluster.set("ProxyBackend", "b", BACKEND);
+  while (!reading.published.has("ProxyBackend/default/b")) await reading.publication();
+  assert.ok(reading.published.has("ProxyBackend/default/a"));
+  const [{ object, reason, lastGoodServing }] = reading.problems;
+  assert.equal(object, "ProxyBackend/default/a");
+  assert.match(reason, /^the object cannot be read: /);
+  assert.ok(lastGoodServing);
+  await reading.source.stop();
+});

@@ -10,7 +10,7 @@ import { Conditions } from "../conditions.ts";
 import type { Derived } from "../derived.ts";
 import { boundAddresses, requestAddresses } from "../gateway_addresses.ts";
 import { NONE } from "../gateway_parameters.ts";
-import { conflictsOf } from "../listener_claims.ts";
+import { conflictsOf, portClaims } from "../listener_claims.ts";
 import { objectKey } from "../source_object.ts";
 import { classClaims, type ClassObject, isDefault, isOurs, parametersOf } from "./class_facts.ts";
 import type { View } from "../view.ts";
@@ -25,7 +25,7 @@ export function deriveIngressClass(found: ClassObject, view: View): Derived {
   const { pools, ingressPorts, nodeSelector } = problem ? NONE : parameters;
   const assigned = requestAddresses(found, [], pools, view);
   if (assigned.reason !== "") conditions.fail("Programmed", assigned.reason, assigned.message);
-  const conflicts = conflictsOf(classClaims(found, view), view);
+  const conflicts = conflictsOf(classClaims(found, view), portClaims(view), view);
   const bindAddresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
   const certificates = certificatesOf(found, view);
   const listeners: Listener[] = [];

@@ -1,0 +1,42 @@
+import { BlockReader } from "./block_reader.ts";
+import { lineAt } from "./line_index.ts";
+import { NodeReader } from "./node_reader.ts";
+import type { Places } from "./places.ts";
+import { YamlError } from "./text_cursor.ts";
+
+/** What a document says. */
+export interface YamlValue {
+  readonly value: unknown;
+  /** How many values it has, itself included. */
+  readonly nodes: number;
+}
+
+/** Why a document is no YAML, or none that is served. */
+export interface YamlProblem {
+  readonly reason: string;
+  /** Line of the place, counted from 0. */
+  readonly line: number;
+}
+
+/**
+ * Parses one document of YAML 1.2 (core schema) in time and memory linear in its length. Not served, and
+ * refused: directives, tags beyond the core schema, merge keys, and lists and maps as keys.
+ * @param text of one document, without the marks between documents
+ * @param places gets the offset of every field and item
+ */
+export function parseYaml(text: string, places?: Places): YamlValue | YamlProblem {
+  const feeds = lineFeeds(text);
+  const reader = new NodeReader(feeds, places ?? null);
+  try {
+    const value = new BlockReader(reader).document();
+    return { value, nodes: reader.nodes };
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error;
+    return { reason: error.reason, line: lineAt(feeds, error.offset) };
+  }
+}
+
+/** Returns a text whose lines end in line feeds alone. */
+export function lineFeeds(text: string): string {
+  return text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text;
+}
