@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { turn } from "../loop/turn.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { Coding, Compression } from "../router/compression.ts";
 import { compresses } from "./compression.ts";
@@ -9,6 +10,8 @@ import { UNBOUND } from "./unbound.ts";
 
 /** Who hears of what becomes of an answer that takes its time. */
 export interface AnswerOwner {
+  /** The client's part of what may be kept. */
+  readonly share: ClientShare;
   /** All of it was sent. */
   onAnswerEnd(): void;
   /** More of it may come. */
@@ -45,7 +48,6 @@ export class AnswerPath implements CompressorOwner {
     this.#compression = null;
     this.#coding = null;
     this.#mostAhead = 0;
-    this.#ahead = 0;
     this.bytes = 0;
   }
 
@@ -91,7 +93,7 @@ export class AnswerPath implements CompressorOwner {
 
   /** The client takes bytes again; false when the backend is to be told. */
   drained(): boolean {
-    this.#ahead = 0;
+    this.#forgetAhead();
     if (this.#compressor === null) return false;
     this.#compressor.resume();
     return true;
@@ -100,6 +102,7 @@ export class AnswerPath implements CompressorOwner {
   /** The answer is over, complete or not. */
   end(): void {
     this.#downstream = UNBOUND;
+    this.#forgetAhead();
     this.#compressor?.destroy();
     this.#compressor = null;
     this.#trailers = null;
@@ -129,8 +132,17 @@ export class AnswerPath implements CompressorOwner {
   /** Whether the backend may go on: the client takes bytes, or there is room for more. */
   #goesOn(flowing: boolean, body: Buffer | null): boolean {
     if (flowing || this.#mostAhead === 0) return flowing;
-    if (body !== null) this.#ahead += body.length;
-    return this.#ahead < this.#mostAhead;
+    if (body !== null) {
+      this.#ahead += body.length;
+      this.#owner.share.buffered += body.length;
+    }
+    return this.#ahead < this.#mostAhead && this.#owner.share.admits(0);
+  }
+
+  #forgetAhead(): void {
+    if (this.#ahead === 0) return;
+    this.#owner.share.buffered -= this.#ahead;
+    this.#ahead = 0;
   }
 
   #feed(compressor: Compressor, body: Buffer | null, ended: boolean): boolean {

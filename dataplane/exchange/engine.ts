@@ -7,6 +7,7 @@ import type { AccessLog } from "../observe/access_log.ts";
 import type { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { TurnEnd } from "../loop/turn_end.ts";
+import type { ClientShares } from "../loop/client_shares.ts";
 import type { Overload } from "../loop/overload.ts";
 import type { Ticker } from "../loop/ticker.ts";
 
@@ -29,6 +30,8 @@ export interface Engine {
   readonly turnEnd: TurnEnd;
   /** Takes the spans of requests, null without a collector. */
   readonly spans: Spans | null;
+  /** What each client holds of what all share. */
+  readonly clients: ClientShares;
   /** Bytes kept for slow peers, and whether new work must be refused. */
   readonly overload: Overload;
   /** Requests that were answered. */

@@ -25,6 +25,7 @@ import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "../upstream/upstream_stream.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import { contained } from "../loop/containment.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import { waitsFor } from "../loop/outside.ts";
 import { turn } from "../loop/turn.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -51,6 +52,7 @@ const WEBSOCKET = "websocket";
 const TRACEPARENT = new Set(["traceparent"]);
 /** Nobody passes a policy that fails. */
 const REQUESTS_OVERFLOW = refusal(503, "requests_overflow");
+const OVERLOAD = refusal(503, "overload");
 const POLICY_FAILED = refusal(500, "policy_failed");
 /** Trailers of a call whose time is over: DEADLINE_EXCEEDED. */
 const GRPC_DEADLINE = Buffer.from("grpc-status: 4\r\ngrpc-message: request_timeout\r\n");
@@ -87,7 +89,12 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   readonly #engine: Engine;
   #port!: PortRuntime;
   #downstream: Downstream = UNBOUND;
-  readonly #replay: Replay;
+  readonly #replay = new Replay();
+  /** What its client holds of what all share; held by this only where a trusted proxy named the client. */
+  #share!: ClientShare;
+  #holdsShare = false;
+  /** The client does not take what the backend sends. */
+  #blocked = false;
   #phase = Phase.Idle;
   #upstream: UpstreamStream | null = null;
   /** The head as it goes to the backend. */
@@ -136,7 +143,6 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   constructor(engine: Engine) {
     this.#engine = engine;
     this.routing = new Routing(engine);
-    this.#replay = new Replay(engine.overload);
     this.#tries = new Tries(engine);
     this.#attempt = new Attempt(engine);
   }
@@ -162,11 +168,46 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       this.#refuse(refusal);
       return;
     }
+    this.#countFor();
+    if (this.#share.shedding) {
+      this.#refuse(OVERLOAD);
+      return;
+    }
     this.#setTimeout(head);
     const verdict = this.#verdict();
     if (verdict instanceof Promise) this.#await(verdict, head, body);
     else if (verdict !== null) this.#refuse(verdict);
     else this.#admitted(head, body);
+  }
+
+  /** Whose share of memory and connections the request takes. */
+  #countFor(): void {
+    const { routing } = this;
+    if (!routing.peerTrusted()) return;
+    this.#share = routing.share = this.#engine.clients.hold(routing.clientAddress());
+    this.#holdsShare = true;
+    this.#replay.account = this.#share;
+  }
+
+  get share(): ClientShare {
+    return this.#share;
+  }
+
+  /** Whether the client, and not a backend, keeps the request from ending. */
+  get stalled(): boolean {
+    if (this.#phase === Phase.Tunnel) return true;
+    if (this.#phase === Phase.Sent) return !this.#requestEnded;
+    return this.#phase === Phase.Answering && this.#blocked;
+  }
+
+  /** Ends the request because others have waited too long for what its client holds. */
+  evict(): void {
+    if (this.#phase !== Phase.Answering && this.#phase !== Phase.Tunnel) {
+      this.fail(503, "overload");
+      return;
+    }
+    this.#leaveUpstream();
+    if (this.#cut()) this.#finish(this.#status, "overload");
   }
 
   /** What policies and injected faults say. */
@@ -252,6 +293,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return {
       method: this.upstreamMethod,
       head: this.#head!,
+      share: this.#share,
       body: body === null ? this.#replay.whole() : Buffer.from(body),
       unsized: this.#unsized,
       hashKeys: this.#mirrorKeys,
@@ -358,6 +400,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
 
   /** The client takes bytes again. */
   downstreamDrained(): void {
+    this.#blocked = false;
     if (!this.#answerPath.drained()) this.#upstream?.resume();
   }
 
@@ -427,7 +470,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const flowing = this.#answerPath.head(head, body, ended, more);
     if (generation !== this.#generation) return;
     if (ended && !this.#answerPath.pending) this.#finish(this.#status, "ok");
-    else if (!flowing) this.#upstream?.pause();
+    else if (!flowing) this.#block();
   }
 
   /** Whether a page stands for the backend's answer. */
@@ -443,6 +486,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   }
 
   onAnswerDrain(): void {
+    this.#blocked = false;
     this.#upstream?.resume();
   }
 
@@ -459,9 +503,15 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (generation !== this.#generation) return;
     if (tunnel) {
       if (ended) this.#tunnelEnded();
-      else if (!flowing) this.#upstream?.pause();
+      else if (!flowing) this.#block();
     } else if (ended && !this.#answerPath.pending) this.#finish(this.#status, "ok");
-    else if (!flowing) this.#upstream?.pause();
+    else if (!flowing) this.#block();
+  }
+
+  /** The backend waits until the client has taken what is there. */
+  #block(): void {
+    this.#blocked = true;
+    this.#upstream?.pause();
   }
 
   onResponseTrailers(lines: Buffer): void {
@@ -487,7 +537,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const generation = this.#generation;
     const flowing = this.#downstream.sendUpgrade(head, rest);
     if (generation !== this.#generation) return;
-    if (!flowing) this.#upstream?.pause();
+    if (!flowing) this.#block();
     if (this.#http2 && this.#requestEnded) {
       this.#upstream?.sendBody(null, true);
       this.#tunnelEnded();
@@ -593,6 +643,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#requestEnded = ended;
     this.#hasBody = head.hasBody;
     this.bytesIn = body === null ? 0 : body.length;
+    this.#share = this.#replay.account = this.routing.share = this.#downstream.peer.share;
+    this.#blocked = false;
     this.#answerPath.begin(this.#downstream);
     this.#tunnelEnds = 0;
     this.#deadlines.begin();
@@ -720,6 +772,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (this.tickerSlot >= 0) this.#engine.ticker.remove(this);
     record(this.#engine, this.#port, this, status, reason);
     this.#answerPath.end();
+    if (this.#holdsShare) this.#share.leave();
+    this.#holdsShare = false;
     const downstream = this.#downstream;
     // Nothing of this object is used from here on: it may serve another client before this returns.
     this.#release(!asked);

@@ -1,8 +1,16 @@
 /** What a stranger could use against the edge, by what it must lead to instead. */
 import assert from "node:assert/strict";
-import { frameClient, pseudo } from "../../tests/support/http2_frames.ts";
+import { Buffer } from "node:buffer";
+import {
+  frameBackend,
+  frameClient,
+  http2Edge,
+  pseudo,
+  windowFrame,
+} from "../../tests/support/http2_frames.ts";
 import { Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 import { LIMIT } from "../config/defaults.ts";
+import { Setting } from "../http2/frame.ts";
 import { makeEdit } from "../message/field_edit.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
 
@@ -189,4 +197,111 @@ Deno.test("bug: responses that a backend cut counted against the HTTP/2 client",
   }
   assert.equal(client.goAway, -1);
   assert.equal(client.on(399).resets.length, 1);
+});
+
+/** A client of HTTP/2 that takes a byte of each response, and asks for as many as it may. */
+function greedy(on: Harness, streams: number): ReturnType<typeof frameClient> {
+  const client = frameClient(on, [[Setting.InitialWindowSize, 1]]);
+  for (let i = 0; i < streams; i++) client.get(1 + 2 * i, "/greedy");
+  return client;
+}
+
+Deno.test("bug: responses of an HTTP/2 backend filled memory although nobody took them", () => {
+  const on = http2Edge();
+  const clients = [greedy(on, 100), greedy(on, 100), greedy(on, 100)];
+  const backends = Array.from({ length: on.connects }, (_, i) => frameBackend(on, i));
+  const chunk = Buffer.alloc(16_384);
+  for (const backend of backends) {
+    backend.send(windowFrame(0, 1 << 30));
+    for (const [id] of [...backend.streams]) {
+      backend.headers(id, [[":status", "200"]], false);
+      // As much as its window allows and not a byte more.
+      for (let sent = 0; sent < LIMIT.initialStreamWindow; sent += chunk.length) {
+        backend.data(id, chunk, false);
+      }
+      assert.equal(backend.updates.get(id) ?? 0, 0, "no window for what nobody takes");
+    }
+  }
+  assert.ok(on.overload.buffered <= LIMIT.bufferedPerClient, `${on.overload.buffered}`);
+  // The client whose share is full is refused, another one is served.
+  assert.equal(statusOf(on, request("/")), 503);
+  const other = on.client(null, "198.51.100.7");
+  other.receive(request("/"));
+  assert.doesNotMatch(other.take(), /503/);
+  for (const client of clients) client.connection.gone();
+  assert.equal(on.overload.buffered, 0);
+});
+
+Deno.test("bug: unfinished requests of one client held all connections to an endpoint", () => {
+  const on = harness({}, { maxConnectionsPerEndpoint: 8, maxPendingRequests: 8 });
+  const attackers = Array.from({ length: 16 }, () => {
+    const client = on.client();
+    client.receive(request("/", "Content-Length: 9\r\n", "POST"));
+    return client;
+  });
+  for (let i = 0; i < 8; i++) on.upstream(i).take();
+  assert.equal(on.connects, 8);
+  const newcomer = on.client(null, "198.51.100.7");
+  newcomer.receive(request("/newcomer"));
+  assert.equal(
+    on.connects,
+    9,
+    "a connection is opened in the place of one that waits for its client",
+  );
+  assert.match(on.upstream(8).take(), /^GET \/newcomer /);
+  on.upstream(8).receive(OK);
+  assert.match(newcomer.take(), /200 OK/);
+  const evicted = attackers.filter((client) => client.take().includes(" 503 "));
+  assert.equal(evicted.length, 1, "the only one that gave way");
+});
+
+Deno.test("requests of one client in progress are not ended for another, who waits for the next turn", () => {
+  const on = harness({}, { maxConnectionsPerEndpoint: 2, maxPendingRequests: 4 });
+  const busy = Array.from({ length: 6 }, () => {
+    const client = on.client();
+    client.receive(request("/busy"));
+    return client;
+  });
+  for (let i = 0; i < 2; i++) on.upstream(i).take();
+  const newcomer = on.client(null, "198.51.100.7");
+  newcomer.receive(request("/newcomer"));
+  assert.equal(newcomer.take(), "", "it has a place in the full queue");
+  assert.equal(busy.filter((client) => client.take().includes(" 503 ")).length, 1);
+  on.upstream(0).receive(OK);
+  on.upstream(1).receive(OK);
+  const served = [on.upstream(0).take(), on.upstream(1).take()].join("");
+  assert.match(served, /GET \/newcomer /, "before all that one client has waiting");
+});
+
+Deno.test("bug: a body that trickles was waited for without end", () => {
+  const on = harness();
+  const client = on.client();
+  client.receive(request("/", "Content-Length: 1000000\r\n", "POST"));
+  on.upstream(0).take();
+  let answer = "";
+  for (let i = 0; answer === "" && i < 10; i++) {
+    on.pass(LIMIT.bodyProgress / 2 + 1);
+    client.receive("x");
+    answer = client.take();
+  }
+  assert.match(answer, /^HTTP\/1.1 408 /);
+});
+
+Deno.test("clients behind a trusted proxy have shares of their own", () => {
+  const trustedProxies = { has: (address: string) => address === "192.0.2.1" };
+  const on = new Harness({ ...PLAIN_LISTENER, trustedProxies });
+  on.backend("b", { maxConnectionsPerEndpoint: 4, maxPendingRequests: 4 });
+  on.route("/");
+  const ask = (address: string) => {
+    const client = on.client();
+    const fields = `X-Forwarded-For: ${address}\r\nContent-Length: 9\r\n`;
+    client.receive(request("/", fields, "POST"));
+    return client;
+  };
+  const heavy = Array.from({ length: 8 }, () => ask("203.0.113.1"));
+  for (let i = 0; i < 4; i++) on.upstream(i).take();
+  ask("203.0.113.2");
+  assert.match(on.upstream(4).take(), /x-forwarded-for: 203.0.113.2/);
+  for (const client of heavy) client.gone();
+  assert.equal(on.clients.size, 1, "shares are forgotten with their last request");
 });

@@ -17,6 +17,7 @@ import type { Exchange } from "./exchange.ts";
 import { Http1Output } from "./http1_output.ts";
 import { httpDate } from "./http_date.ts";
 import type { Peer } from "./peer.ts";
+import { Progress } from "./progress.ts";
 
 const enum State {
   /** Between requests, or within a head. */
@@ -62,6 +63,8 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   #reading = false;
   #requestPaused = false;
   #stashPaused = false;
+  /** Of the request's body. */
+  readonly #progress = new Progress();
   #version = Version.Http11;
   #closeAfter = false;
   #keepAlive10 = false;
@@ -95,7 +98,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
 
   onData(view: Buffer): void {
     const { now } = this.#engine.ticker;
-    if (this.#state === State.Body) this.deadline = now + LIMIT.bodyProgress;
+    if (this.#state === State.Body) this.deadline = this.#progress.add(now, view.length);
     if (this.#stash === null) this.#consume(view);
     else {
       const bytes = Buffer.concat([this.#stash, view]);
@@ -152,13 +155,19 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
         if (this.#stash !== null) this.#refuse(408, "head_timeout");
         else this.#end();
         break;
-      case State.Body:
+      case State.Body: {
+        const next = this.#progress.next(this.#engine.ticker.now);
+        if (next !== null) {
+          this.deadline = next;
+          return;
+        }
         if (this.#answerStarted) {
           this.cut();
           this.#exchange?.abort("body_timeout");
         } else this.#exchange?.fail(408, "body_timeout");
         this.#end();
         break;
+      }
       case State.Answer:
       case State.Tunnel:
         this.#stash = null;
@@ -250,7 +259,9 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   resumeRequest(): void {
     if (this.#requestPaused) {
       this.#requestPaused = false;
-      if (this.#state === State.Body) this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
+      if (this.#state === State.Body) {
+        this.deadline = this.#progress.begin(this.#engine.ticker.now);
+      }
     } else if (this.#state !== State.Tunnel) return;
     this.#stashPaused = false;
     if (!this.#reading && this.#stash !== null) this.#consumeStash();
@@ -362,7 +373,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     if (framing.unsized) body.beginChunked();
     else body.beginLength(framing.contentLength);
     this.#state = State.Body;
-    this.deadline = this.#engine.ticker.now + LIMIT.bodyProgress;
+    this.deadline = this.#progress.begin(this.#engine.ticker.now);
     let at = bodyStart;
     let first: Buffer | null = null;
     while (at < view.length && first === null && !body.done) {

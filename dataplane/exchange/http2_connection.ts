@@ -33,7 +33,7 @@ const own = new HeaderBlock(16);
 
 const SETTINGS = [
   [Setting.MaxConcurrentStreams, LIMIT.streams],
-  [Setting.InitialWindowSize, LIMIT.streamWindow],
+  [Setting.InitialWindowSize, LIMIT.initialStreamWindow],
   [Setting.MaxHeaderListSize, LIMIT.headBytes],
   [Setting.EnableConnectProtocol, 1],
 ] as const;
@@ -72,7 +72,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     super({
       sink: connection,
       scheduler: engine.turnEnd,
-      memory: engine.overload,
+      memory: peer.share,
       clock: engine.ticker,
       section,
       streamWindow: LIMIT.streamWindow,
@@ -266,7 +266,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
       this.streamError(id, ErrorCode.ProtocolError);
       return;
     }
-    const stream = new Http2Stream(this, id, this.peer.initialWindow, LIMIT.streamWindow);
+    const stream = new Http2Stream(this, id, this.peer.initialWindow, LIMIT.initialStreamWindow);
     this.addStream(stream);
     const old = this.engine.ticker.now >= this.#retireAt;
     if (++this.#served >= LIMIT.requestsPerConnection || old) this.drain();

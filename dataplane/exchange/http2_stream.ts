@@ -1,5 +1,4 @@
 import type { Buffer } from "node:buffer";
-import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
 import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
@@ -10,6 +9,7 @@ import type { Downstream } from "./downstream.ts";
 import type { Exchange } from "./exchange.ts";
 import type { Http2Connection } from "./http2_connection.ts";
 import type { Peer } from "./peer.ts";
+import { Progress } from "./progress.ts";
 
 /** One request of an HTTP/2 client. */
 export class Http2Stream extends Stream implements Downstream, Deadlined {
@@ -21,6 +21,12 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   #exchange: Exchange | null;
   #headRequest = false;
   #answerStarted = false;
+  /** Whether the deadline is that of the request's content, by its rate. */
+  #receiving = false;
+  /** Content that comes in its own time. */
+  #streaming = false;
+  /** Of the content that is due: the request's, or the answer's that the client does not take. */
+  readonly #progress = new Progress();
 
   constructor(
     connection: Http2Connection,
@@ -39,6 +45,7 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   /** Starts the exchange of a parsed head. */
   start(head: RequestHead, ended: boolean): void {
     this.#headRequest = head.method === "HEAD";
+    this.#streaming = head.grpc;
     this.remoteEnded = ended;
     this.expected = head.framing.contentLength;
     if (!ended) this.#expectBody();
@@ -56,7 +63,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   protected onContent(view: Buffer | null, ended: boolean): void {
     if (this.#exchange === null) return;
     if (ended) this.#bodyComplete();
-    else this.#expectBody();
+    else if (!this.#receiving) this.#expectBody();
+    else this.deadline = this.#progress.add(this.#now, view === null ? 0 : view.length);
     this.#exchange.requestBody(view, ended);
   }
 
@@ -75,10 +83,9 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#exchange?.downstreamDrained();
   }
 
-  onProgress(): void {
-    if (this.deadline !== Infinity) {
-      this.deadline = this.#connection.engine.ticker.now + LIMIT.bodyProgress;
-    }
+  onProgress(bytes: number): void {
+    if (this.deadline === Infinity) return;
+    this.deadline = this.#progress.add(this.#connection.engine.ticker.now, bytes);
   }
 
   onFault(): void {
@@ -86,6 +93,11 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   }
 
   onDeadline(): void {
+    const next = this.#progress.next(this.#connection.engine.ticker.now);
+    if (next !== null) {
+      this.deadline = next;
+      return;
+    }
     if (this.#answerStarted) {
       this.session.resetStream(this, ErrorCode.Cancel);
     } else this.#exchange?.fail(408, "body_timeout");
@@ -155,8 +167,14 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#connection.engine.ticker.remove(this);
   }
 
+  /** Calls of gRPC may be silent for long between their messages. */
   #expectBody(): void {
-    this.deadline = this.#connection.engine.ticker.now + LIMIT.bodyProgress;
+    this.#receiving = !this.#streaming;
+    this.deadline = this.#progress.begin(this.#now);
+  }
+
+  get #now(): number {
+    return this.#connection.engine.ticker.now;
   }
 
   #bodyComplete(): void {
@@ -165,7 +183,9 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
 
   /** A client that stops taking bytes has the same time as one that stops sending them. */
   #sent(flowing: boolean): boolean {
-    this.deadline = flowing ? Infinity : this.#connection.engine.ticker.now + LIMIT.bodyProgress;
+    this.#receiving = false;
+    if (flowing) this.deadline = Infinity;
+    else if (this.deadline === Infinity) this.deadline = this.#progress.begin(this.#now);
     return flowing;
   }
 }

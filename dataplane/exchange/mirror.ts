@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import { editHead, makeEdit } from "../message/field_edit.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
@@ -16,6 +17,8 @@ export interface MirroredRequest {
   /** The head as it goes to the backend. */
   readonly head: Buffer;
   readonly body: Buffer | null;
+  /** The client whose request is copied. */
+  readonly share: ClientShare;
   /** The body has no Content-Length. */
   readonly unsized: boolean;
   /** What ties it to an endpoint of each mirror. */
@@ -48,7 +51,7 @@ export function mirror(engine: Engine, { filters }: CompiledRule, request: Mirro
   filters!.mirrors.forEach(({ backend, percent, withoutCredentials }, i) => {
     // Copies are the first to go when memory runs out.
     if (engine.random() * 100 >= percent || engine.overload.shedding) return;
-    const endpoint = engine.overload.admits(sizeOf(request))
+    const endpoint = request.share.admits(sizeOf(request))
       ? engine.backends.get(backend)?.pick(null, request.hashKeys[i]) ?? null
       : null;
     if (endpoint === null) engine.counters[GLOBAL.mirrorFailures]++;
@@ -72,6 +75,8 @@ class Copy implements UpstreamUser, Deadlined {
   tickerSlot = -1;
   readonly upstreamMethod: string;
   readonly contentExpected: boolean;
+  readonly share: ClientShare;
+  readonly stalled = false;
   readonly upgrade = "";
   readonly idleTimeout = 0;
   readonly #engine: Engine;
@@ -85,14 +90,15 @@ class Copy implements UpstreamUser, Deadlined {
     this.#endpoint = endpoint;
     this.#request = request;
     this.upstreamMethod = request.method;
+    this.share = request.share;
     this.contentExpected = expectsContent(request.method);
     this.deadline = engine.ticker.now + LIMIT.mirror;
   }
 
   send(): void {
-    const { counters, overload, ticker } = this.#engine;
+    const { counters, ticker } = this.#engine;
     counters[GLOBAL.mirrored]++;
-    overload.buffered += sizeOf(this.#request);
+    this.share.buffered += sizeOf(this.#request);
     ticker.add(this);
     this.#endpoint.load.begin();
     if (this.#endpoint.pool.acquire(this, false) === "full") this.#end(true);
@@ -137,6 +143,10 @@ class Copy implements UpstreamUser, Deadlined {
     this.#end(true);
   }
 
+  evict(): void {
+    this.#end(true);
+  }
+
   onFault(): void {
     this.#end(true);
   }
@@ -155,7 +165,7 @@ class Copy implements UpstreamUser, Deadlined {
     this.#over = true;
     this.deadline = Infinity;
     this.#engine.ticker.remove(this);
-    this.#engine.overload.buffered -= sizeOf(this.#request);
+    this.share.buffered -= sizeOf(this.#request);
     this.#endpoint.load.leave();
     if (failed) this.#engine.counters[GLOBAL.mirrorFailures]++;
     if (this.#stream !== null) this.#stream.abandon();

@@ -1,3 +1,4 @@
+import type { ClientShare } from "../loop/client_shares.ts";
 import { ascii } from "../message/bytes.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { Connection } from "../net/transport.ts";
@@ -19,10 +20,14 @@ export interface Peer {
   readonly certificateFields: string;
   /** Listener that TLS selected, null without TLS. */
   readonly tlsListener: string | null;
+  /** What it holds of what all clients share. */
+  readonly share: ClientShare;
 }
 
 /** What a listener adds to the peer's own facts. */
 export interface PeerSettings {
+  /** Held by the connection as long as it is open. */
+  readonly share: ClientShare;
   readonly scheme: "http" | "https";
   readonly port: number;
   /** Field lines about the client's certificate, CRLF included, or "". */
@@ -68,6 +73,10 @@ class ConnectionPeer implements Peer {
 
   get scheme(): "http" | "https" {
     return this.#settings.scheme;
+  }
+
+  get share(): ClientShare {
+    return this.#settings.share;
   }
 
   get listenerPort(): number {

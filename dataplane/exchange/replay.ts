@@ -1,24 +1,21 @@
 import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import { ByteQueue } from "../message/byte_queue.ts";
-import type { Overload } from "../loop/overload.ts";
+import type { MemoryAccount } from "../http2/stream.ts";
 
 /**
  * The body bytes of a request that may have to be sent again: those that wait for a connection, and,
  * where the backend can prove that it did not process a request, those already sent.
  */
 export class Replay {
-  readonly #overload: Overload;
+  /** Where kept bytes count. Changes only while nothing is kept. */
+  account!: MemoryAccount;
   /** Bytes that are still the transport's: valid until the turn ends. */
   #view: Buffer | null = null;
   readonly #kept = new ByteQueue();
   #retains = false;
   /** Whether every body byte so far could be sent again. */
   complete = true;
-
-  constructor(overload: Overload) {
-    this.#overload = overload;
-  }
 
   /** @param retains keep what is sent */
   begin(view: Buffer | null, retains: boolean): void {
@@ -36,7 +33,7 @@ export class Replay {
   /** Keeps bytes that are not to be sent yet; false when there is no memory for them. */
   collect(bytes: Buffer | null): boolean {
     if (bytes === null || bytes.length === 0) return true;
-    if (!this.#overload.admits(bytes.length)) return false;
+    if (!this.account.admits(bytes.length)) return false;
     this.#add(bytes);
     return true;
   }
@@ -64,7 +61,7 @@ export class Replay {
   add(bytes: Buffer | null): void {
     if (bytes === null || bytes.length === 0 || !this.complete) return;
     const fits = this.#kept.length + bytes.length <= LIMIT.replayBytes &&
-      this.#overload.admits(bytes.length);
+      this.account.admits(bytes.length);
     if (this.#retains && fits) this.#add(bytes);
     else this.give();
   }
@@ -83,12 +80,12 @@ export class Replay {
 
   #add(bytes: Buffer): void {
     this.#kept.add(bytes);
-    this.#overload.buffered += bytes.length;
+    this.account.buffered += bytes.length;
   }
 
   #drop(): void {
     if (this.#kept.length === 0) return;
-    this.#overload.buffered -= this.#kept.length;
+    this.account.buffered -= this.#kept.length;
     this.#kept.clear();
   }
 }

@@ -3,6 +3,7 @@ import { dashed, type FieldEdit, joinEdits } from "../message/field_edit.ts";
 import { HOP_BY_HOP, SET_BY_US } from "../message/field_id.ts";
 import { redirectAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import { TextCache } from "../message/text_cache.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyChain } from "../policy/chain.ts";
@@ -41,7 +42,6 @@ const REFUSALS = {
   backendMissing: refusal(500, "backend_missing"),
   backendClosed: refusal(500, "backend_closed"),
   breakerOpen: refusal(503, "breaker_open"),
-  overload: refusal(503, "overload"),
   tooLarge: refusal(413, "body_too_large"),
 } as const;
 
@@ -85,6 +85,7 @@ export class Routing implements PolicyRequest {
   readonly #engine: Engine;
   /** The port that the request came to. */
   port!: PortRuntime;
+  share!: ClientShare;
   /** Who sent it; null between requests. */
   peer: Peer | null = null;
   #head!: RequestHead;
@@ -243,7 +244,6 @@ export class Routing implements PolicyRequest {
       return REFUSALS.source;
     }
     if (settings.closedReason !== "") return REFUSALS.listenerClosed;
-    if (this.#engine.overload.shedding) return REFUSALS.overload;
     const redirect = settings.redirect === null ? null : settings.redirect(head.host, this.path);
     if (redirect !== null) {
       const answer = redirectAnswer(

@@ -64,7 +64,14 @@ function httpProbe(check: HealthCheck, target: ProbeTarget, context: PoolContext
     ...(check.method === "POST" ? [["content-length", "0"] as const] : []),
   ]);
   return async () => {
-    const asked = { method: check.method, head, body: null, timeout: check.timeoutMs, fresh: true };
+    const asked = {
+      share: null,
+      method: check.method,
+      head,
+      body: null,
+      timeout: check.timeoutMs,
+      fresh: true,
+    };
     const answer = await ask(pool, asked, context.ticker);
     return typeof answer === "string" ? answer : httpProblem(check, answer);
   };
@@ -98,7 +105,14 @@ function grpcProbe(check: HealthCheck, target: ProbeTarget, context: PoolContext
   ]);
   const body = grpcRequest(check.grpcService);
   return async () => {
-    const asked = { method: "POST", head, body, timeout: check.timeoutMs, fresh: true };
+    const asked = {
+      share: null,
+      method: "POST",
+      head,
+      body,
+      timeout: check.timeoutMs,
+      fresh: true,
+    };
     const answer = await ask(pool, asked, context.ticker);
     return typeof answer === "string" ? answer : grpcProblem(answer);
   };

@@ -7,7 +7,7 @@ import {
   MAX_WINDOW,
 } from "./frame.ts";
 import type { FrameOutput } from "./frame_output.ts";
-import type { MemoryAccount, Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
 
 /** WINDOW_UPDATE and PING frames that a DATA frame of ours may cause; a peer needs one or two. */
 const ANSWERS_PER_FRAME = 8;
@@ -27,7 +27,6 @@ const EMPTY = Buffer.alloc(0);
 /** Sends the queues of a connection's streams as far as the windows and the peer allow (section 5.2). */
 export class SendScheduler<S extends Stream> {
   readonly #output: FrameOutput;
-  readonly #memory: MemoryAccount;
   readonly #hooks: SendHooks<S>;
   readonly #waiting = new Set<S>();
   #window = DEFAULT_WINDOW;
@@ -35,9 +34,8 @@ export class SendScheduler<S extends Stream> {
   #granted = false;
   #answers = 1_000;
 
-  constructor(output: FrameOutput, memory: MemoryAccount, hooks: SendHooks<S>) {
+  constructor(output: FrameOutput, hooks: SendHooks<S>) {
     this.#output = output;
-    this.#memory = memory;
     this.#hooks = hooks;
   }
 
@@ -76,7 +74,7 @@ export class SendScheduler<S extends Stream> {
           if (!stream.closed) stream.onDrained();
           progress = true;
         } else if (stream.sendWindow !== before) {
-          stream.onProgress();
+          stream.onProgress(before - stream.sendWindow);
           progress = true;
         }
       }
@@ -118,7 +116,7 @@ export class SendScheduler<S extends Stream> {
       if (piece === null) return;
       const size = piece.length;
       const ends = stream.endQueued && stream.trailersQueued === null && queue.length === 0;
-      this.#memory.buffered -= size;
+      stream.memory.buffered -= size;
       stream.sendWindow -= size;
       this.#window -= size;
       left -= size;

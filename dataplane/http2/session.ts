@@ -92,7 +92,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.memory = options.memory;
     this.output = new FrameOutput(options.sink, options.scheduler);
     this.#sections = new SectionAssembler(options.maxBlock, options.maxContinuations);
-    this.#sender = new SendScheduler(this.output, options.memory, {
+    this.#sender = new SendScheduler(this.output, {
       sendTrailers: (stream, lines) => this.sendTrailerSection(stream, lines),
       settle: (stream) => this.settle(stream),
     });
@@ -206,7 +206,11 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.#content.used(bytes);
     if (stream.closed || stream.remoteEnded) return;
     stream.unreturned += bytes;
-    if (stream.unreturned * 2 < this.options.streamWindow) return;
+    const { streamWindow } = this.options;
+    if (stream.windowSize < streamWindow && !stream.receivingPaused) {
+      stream.unreturned += streamWindow - stream.windowSize;
+      stream.windowSize = streamWindow;
+    } else if (stream.unreturned * 2 < stream.windowSize) return;
     stream.receiveWindow += stream.unreturned;
     this.output.windowUpdate(stream.id, stream.unreturned);
     stream.unreturned = 0;

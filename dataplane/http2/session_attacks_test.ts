@@ -707,13 +707,16 @@ Deno.test("windows: content above them ends the stream or the connection", () =>
   const edge = harness();
   const client = frameClient(edge);
   // Nothing is connected, so nothing is given back.
-  for (let i = 0; i < 4; i++) client.post(id(i));
-  for (let i = 0; i < 4; i++) {
-    for (let k = 0; k < 16; k++) client.data(id(i), Buffer.alloc(16_384), false);
+  const streams = LIMIT.connectionWindow / LIMIT.initialStreamWindow;
+  for (let i = 0; i < streams; i++) client.post(id(i));
+  for (let i = 0; i < streams; i++) {
+    for (let sent = 0; sent < LIMIT.initialStreamWindow; sent += 16_384) {
+      client.data(id(i), Buffer.alloc(16_384), false);
+    }
   }
   assert.equal(edge.overload.buffered, LIMIT.connectionWindow);
-  client.post(9);
-  client.data(9, "x", false);
+  client.post(id(streams));
+  client.data(id(streams), "x", false);
   client.endsWith(ErrorCode.FlowControlError);
   assertClean(edge, 1);
 });

@@ -33,6 +33,8 @@ export abstract class Stream {
   sendWindow: number;
   /** Bytes that the peer may still send, and those used but not yet given back. */
   receiveWindow: number;
+  /** What the window is kept at; it grows once content is taken. */
+  windowSize: number;
   unreturned = 0;
   /** Whether this side, or the peer, has ended its direction. */
   localEnded = false;
@@ -59,9 +61,11 @@ export abstract class Stream {
     readonly session: StreamSession,
     sendWindow: number,
     receiveWindow: number,
+    /** Where what is kept for the stream counts. */
+    readonly memory: MemoryAccount = session.memory,
   ) {
     this.sendWindow = sendWindow;
-    this.receiveWindow = receiveWindow;
+    this.receiveWindow = this.windowSize = receiveWindow;
   }
 
   /** Content, with the end of the stream where `ended`; the view is valid during the call. */
@@ -72,8 +76,8 @@ export abstract class Stream {
   abstract onReset(code: ErrorCode, byPeer: boolean): void;
   /** What was queued has been sent and the connection takes more. */
   abstract onDrained(): void;
-  /** Some of what was queued has been sent. */
-  abstract onProgress(): void;
+  /** Some bytes of what was queued have been sent. */
+  abstract onProgress(bytes: number): void;
 
   /** Sends content; false asks to wait for `onDrained`. The view is used or copied before this returns. */
   protected sendContent(view: Buffer | null, ended: boolean): boolean {
@@ -81,11 +85,11 @@ export abstract class Stream {
     this.endQueued ||= ended;
     if (view !== null && view.length > 0) {
       this.queue.push(view);
-      this.session.memory.buffered += view.length;
+      this.memory.buffered += view.length;
     }
     if (this.session.pump(this)) return true;
     if (this.queue.length > 0) {
-      if (this.session.memory.admits(0)) this.queue.own();
+      if (this.memory.admits(0)) this.queue.own();
       else this.session.resetStream(this, ErrorCode.EnhanceYourCalm);
     }
     return false;
@@ -111,13 +115,13 @@ export abstract class Stream {
       if (ended) this.session.settle(this);
       return;
     }
-    if (!this.session.memory.admits(view.length)) {
+    if (!this.memory.admits(view.length)) {
       this.session.resetStream(this, ErrorCode.EnhanceYourCalm);
       this.session.consumed(this, view.length);
       return;
     }
     this.#held.add(view);
-    this.session.memory.buffered += view.length;
+    this.memory.buffered += view.length;
     this.#heldEnd ||= ended;
     if (this.#paused) return;
     if (small) this.session.deliverLater(this);
@@ -157,7 +161,7 @@ export abstract class Stream {
   deliver(): void {
     while (!this.#paused && !this.closed && this.#held.length > 0) {
       const view = this.#held.take()!;
-      this.session.memory.buffered -= view.length;
+      this.memory.buffered -= view.length;
       const ended = this.#heldEnd && this.#held.length === 0 && this.#heldTrailers === null;
       if (ended) this.#heldEnd = false;
       this.onContent(view, ended);
@@ -177,7 +181,7 @@ export abstract class Stream {
   release(): number {
     this.closed = true;
     const vain = this.#held.length;
-    this.session.memory.buffered -= vain + this.queue.length;
+    this.memory.buffered -= vain + this.queue.length;
     this.#held.clear();
     this.#heldEnd = false;
     this.queue.clear();

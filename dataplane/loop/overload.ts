@@ -2,6 +2,8 @@ import { LIMIT } from "../config/defaults.ts";
 
 /** Share of the heap limit above which new requests are refused. */
 const SHED_AT = 0.85;
+/** Part of its own share that a client may fill while the buffers of all are high. */
+const SMALL_SHARE = 1 / 16;
 /** Share below which they are taken again. */
 const RESUME_AT = 0.75;
 
@@ -15,9 +17,19 @@ export class Overload {
   #memoryHigh = false;
   #buffersHigh = false;
 
-  /** Whether new requests must be answered with 503. */
+  /** Whether new requests are answered with 503, of some clients at least. */
   get shedding(): boolean {
     return this.#memoryHigh || this.#buffersHigh;
+  }
+
+  /**
+   * Whether new requests of a client must be answered with 503. While buffers are high those go first who
+   * fill them; others are served from what is left.
+   * @param held bytes that are kept for the client
+   */
+  sheds(held: number): boolean {
+    return this.#memoryHigh || held > SHED_AT * LIMIT.bufferedPerClient ||
+      (this.#buffersHigh && held > LIMIT.bufferedPerClient * SMALL_SHARE);
   }
 
   /** Whether another `bytes` may be queued. */

@@ -126,6 +126,18 @@ export interface ProxyHeaderOptions {
   onBadHeader(reason: string): void;
 }
 
+/** The place of one connection among those of its client. */
+export interface Admission {
+  /** A PROXY header named the client; false when that has no place left. */
+  moveTo(address: string): boolean;
+  /** The handshake and the PROXY header, where they were due, are complete. */
+  establish(): void;
+  /** Gives the place back, once however often it is called: the connection is gone. */
+  release(): void;
+  /** Called to end a connection whose handshake or PROXY header is due. */
+  evict: () => void;
+}
+
 export interface ListenOptions {
   /** Address to bind, "" for every address. */
   readonly address: string;
@@ -133,8 +145,11 @@ export interface ListenOptions {
   readonly tls: TlsServerOptions | null;
   /** Asked for each connection; null while no PROXY header is expected. */
   proxyHeader(): ProxyHeaderOptions | null;
-  /** Whether to take a connection from this address; otherwise it is closed at once. */
-  admits(address: string): boolean;
+  /**
+   * Asked for each connection before anything is read; null to close it at once.
+   * @param proxied whether a PROXY header is due, which names another client
+   */
+  admit(address: string, proxied: boolean): Admission | null;
   /** Gives the receiver of a new connection's events. */
   accept(connection: Connection): ConnectionEvents;
   /** The listener failed after it was bound. */

@@ -272,7 +272,7 @@ forEachTransport((check) => {
   );
 
   check("who is not admitted is not heard", async (scene) => {
-    await scene.listen({ admits: () => false });
+    await scene.listen({ admit: () => null });
     const { notes } = scene.connect(scene.listener.port);
     await notes.until(() => notes.happened.length > 0);
     assert.equal(notes.length, 0);

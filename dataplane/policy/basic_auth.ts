@@ -14,6 +14,8 @@ const DIGEST_LENGTH = 64;
 const SHA = "{SHA}";
 /** Passwords of one policy that may be looked at, so that others have their turn. */
 const IN_PROGRESS = 16;
+/** Of one client at once: each takes up to a second of a thread that all share. */
+const PER_CLIENT = 2;
 /** Longest field that is looked at, in characters; bcrypt reads 72 bytes of a password. */
 const LONGEST = 1_024;
 const STRIP = makeEdit(new Set(["authorization"]), ascii(""));
@@ -52,9 +54,13 @@ export class BasicAuth implements RequestCheck {
     if (this.#right.get(digest) === true) return this.#settle(request, true);
     let pending = this.#pending.get(digest);
     if (pending === undefined) {
-      if (this.#pending.size >= IN_PROGRESS) return BUSY;
-      pending = this.#context.checkPassword(given.password, hash)
-        .finally(() => this.#pending.delete(digest));
+      const { share } = request;
+      if (this.#pending.size >= IN_PROGRESS || share.passwords >= PER_CLIENT) return BUSY;
+      share.passwords++;
+      pending = this.#context.checkPassword(given.password, hash).finally(() => {
+        share.passwords--;
+        this.#pending.delete(digest);
+      });
       this.#pending.set(digest, pending);
     }
     return pending.then((right) => {

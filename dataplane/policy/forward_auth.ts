@@ -68,6 +68,7 @@ export class ForwardAuth implements RequestCheck {
     if (endpoint === null) return UNAVAILABLE;
     endpoint.load.begin();
     const asked = {
+      share: request.share,
       method: "GET",
       head: questionHead("GET", this.#message.path, fields),
       body: null,

@@ -1,4 +1,5 @@
 import type { FieldEdit } from "../message/field_edit.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { Refusal } from "../observe/refusal.ts";
 import type { RouteRequest } from "../router/compiled.ts";
 
@@ -16,6 +17,8 @@ export interface PolicyRequest extends RouteRequest {
   readonly scheme: "http" | "https";
   /** Bytes of the body, 0 when the head does not say. */
   readonly contentLength: number;
+  /** What its client holds of what all share. */
+  readonly share: ClientShare;
   /** Claims of its token, null until one was verified. */
   claims: Claims | null;
   /** Address of the other end of the connection. */

@@ -2,6 +2,8 @@ import { proxyHeader } from "../net/proxy_protocol.ts";
 import type { Connection } from "../net/transport.ts";
 import { GLOBAL } from "../observe/counters.ts";
 import type { BackendTransport } from "./backend_transport.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
+import { FairQueue, type Queued } from "./fair_queue.ts";
 import { Http1Upstream } from "./http1_upstream.ts";
 import { Http2Upstream } from "./http2_upstream.ts";
 import { Opening } from "./opening.ts";
@@ -16,7 +18,8 @@ const EXPECTED_STREAMS = 100;
 /** Spread of lifetimes, so that connections opened together do not end together. */
 const LIFETIME_JITTER = 0.1;
 
-interface Waiting {
+interface Waiting extends Queued {
+  readonly share: ClientShare | null;
   readonly user: UpstreamUser;
   /** Never a connection that has served before. */
   readonly fresh: boolean;
@@ -37,7 +40,9 @@ export class EndpointPool {
   readonly #http1 = new Set<Http1Upstream>();
   readonly #http2 = new Set<Http2Upstream>();
   readonly #openings = new Set<Opening>();
-  readonly #waiting: Waiting[] = [];
+  /** Connections of HTTP/1.1 that carry an exchange, by the client whose it is. */
+  readonly #held = new Map<ClientShare | null, number>();
+  readonly #waiting = new FairQueue<Waiting>((share) => this.#held.get(share) ?? 0);
   /** For whom alone a connection is being opened, with a PROXY header. */
   readonly #owners = new Map<Opening, UpstreamUser>();
   #limits: PoolLimits;
@@ -94,7 +99,7 @@ export class EndpointPool {
       const idle = this.#idle.pop();
       if (idle !== undefined) {
         this.#context.counters[GLOBAL.upstreamReused]++;
-        idle.give(user);
+        this.#give(idle, user);
         return "given";
       }
     }
@@ -105,15 +110,43 @@ export class EndpointPool {
     if (!http1Only && this.#http2.size > 0 && this.#giveStream(user, fresh && mayOpen)) {
       return "given";
     }
-    const position = this.#waiting.push({ user, fresh, http1Only, since: this.#opened });
+    const { share } = user;
+    this.#waiting.push({ share, user, fresh, http1Only, since: this.#opened });
     const capacity = () => this.#expected();
-    if (position > capacity() && this.connections < this.#limits.maxConnections) {
-      this.#open(http1Only);
+    if (this.#waiting.length > capacity()) {
+      if (this.connections < this.#limits.maxConnections) this.#open(http1Only);
+      else this.#evictStalled(share);
     }
-    if (position <= capacity()) return "opening";
-    if (position - capacity() <= this.#limits.maxPending) return "queued";
-    this.#waiting.splice(this.#waiting.findIndex((waiting) => waiting.user === user), 1);
+    if (this.#waiting.length <= capacity()) return "opening";
+    if (this.#waiting.length - capacity() <= this.#limits.maxPending) return "queued";
+    // Who has most waiting gives way to who has less.
+    const longest = this.#waiting.lastOfLongest(this.#waiting.count(share));
+    if (longest !== null) {
+      longest.user.evict();
+      return "queued";
+    }
+    this.#waiting.remove(share, (waiting) => waiting.user === user);
     return "full";
+  }
+
+  /**
+   * Connections are used up: ends one exchange of the client that has most of them, if that client keeps
+   * it from ending and has more than twice what the newcomer has.
+   */
+  #evictStalled(newcomer: ClientShare | null): void {
+    let worst: ClientShare | null = null;
+    let most = 2 * ((this.#held.get(newcomer) ?? 0) + 1);
+    for (const [share, count] of this.#held) {
+      if (share === newcomer || count <= most) continue;
+      worst = share;
+      most = count;
+    }
+    if (worst === null) return;
+    for (const { user } of this.#http1) {
+      if (user?.share !== worst || !user.stalled) continue;
+      user.evict();
+      return;
+    }
   }
 
   /** A PROXY header speaks for one client: its connection serves one exchange and nobody else. */
@@ -134,8 +167,7 @@ export class EndpointPool {
       opening.cancel();
       this.#closed();
     }
-    const position = this.#waiting.findIndex((waiting) => waiting.user === user);
-    if (position >= 0) this.#waiting.splice(position, 1);
+    this.#waiting.remove(user.share, (waiting) => waiting.user === user);
   }
 
   /** The endpoint left the configuration: idle connections end now, busy ones after their exchange. */
@@ -187,7 +219,7 @@ export class EndpointPool {
       this.#http1.add(upstream);
       if (owner !== undefined) {
         upstream.retireAt = 0;
-        upstream.give(owner);
+        this.#give(upstream, owner);
       } else this.onIdle(upstream);
     }
     this.#openForWaiting();
@@ -207,13 +239,32 @@ export class EndpointPool {
     const hopeless = this.#settled !== "http1" && !opening.http1Only &&
       this.#openings.size === 0 && this.#http2.size === 0;
     const failed = hopeless
-      ? this.#waiting.splice(0)
-      : this.#waiting.splice(0, this.#waiting.length > this.#openings.size ? 1 : 0);
-    for (const { user } of failed) user.onUpstreamFailure(failure, false);
+      ? this.#waiting.takeAll()
+      : [this.#waiting.length > this.#openings.size ? this.#waiting.take() : null];
+    for (const waiting of failed) waiting?.user.onUpstreamFailure(failure, false);
     this.#openForWaiting();
   }
 
+  /** Gives a connection of HTTP/1.1 to a user, and counts it for the user's client. */
+  #give(connection: Http1Upstream, user: UpstreamUser): void {
+    const { share } = user;
+    connection.holder = share;
+    this.#held.set(share, (this.#held.get(share) ?? 0) + 1);
+    connection.give(user);
+  }
+
+  /** The connection carries nothing any more. */
+  #left(connection: Http1Upstream): void {
+    const { holder } = connection;
+    if (holder === undefined) return;
+    connection.holder = undefined;
+    const left = this.#held.get(holder)! - 1;
+    if (left > 0) this.#held.set(holder, left);
+    else this.#held.delete(holder);
+  }
+
   onIdle(connection: Http1Upstream): void {
+    this.#left(connection);
     const { served } = connection;
     const limits = this.#limits;
     const retired = this.#draining || served >= limits.maxRequests ||
@@ -222,11 +273,9 @@ export class EndpointPool {
       connection.destroy();
       return;
     }
-    const position = this.#waiting.findIndex(({ fresh }) => !fresh || served === 0);
-    if (position >= 0) {
-      const [{ user }] = this.#waiting.splice(position, 1);
-      connection.give(user);
-    } else if (
+    const next = this.#waiting.take(({ fresh }) => !fresh || served === 0);
+    if (next !== null) this.#give(connection, next.user);
+    else if (
       retired || this.#idle.length >= limits.maxIdle ||
       // All who wait need a new connection, and this one has its place.
       (this.#waiting.length > 0 && this.connections >= limits.maxConnections)
@@ -240,13 +289,12 @@ export class EndpointPool {
   /** An HTTP/2 connection can take streams. */
   onStreamsFree(connection: Http2Upstream): void {
     while (connection.available) {
-      const position = this.#waiting.findIndex((waiting) =>
+      const next = this.#waiting.take((waiting) =>
         !waiting.http1Only &&
         (!waiting.fresh || connection.served === 0 || connection.number > waiting.since)
       );
-      if (position < 0) break;
-      const [{ user }] = this.#waiting.splice(position, 1);
-      connection.give(user);
+      if (next === null) break;
+      connection.give(next.user);
     }
     if (connection.size > 0) return;
     if (this.#draining) connection.retire();
@@ -255,6 +303,7 @@ export class EndpointPool {
 
   onGone(connection: Http1Upstream | Http2Upstream): void {
     if (connection instanceof Http1Upstream) {
+      this.#left(connection);
       this.#http1.delete(connection);
       const position = this.#idle.indexOf(connection);
       if (position >= 0) this.#idle.splice(position, 1);
@@ -283,7 +332,7 @@ export class EndpointPool {
     while (
       this.#waiting.length > this.#expected() && this.connections < this.#limits.maxConnections
     ) {
-      this.#open(this.#waiting[0].http1Only);
+      this.#open(this.#waiting.first!.http1Only);
     }
   }
 

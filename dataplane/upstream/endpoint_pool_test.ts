@@ -14,6 +14,8 @@ import type { UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
 /** A user that sends one request as soon as it has a stream. */
 class User implements UpstreamUser {
+  readonly share = null;
+  readonly stalled = false;
   readonly idleTimeout = 0;
   readonly upstreamMethod = "GET";
   readonly contentExpected: boolean = true;
@@ -37,6 +39,7 @@ class User implements UpstreamUser {
   onResponseTrailers(): void {}
   onUpgraded(): void {}
   onFault(): void {}
+  evict(): void {}
   onUpstreamDrain(): void {}
   onUpstreamFailure(failure: string): void {
     this.failure = failure;

@@ -9,6 +9,7 @@ import { ascii, LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
 import { BodyKind, ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { Deadlined, Ticker } from "../loop/ticker.ts";
 import type { UpstreamFailure, UpstreamStream, UpstreamUser } from "./upstream_stream.ts";
 
@@ -41,6 +42,8 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   tickerSlot = -1;
   /** Ticker time after which it takes no further exchange. */
   retireAt = Infinity;
+  /** The pool's own: the client for which the connection counts, undefined while it carries nothing. */
+  holder: ClientShare | null | undefined = undefined;
   /** Exchanges served before the current one. */
   served = 0;
   readonly #owner: Http1Owner;
@@ -65,6 +68,11 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     this.#owner = owner;
     this.#ticker = ticker;
     ticker.add(this);
+  }
+
+  /** Whose exchange it carries, null for none. */
+  get user(): UpstreamUser | null {
+    return this.#user;
   }
 
   get idle(): boolean {

@@ -17,6 +17,8 @@ interface Asking {
 
 /** Sends one request and records what it is told. */
 class User implements UpstreamUser {
+  readonly share = null;
+  readonly stalled = false;
   readonly idleTimeout = 0;
   readonly contentExpected = true;
   readonly upgrade: string;
@@ -67,6 +69,7 @@ class User implements UpstreamUser {
     if (ended) this.ends++;
   }
   onFault(): void {}
+  evict(): void {}
   onUpstreamDrain(): void {
     this.drains++;
   }

@@ -33,7 +33,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     user: UpstreamUser,
     reused: boolean,
   ) {
-    super(id, connection, sendWindow, receiveWindow);
+    super(id, connection, sendWindow, receiveWindow, user.share ?? connection.memory);
     this.#connection = connection;
     this.#user = this.#last = user;
     this.method = user.upstreamMethod;

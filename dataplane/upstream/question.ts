@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { HOP_BY_HOP } from "../message/field_id.ts";
 import type { ResponseHead } from "../message/response_head.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { Deadlined, Ticker } from "../loop/ticker.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import type { EndpointPool } from "./endpoint_pool.ts";
@@ -25,6 +26,8 @@ export interface Answer {
 
 /** What the gateway itself asks a server. */
 export interface Asked {
+  /** The client because of whom it is asked, null for none. */
+  readonly share: ClientShare | null;
   readonly method: string;
   /** As `UpstreamStream.send` takes it. */
   readonly head: Buffer;
@@ -49,6 +52,8 @@ class Question implements UpstreamUser, Deadlined {
   readonly upstreamMethod: string;
   /** Servers that are asked by us are known to read what they are asked. */
   readonly contentExpected = true;
+  readonly share: ClientShare | null;
+  readonly stalled = false;
   readonly upgrade = "";
   readonly idleTimeout = 0;
   readonly #pool: EndpointPool;
@@ -68,6 +73,7 @@ class Question implements UpstreamUser, Deadlined {
     resolve: (answer: Answer | NoAnswer) => void,
   ) {
     this.upstreamMethod = asked.method;
+    this.share = asked.share;
     this.#pool = pool;
     this.#asked = asked;
     this.#ticker = ticker;
@@ -125,6 +131,10 @@ class Question implements UpstreamUser, Deadlined {
     this.#stream = null;
     if (again) this.#acquire(true);
     else this.#end(failure);
+  }
+
+  evict(): void {
+    this.#end("busy");
   }
 
   onFault(): void {

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { ResponseHead } from "../message/response_head.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import type { Contained } from "../loop/containment.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 
@@ -18,6 +19,12 @@ export type UpstreamFailure =
 
 /** Who uses a stream: one exchange. */
 export interface UpstreamUser extends Contained {
+  /** The client whose request it is, null for requests of the gateway's own. */
+  readonly share: ClientShare | null;
+  /** Whether the client, and not the backend, keeps the exchange from ending. */
+  readonly stalled: boolean;
+  /** Ends the exchange because others wait for what its client holds. */
+  evict(): void;
   /** The method of the request as sent, which decides whether the answer has a body. */
   readonly upstreamMethod: string;
   /**

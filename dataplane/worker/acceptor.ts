@@ -6,6 +6,7 @@ import { Http2Connection } from "../exchange/http2_connection.ts";
 import { type Peer, peerOf } from "../exchange/peer.ts";
 import { checkClientCertificate } from "../net/x509/client_certificate.ts";
 import {
+  type Admission,
   type Connection,
   type ConnectionEvents,
   type ListenOptions,
@@ -18,6 +19,8 @@ import {
 } from "../net/transport.ts";
 import { type ClientAuth, ClientAuthMode } from "../../proto/gen/novaedge/v1/config.ts";
 import { GLOBAL, SLOT } from "../observe/counters.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
+import { Admissions } from "./admissions.ts";
 import type { LoadedCertificate } from "./certificate.ts";
 import type { ListenerState } from "../router/listener_state.ts";
 import type { Port } from "./port.ts";
@@ -44,7 +47,7 @@ export class Acceptor {
   readonly #transport: Pick<Transport, "choosesCiphers" | "verifySignature">;
   readonly #certificates: ReadonlyMap<string, LoadedCertificate>;
   readonly #connections = new Map<ClientConnection, Accepted>();
-  readonly #perClient = new Map<string, number>();
+  readonly #admissions: Admissions;
 
   constructor(
     engine: Engine,
@@ -53,6 +56,9 @@ export class Acceptor {
   ) {
     this.#transport = transport;
     this.#engine = engine;
+    this.#admissions = new Admissions(engine.clients, () => {
+      engine.counters[GLOBAL.refusedConnections]++;
+    });
     this.#certificates = certificates;
   }
 
@@ -94,18 +100,13 @@ export class Acceptor {
     return {
       tls: port.scheme === "https" ? this.#tls(port) : null,
       proxyHeader: () => this.#proxyHeader(port),
-      admits: (address) => this.#admits(port, address),
+      admit: (address, proxied) => this.#admit(port, address, proxied),
       accept: (connection) => this.#accept(port, connection),
     };
   }
 
-  #admits(port: Port, address: string): boolean {
-    const admitted = this.#connections.size < LIMIT.connectionsPerWorker &&
-      port.open < port.limit("maxConnections", Infinity) &&
-      (this.#perClient.get(address) ?? 0) <
-        port.limit("maxConnectionsPerClient", LIMIT.connectionsPerClient);
-    if (!admitted) this.#engine.counters[GLOBAL.refusedConnections]++;
-    return admitted;
+  #admit(port: Port, address: string, proxied: boolean): Admission | null {
+    return this.#admissions.admit(port, address, proxied);
   }
 
   #proxyHeader(port: Port): ProxyHeaderOptions | null {
@@ -149,15 +150,25 @@ export class Acceptor {
     const accepted: Accepted = {
       port,
       connection,
-      peer: peerOf(connection, { scheme, port: port.port, certificateFields }),
+      peer: peerOf(connection, {
+        scheme,
+        port: port.port,
+        certificateFields,
+        share: this.#shareOf(serving, remoteAddress),
+      }),
       base,
       clientAuth: this.#clientAuthKey(listener),
     };
     counters[base + SLOT.accepted]++;
     counters[base + SLOT.open]++;
-    port.open++;
-    this.#perClient.set(remoteAddress, (this.#perClient.get(remoteAddress) ?? 0) + 1);
     return tls !== null && tls.alpn === "h2" ? this.#http2(accepted) : this.#http1(accepted);
+  }
+
+  /** A trusted proxy speaks for many clients, whose requests count each for its own. */
+  #shareOf(serving: readonly ListenerState[], address: string): ClientShare {
+    const { clients } = this.#engine;
+    const trusted = serving.some(({ table }) => table.settings.trustedProxies?.has(address));
+    return trusted ? clients.proxies.hold() : clients.hold(address);
   }
 
   #http1(accepted: Accepted): Http1Connection {
@@ -194,11 +205,7 @@ export class Acceptor {
     if (accepted === undefined) return;
     this.#connections.delete(connection);
     this.#engine.counters[accepted.base + SLOT.open]--;
-    accepted.port.open--;
-    const { address } = accepted.peer;
-    const left = this.#perClient.get(address)! - 1;
-    if (left === 0) this.#perClient.delete(address);
-    else this.#perClient.set(address, left);
+    accepted.peer.share.leave();
   }
 
   /**

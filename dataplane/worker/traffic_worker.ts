@@ -22,6 +22,7 @@ import { Inflight } from "../upstream/inflight.ts";
 import { AddressBook } from "../upstream/address_book.ts";
 import type { EndpointReport, FromWorker, ToWorker, WorkerSetup } from "./messages.ts";
 import { IdleCollector } from "./idle_collector.ts";
+import { ClientShares } from "../loop/client_shares.ts";
 import { Overload } from "../loop/overload.ts";
 import { PolicyServices } from "./policy_services.ts";
 import { Ports } from "./ports.ts";
@@ -103,6 +104,7 @@ const engine: Engine = {
   counters,
   accessLog,
   events,
+  clients: new ClientShares(overload),
   backends,
   policies,
   spans,

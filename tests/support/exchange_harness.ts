@@ -32,7 +32,7 @@ import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
 import { ExchangePool } from "../../dataplane/exchange/exchange_pool.ts";
 import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
-import { peerOf } from "../../dataplane/exchange/peer.ts";
+import { type Peer, peerOf } from "../../dataplane/exchange/peer.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import type { RetryPolicy } from "../../dataplane/router/retry_policy.ts";
 import type { RuleFilters } from "../../dataplane/router/filters.ts";
@@ -40,6 +40,7 @@ import { EndpointTable, endpointTableSize } from "../../dataplane/upstream/endpo
 import { Inflight, inflightSize } from "../../dataplane/upstream/inflight.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
+import { type ClientShare, ClientShares } from "../../dataplane/loop/client_shares.ts";
 import { Overload } from "../../dataplane/loop/overload.ts";
 
 /** One line of the access log. */
@@ -83,6 +84,7 @@ export class Harness {
   readonly asked: FromWorker[] = [];
   readonly policies: PolicyStore;
   readonly overload = new Overload();
+  readonly clients = new ClientShares(this.overload);
   /** Frames are written when the test says that the turn is over. */
   readonly turnEnd = new TurnEnd(() => {});
   readonly table = new PortTable();
@@ -122,6 +124,7 @@ export class Harness {
     });
     this.engine = {
       events: new EventLog((event) => this.events.push(event), () => performance.now()),
+      clients: this.clients,
       ticker: this.ticker,
       clock: performance,
       counters: this.counters,
@@ -227,11 +230,20 @@ export class Harness {
     this.table.changed();
   }
 
-  client(tls: TlsFacts | null = null): FakeConnection & { server: Http1Connection } {
+  client(
+    tls: TlsFacts | null = null,
+    address = "192.0.2.1",
+  ): FakeConnection & { server: Http1Connection } {
     const connection = new FakeConnection(tls);
-    const peer = peerOf(connection, { scheme: "http", port: 80, certificateFields: "" });
+    connection.remoteAddress = address;
+    const peer = peerOf(connection, {
+      scheme: "http",
+      port: 80,
+      certificateFields: "",
+      share: this.#shareOf(connection.remoteAddress),
+    });
     const server = new Http1Connection(this.engine, this.port, connection, peer, {
-      onClosed: () => this.closed++,
+      onClosed: () => this.#closed(peer),
       onPreface: (_replaced, bytes) => {
         connection.events = this.#http2(connection);
         connection.events.onData(bytes);
@@ -250,8 +262,30 @@ export class Harness {
   }
 
   #http2(connection: FakeConnection): Http2Connection {
-    const peer = peerOf(connection, { scheme: "http", port: 80, certificateFields: "" });
-    return new Http2Connection(this.engine, this.port, connection, peer, () => this.closed++);
+    const peer = peerOf(connection, {
+      scheme: "http",
+      port: 80,
+      certificateFields: "",
+      share: this.#shareOf(connection.remoteAddress),
+    });
+    return new Http2Connection(
+      this.engine,
+      this.port,
+      connection,
+      peer,
+      () => this.#closed(peer),
+    );
+  }
+
+  /** As for the connections that a worker accepts. */
+  #shareOf(address: string): ClientShare {
+    const trusted = this.listener.settings.trustedProxies?.has(address) === true;
+    return trusted ? this.clients.proxies.hold() : this.clients.hold(address);
+  }
+
+  #closed({ share }: Peer): void {
+    this.closed++;
+    share.leave();
   }
 
   /** Backend connection number `index`, opened. */

@@ -16,7 +16,7 @@ const NOBODY: ConnectionEvents = { onData() {}, onDrain() {}, onEnd() {}, onClos
 
 export class FakeConnection implements Connection {
   events: ConnectionEvents = NOBODY;
-  readonly remoteAddress = "192.0.2.1";
+  remoteAddress = "192.0.2.1";
   readonly remotePort = 4711;
   readonly localAddress = "192.0.2.254";
   readonly localPort = 80;

@@ -1,3 +1,5 @@
+import { ClientShares } from "../../dataplane/loop/client_shares.ts";
+import { Overload } from "../../dataplane/loop/overload.ts";
 import { UpstreamGuard } from "../../dataplane/net/upstream_guard.ts";
 import type { FieldEdit } from "../../dataplane/message/field_edit.ts";
 import { latin1 } from "../../dataplane/message/bytes.ts";
@@ -21,6 +23,7 @@ export class TestRequest implements PolicyRequest {
   peer = "192.0.2.1";
   trusted = false;
   bodyLimit = 0;
+  readonly share = new ClientShares(new Overload()).hold("192.0.2.1");
   readonly requestEdits: FieldEdit[] = [];
   readonly answerEdits: FieldEdit[] = [];
   readonly #headers: Readonly<Record<string, string>>;

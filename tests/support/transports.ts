@@ -165,7 +165,7 @@ export class Scene implements AsyncDisposable {
       port: 0,
       tls: null,
       proxyHeader: () => null,
-      admits: () => true,
+      admit: () => ({ moveTo: () => true, establish() {}, release() {}, evict() {} }),
       accept: (connection) => {
         const notes = new Notes();
         this.#accepted.push([connection, notes]);

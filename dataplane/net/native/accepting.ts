@@ -2,7 +2,7 @@ import { contained } from "../../loop/containment.ts";
 import type { Deadlined } from "../../loop/ticker.ts";
 import { parseClientHello } from "../client_hello.ts";
 import { parseProxyHeader } from "../proxy_protocol.ts";
-import type { ListenOptions, ProxyHeaderOptions, TlsChoice } from "../transport.ts";
+import type { Admission, ListenOptions, ProxyHeaderOptions, TlsChoice } from "../transport.ts";
 import { BLOCKED, FAILED, PlainChannel } from "./channel.ts";
 import type { Step } from "./handshake_queue.ts";
 import { type Descriptor, ERRNO } from "./libc.ts";
@@ -11,6 +11,15 @@ import { NativeConnection, type Shared } from "./native_connection.ts";
 import { GONE, HAPPENED, type Watched } from "./poller.ts";
 import type { Place } from "./socket_address.ts";
 import type { TlsChannel } from "./tls_channel.ts";
+
+/** What is known of a socket when it is accepted. */
+export interface AcceptedSocket {
+  readonly options: ListenOptions;
+  readonly peer: Place;
+  /** Of the PROXY header that is due, null for none. */
+  readonly proxied: ProxyHeaderOptions | null;
+  readonly admission: Admission;
+}
 
 /** Fatal alert unrecognized_name (RFC 8446 section 6.2), as a record. */
 const UNRECOGNIZED_NAME = new Uint8Array([21, 3, 3, 0, 2, 2, 112]);
@@ -26,6 +35,7 @@ export class Accepting implements Watched, Step, Deadlined {
   readonly #shared: Shared;
   readonly #socket: Descriptor;
   readonly #options: ListenOptions;
+  readonly #admission: Admission;
   #peer: Place;
   /** Of the PROXY header that is due. */
   #proxied: ProxyHeaderOptions | null;
@@ -39,15 +49,15 @@ export class Accepting implements Watched, Step, Deadlined {
   constructor(
     shared: Shared,
     socket: Descriptor,
-    options: ListenOptions,
-    peer: Place,
-    proxied: ProxyHeaderOptions | null,
+    { options, peer, proxied, admission }: AcceptedSocket,
   ) {
     this.#shared = shared;
     this.#socket = socket;
     this.#options = options;
     this.#peer = peer;
     this.#proxied = proxied;
+    this.#admission = admission;
+    admission.evict = () => this.#end();
     const timeout = proxied?.timeout ?? options.tls!.handshakeTimeout;
     this.deadline = shared.ticker.now + timeout;
     shared.ticker.add(this);
@@ -100,6 +110,8 @@ export class Accepting implements Watched, Step, Deadlined {
     this.#leave();
     const { address, port } = this.#peer;
     const connection = new NativeConnection(this.#shared, this.#socket).from(address, port);
+    connection.admission = this.#admission;
+    this.#admission.establish();
     connection.open(channel, facts);
     this.#shared.poller.pass(this.#socket, connection);
     contained(connection, () => {
@@ -122,7 +134,13 @@ export class Accepting implements Watched, Step, Deadlined {
       return false;
     }
     this.#shared.libc.receive(this.#socket, readMemory().subarray(0, header.length));
-    if (header.source !== null) this.#peer = header.source;
+    if (header.source !== null) {
+      this.#peer = header.source;
+      if (!this.#admission.moveTo(header.source.address)) {
+        this.#end();
+        return false;
+      }
+    }
     this.#proxied = null;
     const { tls } = this.#options;
     if (tls !== null) this.deadline = this.#shared.ticker.now + tls.handshakeTimeout;
@@ -198,5 +216,6 @@ export class Accepting implements Watched, Step, Deadlined {
     this.#channel?.release(false);
     this.#channel = null;
     this.#shared.poller.close(this.#socket);
+    this.#admission.release();
   }
 }

@@ -3,7 +3,13 @@ import type { Ticker } from "../../loop/ticker.ts";
 import { contain, contained } from "../../loop/containment.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
-import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
+import {
+  type Admission,
+  type Connection,
+  type ConnectionEvents,
+  NOBODY,
+  type TlsFacts,
+} from "../transport.ts";
 import { BLOCKED, type Channel, FAILED } from "./channel.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
 import { ADDRESS_SIZE, type Descriptor, type Libc } from "./libc.ts";
@@ -45,6 +51,8 @@ export class NativeConnection implements Connection, Flushable, Watched {
   tls: TlsFacts | null = null;
   remoteAddress = "";
   remotePort = 0;
+  /** Its place among those of its client, given back when it closes; null for connections to backends. */
+  admission: Admission | null = null;
   flushDue = false;
   readonly #shared: Shared;
   readonly #socket: Descriptor;
@@ -307,6 +315,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     this.#channel?.release(orderly);
     this.#channel = null;
     if (this.#socket !== -1) poller.close(this.#socket);
+    this.admission?.release();
     const { events } = this;
     this.events = NOBODY;
     // Whoever closes it is in the middle of something.

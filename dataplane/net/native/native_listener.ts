@@ -93,20 +93,24 @@ export class NativeListener implements BoundListener, Watched {
 
   #admit(socket: Descriptor, peer: Place): void {
     const { libc, poller } = this.#shared;
-    const { admits, proxyHeader, accept, tls } = this.#options;
+    const { proxyHeader, accept, tls } = this.#options;
     const { address, port } = peer;
-    if (!admits(address)) {
+    const proxied = proxyHeader();
+    const header = proxied !== null && proxied.trusts(address) ? proxied : null;
+    const admission = this.#options.admit(address, header !== null);
+    if (admission === null) {
       libc.close(socket);
       return;
     }
-    const proxied = proxyHeader();
-    const header = proxied !== null && proxied.trusts(address) ? proxied : null;
     if (tls !== null || header !== null) {
-      const accepting = new Accepting(this.#shared, socket, this.#options, peer, header);
+      const how = { options: this.#options, peer, proxied: header, admission };
+      const accepting = new Accepting(this.#shared, socket, how);
       poller.add(socket, accepting);
       return;
     }
     const connection = new NativeConnection(this.#shared, socket).from(address, port);
+    connection.admission = admission;
+    admission.establish();
     connection.open(new PlainChannel(libc, socket), null);
     contained(connection, () => {
       connection.events = accept(connection);

@@ -4,6 +4,7 @@ import tls from "node:tls";
 import { contained } from "../../loop/containment.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import type {
+  Admission,
   BoundListener,
   Connection,
   ConnectOptions,
@@ -122,39 +123,56 @@ export class NodeTransport implements Transport {
 
 function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
-  const accept = (connection: NodeConnection) => {
+  const accept = (connection: NodeConnection, admission: Admission) => {
+    admission.establish();
     connection.events = options.accept(connection);
   };
   const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, turnEnd);
-  const proceed = (socket: net.Socket, address: string, port: number, first: Buffer | null) => {
+  const proceed = (
+    socket: net.Socket,
+    admission: Admission,
+    address: string,
+    port: number,
+    first: Buffer | null,
+  ) => {
     if (handshakes !== null) {
       if (first !== null) socket.unshift(first);
-      handshakes.accept(socket, address, port, accept);
+      handshakes.accept(socket, address, port, (connection) => accept(connection, admission));
       return;
     }
     const connection = new NodeConnection(turnEnd).from(address, port);
     connection.attach(socket, null);
-    accept(connection);
+    accept(connection, admission);
     // Not by way of the socket: what it reads from now on would overtake what is given back to it.
     if (first !== null) connection.socketData(first);
   };
   const take = (socket: net.Socket) => {
     const address = plainAddress(socket.remoteAddress ?? "");
     const port = socket.remotePort ?? 0;
-    if (!options.admits(address)) {
+    const asked = options.proxyHeader();
+    const proxied = asked !== null && asked.trusts(address) ? asked : null;
+    const admission = options.admit(address, proxied !== null);
+    if (admission === null) {
       socket.on("error", () => {});
       socket.destroy();
       return;
     }
-    const proxied = options.proxyHeader();
-    if (proxied === null || !proxied.trusts(address)) proceed(socket, address, port, null);
-    else {
-      readProxyHeader(socket, proxied, (source, rest) => {
-        const first = rest.length === 0 ? null : rest;
-        if (source === null) proceed(socket, address, port, first);
-        else proceed(socket, plainAddress(source.address), source.port, first);
-      });
+    socket.once("close", () => admission.release());
+    admission.evict = () => socket.resetAndDestroy();
+    if (proxied === null) {
+      proceed(socket, admission, address, port, null);
+      return;
     }
+    readProxyHeader(socket, proxied, (source, rest) => {
+      const first = rest.length === 0 ? null : rest;
+      if (source === null) {
+        proceed(socket, admission, address, port, first);
+        return;
+      }
+      const client = plainAddress(source.address);
+      if (admission.moveTo(client)) proceed(socket, admission, client, source.port, first);
+      else socket.destroy();
+    });
   };
   return net.createServer(
     settings,

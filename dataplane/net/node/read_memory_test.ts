@@ -34,7 +34,7 @@ async function echo(): Promise<
     port: 0,
     tls: null,
     accept,
-    admits: () => true,
+    admit: () => ({ moveTo: () => true, establish() {}, release() {}, evict() {} }),
     proxyHeader: () => null,
     onError: (error) => {
       throw error;
@@ -98,7 +98,7 @@ test("a paused connection reads nothing until it is resumed", async () => {
     address: "127.0.0.1",
     port: 0,
     tls: null,
-    admits: () => true,
+    admit: () => ({ moveTo: () => true, establish() {}, release() {}, evict() {} }),
     proxyHeader: () => null,
     onError: (error) => {
       throw error;

@@ -42,7 +42,7 @@ const listener = await transport.listen({
   port: 0,
   tls: null,
   proxyHeader: () => null,
-  admits: () => true,
+  admit: () => ({ moveTo: () => true, establish() {}, release() {}, evict() {} }),
   accept(connection) {
     open.push(connection);
     served++;
