@@ -7,6 +7,8 @@ import tls from "node:tls";
 import { Authority, type Pair, weakPair } from "../../tests/support/authority.ts";
 import { CollectedFaults } from "../../tests/support/faults.ts";
 import { forEachTransport, type Scene } from "../../tests/support/transports.ts";
+import { OpenSslClient } from "../../tests/support/openssl_client.ts";
+import { nativeProblem } from "./native/native_problem.ts";
 import type { ClientTls, TlsChoice, TlsServerOptions } from "./transport.ts";
 
 const authority = await Authority.create();
@@ -156,6 +158,60 @@ forEachTransport((check, name) => {
       assert.deepEqual(faults.messages, ["no choice", "broken"]);
     },
   );
+
+  check("bug: a client that announces new keys without end held its worker", async (scene) => {
+    if (nativeProblem() !== "") return;
+    await scene.listen({ tls: serverTls() });
+    using attacker = new OpenSslClient("a.example.com");
+    const socket = net.connect({ host: "127.0.0.1", port: scene.listener.port });
+    let complete = attacker.handshake(new Uint8Array());
+    const ready = Promise.withResolvers<void>();
+    socket.on("data", (view) => {
+      if (complete) return;
+      complete = attacker.handshake(view as Buffer);
+      socket.write(attacker.take());
+      if (complete) ready.resolve();
+    });
+    socket.on("error", () => {});
+    socket.write(attacker.take());
+    await ready.promise;
+    const [, attacked] = await scene.accepted();
+    attacker.write("hello");
+    attacker.updateKeys(20_000);
+    socket.write(attacker.take());
+    const whole = await securePair(scene);
+    whole.client.write(bytes("question"));
+    await whole.serverNotes.until(() => whole.serverNotes.text === "question");
+    await attacked.closed();
+    assert.match(attacked.error!.message, /without content|[Kk]ey ?[Uu]pdate|TooMany/);
+    socket.destroy();
+  });
+
+  check("keys may change now and then, beside content", async (scene) => {
+    if (nativeProblem() !== "") return;
+    await scene.listen({ tls: serverTls() });
+    using client = new OpenSslClient("a.example.com");
+    const socket = net.connect({ host: "127.0.0.1", port: scene.listener.port });
+    let complete = client.handshake(new Uint8Array());
+    const ready = Promise.withResolvers<void>();
+    socket.on("data", (view) => {
+      if (complete) return;
+      complete = client.handshake(view as Buffer);
+      socket.write(client.take());
+      if (complete) ready.resolve();
+    });
+    socket.write(client.take());
+    await ready.promise;
+    const [, notes] = await scene.accepted();
+    for (let i = 0; i < 500; i++) {
+      client.updateKeys(1);
+      client.write(`${i};`.padEnd(100));
+    }
+    socket.write(client.take());
+    await notes.until(() => notes.length === 50_000);
+    assert.match(notes.text, /^0; .* 499; *$/);
+    socket.destroy();
+  });
 
   check("one side of TLS may end while the other goes on", async (scene) => {
     await scene.listen({ tls: serverTls() });

@@ -3,6 +3,8 @@ import { type Descriptor, ERRNO, type Libc, SystemError } from "./libc.ts";
 /** What a channel says instead of a number of bytes. */
 export const BLOCKED = -1;
 export const FAILED = -2;
+/** Bytes came but no content, and there may be more: others have their turn first. */
+export const AGAIN = -3;
 
 /** How the bytes of a connection pass its socket. It does not own the descriptor. */
 export interface Channel {
@@ -10,7 +12,7 @@ export interface Channel {
   readonly drained: boolean;
   /** Why something failed. */
   readonly failure: Error | null;
-  /** Bytes read, 0 at the end of the stream, `BLOCKED` or `FAILED`. */
+  /** Bytes read, 0 at the end of the stream, `BLOCKED`, `AGAIN` or `FAILED`. */
   receive(into: Uint8Array): number;
   /** Bytes taken, `BLOCKED` or `FAILED`. What was blocked is to be given again, byte by byte. */
   send(bytes: Uint8Array): number;

@@ -10,7 +10,7 @@ import {
   NOBODY,
   type TlsFacts,
 } from "../transport.ts";
-import { BLOCKED, type Channel, FAILED } from "./channel.ts";
+import { AGAIN, BLOCKED, type Channel, FAILED } from "./channel.ts";
 import type { HandshakeQueue } from "./handshake_queue.ts";
 import { ADDRESS_SIZE, type Descriptor, type Libc } from "./libc.ts";
 import { gathered, lasting, MEMORY, readMemory, readView } from "./memory.ts";
@@ -221,6 +221,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
         if (!this.#readable || this.#paused || this.#closed) return;
         continue;
       }
+      if (length === AGAIN) break;
       this.#readable = false;
       if (length === 0) this.#peerEnded();
       else if (length === FAILED) this.#close(channel.failure, false);

@@ -43,6 +43,7 @@ const SSL = {
   SSL_do_handshake: { parameters: ["pointer"], result: "i32", callback: true },
   SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  SSL_get_rbio: { parameters: ["pointer"], result: "pointer" },
   SSL_has_pending: { parameters: ["pointer"], result: "i32" },
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },
@@ -66,6 +67,8 @@ const CRYPTO = {
   BIO_s_mem: { parameters: [], result: "pointer" },
   BIO_new: { parameters: ["pointer"], result: "pointer" },
   BIO_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
+  // The lower half of its 64 bits: differences are what is looked at.
+  BIO_number_read: { parameters: ["pointer"], result: "u32" },
   BIO_free: { parameters: ["pointer"], result: "i32" },
   PEM_read_bio_X509: {
     parameters: ["pointer", "pointer", "pointer", "buffer"],

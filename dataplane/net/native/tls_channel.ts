@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { BLOCKED, type Channel, FAILED } from "./channel.ts";
+import { AGAIN, BLOCKED, type Channel, FAILED } from "./channel.ts";
 import { type Descriptor, type Libc, SystemError } from "./libc.ts";
 import { type OpenSsl, type Pointer, textAt, TLS_1_3 } from "./openssl.ts";
 
@@ -9,6 +9,14 @@ const ERROR = { library: 1, wantRead: 2, wantWrite: 3, system: 5, zeroReturn: 6 
 const UNEXPECTED_EOF = 294;
 /** Up to this length what was read cannot have filled the library's own buffer of a record. */
 const SHORT = 8 * 1024;
+/**
+ * Bytes of records without content (new keys, tickets, alerts) that a peer may send beside 32 for each byte
+ * of content, which is what a record of one byte takes. Computing new keys costs as much as a request.
+ */
+const OVERHEAD = 64 * 1024;
+const OVERHEAD_PER_BYTE = 32;
+/** Reads of one call that may bring no content. */
+const VAIN_READS = 4;
 
 /** Where the library says where the name of a protocol is; names have at most 255 bytes. */
 const PLACE = new BigUint64Array(1);
@@ -26,6 +34,12 @@ export class TlsChannel implements Channel {
   #freed = false;
   /** Whether the library has read more than it gave; after a handshake it may have. */
   #keeps = true;
+  /** Where the library reads from; null until the handshake is complete. */
+  #source: Pointer | null = null;
+  /** Bytes that it has read, modulo 2^32. */
+  #arrived = 0;
+  /** Bytes without content that the peer may still send. */
+  #overhead = OVERHEAD;
   /** Gets the session once there is one to resume; null when nobody wants it. */
   #keep: ((session: Pointer) => void) | null;
   drained = false;
@@ -54,15 +68,38 @@ export class TlsChannel implements Channel {
 
   /** Goes on with the handshake: 1 when it is complete, else `BLOCKED` or `FAILED`. */
   handshake(): number {
-    const result = this.#openssl.ssl.SSL_do_handshake(this.#held());
-    return result === 1 ? 1 : this.#refused(result, "handshake");
+    const { ssl, crypto } = this.#openssl;
+    const result = ssl.SSL_do_handshake(this.#held());
+    if (result !== 1) return this.#refused(result, "handshake");
+    this.#source = ssl.SSL_get_rbio(this.#ssl)!;
+    this.#arrived = crypto.BIO_number_read(this.#source);
+    return 1;
   }
 
   receive(into: Uint8Array): number {
-    const { ssl } = this.#openssl;
+    for (let reads = 0; reads < VAIN_READS; reads++) {
+      const length = this.#receive(into);
+      if (length !== AGAIN) return length;
+    }
+    return AGAIN;
+  }
+
+  /** One read: `AGAIN` when bytes came but no content. */
+  #receive(into: Uint8Array): number {
+    const { ssl, crypto } = this.#openssl;
     const held = this.#held();
     if (this.#broken) return FAILED;
     const length = ssl.SSL_read(held, into as BufferSource, into.length);
+    const arrived = crypto.BIO_number_read(this.#source);
+    const came = (arrived - this.#arrived) >>> 0;
+    this.#arrived = arrived;
+    const content = Math.max(length, 0) * OVERHEAD_PER_BYTE;
+    this.#overhead = Math.min(OVERHEAD, this.#overhead + content - came);
+    if (this.#overhead < 0) {
+      this.failure = new Error("too many records without content");
+      this.#broken = true;
+      return FAILED;
+    }
     if (length > 0) {
       if (this.#keep !== null) this.#keepSession(this.#keep);
       // With nothing kept it reads as much as it has room for; less than that, and nothing kept, is all there was.
@@ -72,7 +109,8 @@ export class TlsChannel implements Channel {
       this.#keeps = keeps;
       return length;
     }
-    return this.#refused(length, "read");
+    const refused = this.#refused(length, "read");
+    return refused === BLOCKED && came > 0 ? AGAIN : refused;
   }
 
   send(bytes: Uint8Array): number {

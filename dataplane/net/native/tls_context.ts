@@ -4,6 +4,7 @@ import { cString, type OpenSsl, pinned, type Pointer, textAt } from "./openssl.t
 /** Commands of SSL_CTX_ctrl (openssl/ssl.h). */
 const CTRL = {
   mode: 33,
+  clearMode: 78,
   readAhead: 41,
   sessionCacheMode: 44,
   chainCert: 89,
@@ -12,6 +13,8 @@ const CTRL = {
 } as const;
 /** SSL_MODE_ENABLE_PARTIAL_WRITE, ACCEPT_MOVING_WRITE_BUFFER, NO_AUTO_CHAIN and RELEASE_BUFFERS. */
 const MODES = 0x1n | 0x2n | 0x8n | 0x10n;
+/** SSL_MODE_AUTO_RETRY: a read would go on as long as a peer sends records without content. */
+const AUTO_RETRY = 0x4n;
 /** SSL_OP_NO_COMPRESSION, NO_RENEGOTIATION and PRIORITIZE_CHACHA. */
 const OPTIONS = 1n << 17n | 1n << 30n | 1n << 21n;
 /** SSL_OP_CIPHER_SERVER_PREFERENCE. */
@@ -41,6 +44,7 @@ export function createContext(
   const context = openssl.made("SSL_CTX_new", ssl.SSL_CTX_new(method));
   try {
     ssl.SSL_CTX_ctrl(context, CTRL.mode, MODES, null);
+    ssl.SSL_CTX_ctrl(context, CTRL.clearMode, AUTO_RETRY, null);
     ssl.SSL_CTX_ctrl(context, CTRL.readAhead, 1n, null);
     ssl.SSL_CTX_ctrl(context, CTRL.sessionCacheMode, 0n, null);
     ssl.SSL_CTX_ctrl(context, CTRL.minimumVersion, VERSIONS[minVersion], null);

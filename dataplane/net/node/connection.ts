@@ -118,8 +118,12 @@ export class NodeConnection implements Connection, Flushable {
     if (!this.#closed) contained(this, () => this.events.onDrain());
   }
 
+  /** A TLS socket whose peer breaks the protocol reports that, but no end. */
   socketError(error: Error): void {
     this.#error ??= error;
+    if (this.#tls === null || this.#closed) return;
+    this.close();
+    this.socketClose();
   }
 
   /**
