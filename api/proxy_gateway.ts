@@ -166,7 +166,10 @@ const schema = Type.Object({
         default: ["gzip", "br"],
         description: "The preferred first.",
       })),
-      level: optional(integer(0, 11, { default: 6 })),
+      level: optional(integer(0, 11, {
+        default: 6,
+        description: "At most 9 for gzip and brotli; 4, then 1 while many are compressed at once.",
+      })),
       minSize: optional(size({ default: "1024" })),
       types: optional(list(text({ minLength: 1 }), {
         description: "Media types with *; the usual ones when empty.",

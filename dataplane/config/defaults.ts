@@ -102,6 +102,18 @@ export const DEFAULTS = {
     "per worker: an eighth of all, so that no client takes what others need",
     "stream reset; its new requests 503 overload",
   ),
+  compressors: row(
+    64,
+    "count",
+    "per worker, responses compressed at once; each keeps 1 MiB",
+    "response not compressed",
+  ),
+  compressorsPerClient: row(
+    8,
+    "count",
+    "per worker; browsers ask for 6 at once over HTTP/1.1",
+    "response not compressed",
+  ),
   handshakesPerClient: row(
     64,
     "count",

@@ -1,5 +1,7 @@
 import { Buffer } from "node:buffer";
 import { turn } from "../loop/turn.ts";
+import type { Contained } from "../loop/containment.ts";
+import type { CompressionTurns } from "./compression_turns.ts";
 import type { ClientShare } from "../loop/client_shares.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { Coding, Compression } from "../router/compression.ts";
@@ -9,7 +11,9 @@ import type { Downstream } from "./downstream.ts";
 import { UNBOUND } from "./unbound.ts";
 
 /** Who hears of what becomes of an answer that takes its time. */
-export interface AnswerOwner {
+export interface AnswerOwner extends Contained {
+  /** Where responses are compressed in turn. */
+  readonly turns: CompressionTurns;
   /** The client's part of what may be kept. */
   readonly share: ClientShare;
   /** All of it was sent. */
@@ -65,8 +69,10 @@ export class AnswerPath implements CompressorOwner {
   /** Sends the head with the body bytes at hand; false to ask for nothing more until the client drains. */
   head(head: ResponseHead, body: Buffer | null, ended: boolean, more: boolean): boolean {
     const compression = this.#compression;
-    if (compression !== null && compresses(head, compression, this.#coding)) {
-      const compressor = new Compressor(this.#coding!, compression.level, this);
+    const { share, turns } = this.#owner;
+    const coding = compression !== null && turns.admits(share) ? this.#coding : null;
+    if (compression !== null && compresses(head, compression, coding)) {
+      const compressor = new Compressor(coding!, compression.level, this, { share, turns });
       this.#compressor = compressor;
       this.#downstream.sendHead(head, null, false, false);
       // The client may be gone by now.
@@ -119,6 +125,10 @@ export class AnswerPath implements CompressorOwner {
     if (ended && this.#compressor === compressor) this.#owner.onAnswerEnd();
     turn.open--;
     return flowing;
+  }
+
+  onFault(): void {
+    this.#owner.onFault();
   }
 
   onCompressorDrain(): void {

@@ -1,5 +1,6 @@
 import type { HostDecision, PortTable } from "../router/port_table.ts";
 import type { CompiledRule, WeightedRef } from "../router/compiled.ts";
+import type { CompressionTurns } from "./compression_turns.ts";
 import type { ExchangePool } from "./exchange_pool.ts";
 import type { EventLog } from "../observe/event_log.ts";
 import type { Spans } from "../observe/trace.ts";
@@ -32,6 +33,7 @@ export interface Engine {
   readonly spans: Spans | null;
   /** What each client holds of what all share. */
   readonly clients: ClientShares;
+  readonly compressions: CompressionTurns;
   /** Bytes kept for slow peers, and whether new work must be refused. */
   readonly overload: Overload;
   /** Requests that were answered. */

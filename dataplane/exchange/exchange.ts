@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { Attempt, resultOf } from "./attempt.ts";
 import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
 import { chooseCoding } from "./compression.ts";
+import type { CompressionTurns } from "./compression_turns.ts";
 import { copyHead } from "../message/copy_head.ts";
 import { ascii } from "../message/bytes.ts";
 import {
@@ -187,6 +188,10 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#share = routing.share = this.#engine.clients.hold(routing.clientAddress());
     this.#holdsShare = true;
     this.#replay.account = this.#share;
+  }
+
+  get turns(): CompressionTurns {
+    return this.#engine.compressions;
   }
 
   get share(): ClientShare {

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { Engine } from "../exchange/engine.ts";
+import { CompressionTurns } from "../exchange/compression_turns.ts";
 import { ExchangePool } from "../exchange/exchange_pool.ts";
 import { createTransport } from "../net/create_transport.ts";
 import { UpstreamGuard } from "../net/upstream_guard.ts";
@@ -105,6 +106,7 @@ const engine: Engine = {
   accessLog,
   events,
   clients: new ClientShares(overload),
+  compressions: new CompressionTurns((run) => void setImmediate(run), () => performance.now()),
   backends,
   policies,
   spans,

@@ -29,6 +29,7 @@ import { PolicyServices } from "../../dataplane/worker/policy_services.ts";
 import { NO_POLICIES, type PolicyLevels } from "../../dataplane/router/policy_levels.ts";
 import { Ticker } from "../../dataplane/loop/ticker.ts";
 import type { Engine, PortRuntime } from "../../dataplane/exchange/engine.ts";
+import { CompressionTurns } from "../../dataplane/exchange/compression_turns.ts";
 import { ExchangePool } from "../../dataplane/exchange/exchange_pool.ts";
 import { Http1Connection } from "../../dataplane/exchange/http1_connection.ts";
 import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
@@ -125,6 +126,10 @@ export class Harness {
     this.engine = {
       events: new EventLog((event) => this.events.push(event), () => performance.now()),
       clients: this.clients,
+      compressions: new CompressionTurns(
+        (run) => void setImmediate(run),
+        () => performance.now(),
+      ),
       ticker: this.ticker,
       clock: performance,
       counters: this.counters,
