@@ -21,6 +21,10 @@ import { latencyGates, reportLatency } from "./latency_report.ts";
 import { runMemory } from "./memory.ts";
 import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
+import { nativeProblem } from "../../dataplane/net/native/native_problem.ts";
+import { TRANSPORTS } from "../../dataplane/net/create_transport.ts";
+import { runNeighbours } from "./neighbours/neighbours.ts";
+import { neighbourGates, reportNeighbours } from "./neighbours/neighbours_report.ts";
 import { runPolicies } from "./policies.ts";
 import { policyGates, reportPolicies } from "./policies_report.ts";
 import { print } from "./print.ts";
@@ -45,10 +49,12 @@ const FLAGS = {
       "kubernetes",
       "memory",
       "idle",
+      "neighbours",
       "all",
     ],
     help:
-      "which bench: requests, latency, policies, router, propagation, kubernetes, memory, idle or all",
+      "which bench: requests, latency, policies, router, propagation, kubernetes, memory, idle, " +
+      "neighbours or all",
   },
   "cases": {
     type: "string",
@@ -134,6 +140,12 @@ const FLAGS = {
     default: 10_000,
     range: [1, 19_000],
     help: "idle: connections, plain and then with TLS",
+  },
+  "attack-seconds": {
+    type: "integer",
+    default: 10,
+    range: [2, 600],
+    help: "neighbours: seconds of each attack, and without",
   },
   "json": { type: "string", default: "", help: "file for every figure of every round" },
 } as const satisfies FlagTable;
@@ -289,6 +301,25 @@ async function benchPolicies(
   return reportPolicies(result);
 }
 
+async function benchNeighbours(
+  { flags }: Plan,
+  pinning: Pinning,
+  figures: Figures,
+): Promise<boolean> {
+  let clean = true;
+  const all: Record<string, unknown> = {};
+  for (const transport of TRANSPORTS) {
+    if (transport === "native" && nativeProblem() !== "") continue;
+    const seconds = flags["attack-seconds"];
+    const results = await runNeighbours({ seconds, transport, pinning });
+    all[transport] = results;
+    clean = reportNeighbours(transport, results) && clean;
+    figures.gates.push(...neighbourGates(transport, results));
+  }
+  figures.neighbours = all;
+  return clean;
+}
+
 function benchRouter(figures: Figures): Promise<boolean> {
   const result = runRouter();
   figures.router = result;
@@ -336,6 +367,8 @@ async function main(): Promise<number> {
     await attempt("propagation", () => benchPropagation(plan, figures)),
     !wanted("kubernetes") || await attempt("kubernetes", () => benchKubernetes(plan, figures)),
     !wanted("memory") || await attempt("memory", () => benchMemory(plan, pinning, figures)),
+    !wanted("neighbours") ||
+    await attempt("neighbours", () => benchNeighbours(plan, pinning, figures)),
     !wanted("idle") || await attempt("idle", () => benchIdle(plan, pinning, figures)),
   ].every(Boolean);
   reportGates(figures.gates);
