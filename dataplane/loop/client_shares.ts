@@ -14,8 +14,9 @@ export class ClientShare {
   connections = 0;
   /** Connections whose handshake or PROXY header is due. */
   handshakes = 0;
-  /** Passwords that are being checked. */
+  /** Passwords that are being checked, and what begins the checks that wait for them. */
   passwords = 0;
+  readonly waitingPasswords: (() => void)[] = [];
   /** Responses that are being compressed. */
   compressors = 0;
   #buffered = 0;

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { BasicAuth as BasicAuthMessage } from "../../proto/gen/novaedge/v1/config.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
 import { ascii } from "../message/bytes.ts";
 import { makeEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
@@ -14,8 +15,9 @@ const DIGEST_LENGTH = 64;
 const SHA = "{SHA}";
 /** Passwords of one policy that may be looked at, so that others have their turn. */
 const IN_PROGRESS = 16;
-/** Of one client at once: each takes up to a second of a thread that all share. */
+/** Of one client at once: each takes up to a second of a thread that all share. Others of it wait. */
 const PER_CLIENT = 2;
+const WAITING_PER_CLIENT = 32;
 /** Longest field that is looked at, in characters; bcrypt reads 72 bytes of a password. */
 const LONGEST = 1_024;
 const STRIP = makeEdit(new Set(["authorization"]), ascii(""));
@@ -30,6 +32,8 @@ export class BasicAuth implements RequestCheck {
   readonly #strip: boolean;
   readonly #refused: Refusal;
   readonly #pending = new Map<string, Promise<boolean | null>>();
+  /** Passwords that the thread has been given. */
+  #inProgress = 0;
   readonly #right = new Recent<true>(REMEMBERED, REMEMBERED * DIGEST_LENGTH);
 
   constructor({ realm, credentials, strip }: BasicAuthMessage, context: PolicyContext) {
@@ -55,12 +59,16 @@ export class BasicAuth implements RequestCheck {
     let pending = this.#pending.get(digest);
     if (pending === undefined) {
       const { share } = request;
-      if (this.#pending.size >= IN_PROGRESS || share.passwords >= PER_CLIENT) return BUSY;
-      share.passwords++;
-      pending = this.#context.checkPassword(given.password, hash).finally(() => {
-        share.passwords--;
-        this.#pending.delete(digest);
-      });
+      const waits = share.passwords >= PER_CLIENT;
+      const full = waits
+        ? share.waitingPasswords.length >= WAITING_PER_CLIENT
+        : this.#inProgress >= IN_PROGRESS;
+      if (full) return BUSY;
+      const turn = waits
+        ? new Promise<void>((resolve) => share.waitingPasswords.push(resolve))
+        : null;
+      pending = this.#checked(share, turn, given.password, hash)
+        .finally(() => this.#pending.delete(digest));
       this.#pending.set(digest, pending);
     }
     return pending.then((right) => {
@@ -68,6 +76,25 @@ export class BasicAuth implements RequestCheck {
       if (right && known !== undefined) this.#right.set(digest, true);
       return this.#settle(request, right && known !== undefined);
     });
+  }
+
+  /** @param turn when those of the client before it are done, null for at once */
+  async #checked(
+    share: ClientShare,
+    turn: Promise<void> | null,
+    password: string,
+    hash: string,
+  ): Promise<boolean | null> {
+    if (turn !== null) await turn;
+    share.passwords++;
+    this.#inProgress++;
+    try {
+      return await this.#context.checkPassword(password, hash);
+    } finally {
+      this.#inProgress--;
+      share.passwords--;
+      share.waitingPasswords.shift()?.();
+    }
   }
 
   #settle(request: PolicyRequest, right: boolean): Refusal | null {

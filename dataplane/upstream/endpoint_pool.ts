@@ -15,6 +15,11 @@ export type Acquired = "given" | "opening" | "queued" | "full";
 
 /** Streams that a connection being opened is expected to carry at once. */
 const EXPECTED_STREAMS = 100;
+/** Part of an endpoint's connections that one client may hold, where there are enough to part. */
+const CLIENT_PART = 0.5;
+const WORTH_PARTING = 16;
+/** Connections that are opened at once: a burst of them would hold the worker. */
+const OPENINGS = 64;
 /** Spread of lifetimes, so that connections opened together do not end together. */
 const LIFETIME_JITTER = 0.1;
 
@@ -95,7 +100,8 @@ export class EndpointPool {
    */
   acquire(user: UpstreamUser, fresh: boolean): Acquired {
     if (this.#transport.proxyProtocol !== 0) return this.#acquireOwn(user);
-    if (!fresh) {
+    const { share } = user;
+    if (!fresh && this.#mayHold(share)) {
       const idle = this.#idle.pop();
       if (idle !== undefined) {
         this.#context.counters[GLOBAL.upstreamReused]++;
@@ -110,15 +116,14 @@ export class EndpointPool {
     if (!http1Only && this.#http2.size > 0 && this.#giveStream(user, fresh && mayOpen)) {
       return "given";
     }
-    const { share } = user;
     this.#waiting.push({ share, user, fresh, http1Only, since: this.#opened });
-    const capacity = () => this.#expected();
-    if (this.#waiting.length > capacity()) {
-      if (this.connections < this.#limits.maxConnections) this.#open(http1Only);
-      else this.#evictStalled(share);
+    const position = () => this.#waiting.length - this.#expected();
+    if (this.#mayHold(share) && position() > 0) {
+      if (mayOpen && this.#openings.size < OPENINGS) this.#open(http1Only);
+      else if (!mayOpen) this.#evictStalled(share);
     }
-    if (this.#waiting.length <= capacity()) return "opening";
-    if (this.#waiting.length - capacity() <= this.#limits.maxPending) return "queued";
+    if (position() <= 0) return "opening";
+    if (position() <= this.#limits.maxPending) return "queued";
     // Who has most waiting gives way to who has less.
     const longest = this.#waiting.lastOfLongest(this.#waiting.count(share));
     if (longest !== null) {
@@ -127,6 +132,13 @@ export class EndpointPool {
     }
     this.#waiting.remove(share, (waiting) => waiting.user === user);
     return "full";
+  }
+
+  /** Whether a client may hold one more connection of HTTP/1.1. */
+  #mayHold(share: ClientShare | null): boolean {
+    const { maxConnections } = this.#limits;
+    return maxConnections < WORTH_PARTING || share === null ||
+      (this.#held.get(share) ?? 0) < maxConnections * CLIENT_PART;
   }
 
   /**
@@ -273,7 +285,9 @@ export class EndpointPool {
       connection.destroy();
       return;
     }
-    const next = this.#waiting.take(({ fresh }) => !fresh || served === 0);
+    const next = this.#waiting.take(({ fresh, share }) =>
+      (!fresh || served === 0) && this.#mayHold(share)
+    );
     if (next !== null) this.#give(connection, next.user);
     else if (
       retired || this.#idle.length >= limits.maxIdle ||
@@ -329,10 +343,14 @@ export class EndpointPool {
 
   /** Opens what those who wait need, within the limit. */
   #openForWaiting(): void {
+    const { maxConnections } = this.#limits;
     while (
-      this.#waiting.length > this.#expected() && this.connections < this.#limits.maxConnections
+      this.#waiting.length > this.#expected() && this.connections < maxConnections &&
+      this.#openings.size < OPENINGS
     ) {
-      this.#open(this.#waiting.first!.http1Only);
+      const next = this.#waiting.find(({ share }) => this.#mayHold(share));
+      if (next === undefined) return;
+      this.#open(next.http1Only);
     }
   }
 

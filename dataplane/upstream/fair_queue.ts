@@ -23,9 +23,9 @@ export class FairQueue<T extends Queued> {
     return this.#length;
   }
 
-  /** What would be taken next, undefined when the queue is empty. */
-  get first(): T | undefined {
-    for (const [item] of this.#lines.values()) return item;
+  /** The first of a client for which a condition holds, undefined for none. */
+  find(meets: (item: T) => boolean): T | undefined {
+    for (const [item] of this.#lines.values()) if (meets(item)) return item;
     return undefined;
   }
 

@@ -73,7 +73,7 @@ Deno.test("property: it holds what was put in and not taken out, whatever is don
         if (position >= 0) model.splice(position, 1);
       }
       assert.equal(queue.length, model.length);
-      assert.equal(queue.first === undefined, model.length === 0);
+      assert.equal(queue.find(() => true) === undefined, model.length === 0);
     });
     assert.deepEqual(new Set(queue.takeAll()), new Set(model));
   }));

@@ -23,6 +23,7 @@ import { reportMemory } from "./memory_report.ts";
 import { findPinning, type Pinning } from "./pinning.ts";
 import { nativeProblem } from "../../dataplane/net/native/native_problem.ts";
 import { TRANSPORTS } from "../../dataplane/net/create_transport.ts";
+import { ATTACKS } from "./neighbours/attacks.ts";
 import { runNeighbours } from "./neighbours/neighbours.ts";
 import { neighbourGates, reportNeighbours } from "./neighbours/neighbours_report.ts";
 import { runPolicies } from "./policies.ts";
@@ -140,6 +141,11 @@ const FLAGS = {
     default: 10_000,
     range: [1, 19_000],
     help: "idle: connections, plain and then with TLS",
+  },
+  "attacks": {
+    type: "string",
+    default: Object.keys(ATTACKS).join(","),
+    help: "neighbours: attacks, with commas between them",
   },
   "attack-seconds": {
     type: "integer",
@@ -311,7 +317,8 @@ async function benchNeighbours(
   for (const transport of TRANSPORTS) {
     if (transport === "native" && nativeProblem() !== "") continue;
     const seconds = flags["attack-seconds"];
-    const results = await runNeighbours({ seconds, transport, pinning });
+    const attacks = listed("attacks", flags.attacks, Object.keys(ATTACKS));
+    const results = await runNeighbours({ seconds, attacks, transport, pinning });
     all[transport] = results;
     clean = reportNeighbours(transport, results) && clean;
     figures.gates.push(...neighbourGates(transport, results));

@@ -127,7 +127,7 @@ export class Harness {
       events: new EventLog((event) => this.events.push(event), () => performance.now()),
       clients: this.clients,
       compressions: new CompressionTurns(
-        (run) => void setImmediate(run),
+        (run) => void setTimeout(run, 0),
         () => performance.now(),
       ),
       ticker: this.ticker,

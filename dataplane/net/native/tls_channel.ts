@@ -16,7 +16,7 @@ const SHORT = 8 * 1024;
 const OVERHEAD = 64 * 1024;
 const OVERHEAD_PER_BYTE = 32;
 /** Reads of one call that may bring no content. */
-const VAIN_READS = 4;
+const VAIN_READS = 2;
 
 /** Where the library says where the name of a protocol is; names have at most 255 bytes. */
 const PLACE = new BigUint64Array(1);

@@ -156,13 +156,22 @@ const keyUpdates: Attack = async ({ https }, over) => {
 /** Thirty large responses at once, compressed at the highest price. */
 const compression: Attack = async ({ http }, over) => {
   let responses = 0;
+  let received = 0;
+  const began = performance.now();
   await Promise.all(Array.from({ length: 30 }, async () => {
     while (!over.aborted) {
       const socket = connect(http);
       socket.write(
         "GET /big HTTP/1.1\r\nHost: big.test\r\nAccept-Encoding: br\r\nConnection: close\r\n\r\n",
       );
-      socket.resume();
+      socket.on("data", (bytes) => {
+        received += bytes.length;
+        // All of them together take a megabyte a second.
+        const ahead = received * 1_000 / RATE - (performance.now() - began);
+        if (ahead <= 0) return;
+        socket.pause();
+        setTimeout(() => socket.resume(), Math.min(ahead, 1_000));
+      });
       const stop = () => socket.destroy();
       over.addEventListener("abort", stop);
       await new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -170,7 +179,7 @@ const compression: Attack = async ({ http }, over) => {
       responses++;
     }
   }));
-  return { responses };
+  return { responses, megabytes: Math.round(received / 1e6) };
 };
 
 /** Connections that begin no handshake, and more requests than the limit of a client allows. */
@@ -223,6 +232,10 @@ if (import.meta.main) {
   const [name, target] = Deno.args;
   const over = new AbortController();
   Deno.addSignalListener("SIGTERM", () => over.abort());
+  // What starting a program costs is not part of the attack.
+  const go = new Promise<void>((resolve) => Deno.addSignalListener("SIGUSR1", () => resolve()));
+  Deno.stdout.writeSync(new TextEncoder().encode("ready\n"));
+  await go;
   const report = await ATTACKS[name].run(JSON.parse(target), over.signal);
   Deno.stdout.writeSync(new TextEncoder().encode(`${JSON.stringify(report)}\n`));
   Deno.exit(0);
