@@ -96,6 +96,8 @@ export class Routing implements PolicyRequest {
   #hasQuery = false;
   #queryChanged = false;
   #canonical = false;
+  /** Address of the client, null until something asks for it. */
+  #client: string | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -107,7 +109,7 @@ export class Routing implements PolicyRequest {
   }
 
   clientAddress(): string {
-    return clientOf(this.#head, this.peer!, this.decision.listener!);
+    return this.#client ??= clientOf(this.#head, this.peer!, this.decision.listener!);
   }
 
   get scheme(): "http" | "https" {
@@ -171,6 +173,7 @@ export class Routing implements PolicyRequest {
     this.backend = null;
     this.endpoint = null;
     this.claims = null;
+    this.#client = null;
     this.requestEdit = null;
     if (this.answerEdits.length > 0) this.answerEdits.length = 0;
     const { buffer, targetStart, targetEnd } = head;
