@@ -5,7 +5,7 @@ import { INCOMPLETE, parseRequest } from "../http1/parse_request.ts";
 import type { AfterResponse } from "../http1/write_response.ts";
 import { prefaceMatch } from "../http2/preface.ts";
 import { CR, LF } from "../message/bytes.ts";
-import { GrowingBuffer } from "../message/growing_buffer.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 import { type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
 import { REFUSAL_STATUS, RequestHead, Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";

@@ -9,7 +9,7 @@ import {
   protocolError,
   read31,
 } from "./frame.ts";
-import { GrowingBuffer } from "../message/growing_buffer.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 
 /** Receives what a reader finds. Views are valid during the call. */
 export interface FrameSink {

@@ -7,7 +7,7 @@ import { writeChunk } from "../http1/write_chunk.ts";
 import { COALESCE_LIMIT } from "../http1/write_response.ts";
 import { ascii, LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
-import { GrowingBuffer } from "../message/growing_buffer.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 import { BodyKind, ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
 import type { Deadlined, Ticker } from "../loop/ticker.ts";

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { contained } from "../../loop/containment.ts";
-import { GrowingBuffer } from "../../message/growing_buffer.ts";
+import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseProxyHeader, type ProxyEndpoint } from "../proxy_protocol.ts";
 import type { ProxyHeaderOptions } from "../transport.ts";
 

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import { contained } from "../../loop/containment.ts";
-import { GrowingBuffer } from "../../message/growing_buffer.ts";
+import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { copiedBytes } from "../../tests/support/copied_bytes.ts";
+import { copiedBytes } from "../tests/support/copied_bytes.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
 
 Deno.test("property: a growing buffer keeps what was appended, in order, and earlier views stay", () => {
