@@ -31,6 +31,12 @@ export const DEFAULTS = {
     "certificates of one client; a path has seldom more than 4",
     "connection closed",
   ),
+  certificateChainBytes: row(
+    65_536,
+    "bytes",
+    "certificates of one peer together; 10 usual ones have some 20 KB",
+    "connection closed",
+  ),
   certificateFieldBytes: row(
     8_192,
     "bytes",
