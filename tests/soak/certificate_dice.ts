@@ -208,9 +208,9 @@ export class CertificateDice {
     const parent = parents.length === 0 ? null : dice.pick(parents);
     const at = parent === null ? 0 : dice.below(parent.children!.length);
     dice.pick([
-      () => parent?.children!.splice(at, 1),
-      () => parent?.children!.splice(at, 0, copyTree(parent.children![at])),
-      () => parent?.children!.reverse(),
+      () => parent?.children?.splice(at, 1),
+      () => parent?.children?.splice(at, 0, copyTree(parent.children![at])),
+      () => parent?.children?.reverse(),
       () => node.tag = dice.pick(TAGS),
       () => node.lie = dice.pick([1, -1, 128, 65_536, 2 ** 31, -1_000]),
       () => this.#replace(node, leaf(dice.pick(TAGS), dice.bytes(dice.below(40)))),
