@@ -19,10 +19,22 @@ const row = (value: number, unit: Row["unit"], reason: string, effect: string): 
 /** The table behind `LIMIT`; docs/limits.md is checked against it. */
 export const DEFAULTS = {
   tlsHandshake: row(10_000, "ms", "a handshake is two round trips", "connection closed"),
+  helloRecords: row(
+    128,
+    "count",
+    "records that a ClientHello is cut into; 64 KiB need 5",
+    "connection closed",
+  ),
   certificateChain: row(
     10,
     "count",
     "certificates of one client; a path has seldom more than 4",
+    "connection closed",
+  ),
+  certificateChainBytes: row(
+    65_536,
+    "bytes",
+    "certificates of one peer together; 10 usual ones have some 20 KB",
     "connection closed",
   ),
   certificateFieldBytes: row(
@@ -66,6 +78,12 @@ export const DEFAULTS = {
   lingering: row(2_000, "ms", "lets a client read an early answer", "connection closed"),
   drainLingering: row(500, "ms", "idle connections when the dataplane ends", "connection closed"),
   headBytes: row(65_536, "bytes", "twice nginx's 4 x 8 KiB", "431, closed"),
+  forwardedHops: row(
+    64,
+    "count",
+    "trusted elements of X-Forwarded-For; each is looked up",
+    "the last one read is the client",
+  ),
   targetBytes: row(16_384, "bytes", "longest targets seen from browsers", "414, closed"),
   fields: row(128, "count", "Envoy allows 100", "431, closed"),
   continuations: row(16, "count", "a head of 64 KiB needs 4", "GOAWAY ENHANCE_YOUR_CALM"),

@@ -28,11 +28,11 @@ const ENCODED: Readonly<Record<Coding, FieldEdit>> = {
 export function chooseCoding(accepted: string | null, offered: readonly Coding[]): Coding | null {
   if (accepted === null) return null;
   const weights = new Map<string, number>();
-  for (const part of accepted.toLowerCase().split(",")) {
-    const [name, ...parameters] = part.split(";").map((piece) => piece.trim());
-    const q = parameters.find((parameter) => parameter.startsWith("q="))?.slice(2);
-    const weight = q === undefined ? 1 : /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/.test(q) ? Number(q) : 0;
-    if (name !== "") weights.set(name, weight);
+  for (let at = 0; at < accepted.length;) {
+    const comma = accepted.indexOf(",", at);
+    const end = comma < 0 ? accepted.length : comma;
+    if (end > at) readWeight(accepted.slice(at, end).toLowerCase(), offered, weights);
+    at = end + 1;
   }
   let best: Coding | null = null;
   let bestWeight = 0;
@@ -45,6 +45,23 @@ export function chooseCoding(accepted: string | null, offered: readonly Coding[]
   }
   // Who likes the plain form better gets it.
   return best !== null && (weights.get("identity") ?? 0) > bestWeight ? null : best;
+}
+
+const WEIGHT = /^(0(\.\d{0,3})?|1(\.0{0,3})?)$/;
+
+/** Notes the weight of one element (RFC 9110 section 12.4.2); other codings than those offered count for nothing. */
+function readWeight(
+  element: string,
+  offered: readonly string[],
+  weights: Map<string, number>,
+): void {
+  const semicolon = element.indexOf(";");
+  const name = (semicolon < 0 ? element : element.slice(0, semicolon)).trim();
+  if (name !== "*" && name !== "identity" && !offered.includes(name)) return;
+  const q = semicolon < 0 ? undefined : element.slice(semicolon + 1).split(";")
+    .map((parameter) => parameter.trim())
+    .find((parameter) => parameter.startsWith("q="))?.slice(2);
+  weights.set(name, q === undefined ? 1 : WEIGHT.test(q) ? Number(q) : 0);
 }
 
 /**

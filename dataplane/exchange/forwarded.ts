@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { LIMIT } from "../config/defaults.ts";
 import { ascii } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
 import type { RequestHead } from "../message/request_head.ts";
@@ -80,7 +81,8 @@ function otherLines({ block }: RequestHead, forwarded: boolean, ownCertificate: 
 
 /**
  * The client's address: from the right of the chain as long as the elements are trusted proxies; the
- * first that is not is the client. A malformed element ends the walk at what is known.
+ * first that is not is the client. A malformed element ends the walk at what is known, and so does the
+ * limit on trusted elements. Elements left of the client are not read.
  */
 export function clientAddress(
   chain: string,
@@ -88,12 +90,14 @@ export function clientAddress(
   trusted: { has(address: string): boolean },
 ): string {
   let client = peer;
-  const elements = chain.split(",");
-  for (let i = elements.length - 1; i >= 0; i--) {
-    const address = bareAddress(elements[i].trim());
+  let end = chain.length;
+  for (let hops = 0; hops < LIMIT.forwardedHops; hops++) {
+    const comma = chain.lastIndexOf(",", end - 1);
+    const address = bareAddress(chain.slice(comma + 1, end).trim());
     if (address === null) return client;
     client = address;
-    if (!trusted.has(address)) return client;
+    if (comma < 0 || !trusted.has(address)) return client;
+    end = comma;
   }
   return client;
 }
@@ -101,8 +105,12 @@ export function clientAddress(
 const V4_WITH_PORT = /^([\d.]+):\d{1,5}$/;
 const BRACKETED = /^\[([^\]%]+)\](?::\d{1,5})?$/;
 
+/** Characters of the longest IPv6 address, with an IPv4 address in it, brackets and a port. */
+const LONGEST_ELEMENT = 53;
+
 /** The address of an element that may carry a port; null when it is none. */
 function bareAddress(element: string): string | null {
+  if (element.length > LONGEST_ELEMENT) return null;
   const address = V4_WITH_PORT.exec(element)?.[1] ?? BRACKETED.exec(element)?.[1] ?? element;
   return isIP(address) === 0 || address.includes("%") ? null : address;
 }

@@ -1,10 +1,11 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import { BodyReader } from "../http1/body_reader.ts";
 import { INCOMPLETE, parseRequest } from "../http1/parse_request.ts";
 import type { AfterResponse } from "../http1/write_response.ts";
 import { prefaceMatch } from "../http2/preface.ts";
 import { CR, LF } from "../message/bytes.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 import { type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
 import { REFUSAL_STATUS, RequestHead, Version } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
@@ -59,7 +60,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   #bodyReader: BodyReader | null = null;
   #state = State.Head;
   /** Bytes received but not yet used: a partial head, or what follows the request in progress. */
-  #stash: Buffer | null = null;
+  #stash: GrowingBuffer | null = null;
   #reading = false;
   #requestPaused = false;
   #stashPaused = false;
@@ -99,15 +100,23 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   onData(view: Buffer): void {
     const { now } = this.#engine.ticker;
     if (this.#state === State.Body) this.deadline = this.#progress.add(now, view.length);
-    if (this.#stash === null) this.#consume(view);
-    else {
-      const bytes = Buffer.concat([this.#stash, view]);
-      this.#stash = null;
-      if (this.#state === State.Head && !view.includes(LF) && bytes.length <= LIMIT.headBytes) {
-        // No line was completed: parsing again could find nothing new.
-        this.#stash = bytes;
-      } else this.#consume(bytes);
+    const stash = this.#stash;
+    if (stash === null) {
+      this.#consume(view);
+      return;
     }
+    stash.append(view);
+    if (this.#waits) this.#pauseWhenFull(stash);
+    // Without a completed line, parsing again could find nothing new.
+    else if (
+      this.#state !== State.Head || view.includes(LF) || stash.length > LIMIT.headBytes
+    ) this.#consumeStash();
+  }
+
+  /** Whether bytes that arrive now cannot be used yet. */
+  get #waits(): boolean {
+    return this.#state === State.Answer || (this.#requestPaused &&
+      (this.#state === State.Body || this.#state === State.Tunnel));
   }
 
   onDrain(): void {
@@ -290,7 +299,7 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
   }
 
   #consumeStash(): void {
-    const bytes = this.#stash!;
+    const { bytes } = this.#stash!;
     this.#stash = null;
     this.#consume(bytes);
   }
@@ -416,20 +425,23 @@ export class Http1Connection implements ConnectionEvents, Downstream, Deadlined 
     return next;
   }
 
-  /** Keeps the rest of the bytes for later; reading pauses when they are many. */
+  /** Keeps the rest of the bytes for later. */
   #keep(view: Buffer, at: number): void {
     if (this.#state === State.Lingering || this.#state === State.Closed) return;
     this.#stashFrom(view, at);
-    if (
-      this.#stash!.length > LIMIT.pipelined && this.#state === State.Answer && !this.#stashPaused
-    ) {
+    this.#pauseWhenFull(this.#stash!);
+  }
+
+  /** Pauses reading when many bytes wait for the request in progress. */
+  #pauseWhenFull({ length }: GrowingBuffer): void {
+    if (length > LIMIT.pipelined && this.#state === State.Answer && !this.#stashPaused) {
       this.#stashPaused = true;
       this.#connection.pause();
     }
   }
 
   #stashFrom(view: Buffer, at: number): number {
-    this.#stash = Buffer.from(view.subarray(at));
+    this.#stash = new GrowingBuffer(view, at);
     if (this.#state === State.Head) {
       if (this.#peerEnded) this.#end();
       else if (!this.#partial) {

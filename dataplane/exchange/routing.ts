@@ -97,6 +97,8 @@ export class Routing implements PolicyRequest {
   #hasQuery = false;
   #queryChanged = false;
   #canonical = false;
+  /** Address of the client, null until something asks for it. */
+  #client: string | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -108,7 +110,7 @@ export class Routing implements PolicyRequest {
   }
 
   clientAddress(): string {
-    return clientOf(this.#head, this.peer!, this.decision.listener!);
+    return this.#client ??= clientOf(this.#head, this.peer!, this.decision.listener!);
   }
 
   get scheme(): "http" | "https" {
@@ -172,6 +174,7 @@ export class Routing implements PolicyRequest {
     this.backend = null;
     this.endpoint = null;
     this.claims = null;
+    this.#client = null;
     this.requestEdit = null;
     if (this.answerEdits.length > 0) this.answerEdits.length = 0;
     const { buffer, targetStart, targetEnd } = head;

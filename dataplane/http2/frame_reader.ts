@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import {
   ConnectionError,
   DEFAULT_FRAME_SIZE,
@@ -9,6 +9,7 @@ import {
   protocolError,
   read31,
 } from "./frame.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 
 /** Receives what a reader finds. Views are valid during the call. */
 export interface FrameSink {
@@ -38,7 +39,7 @@ export class FrameReader {
   readonly #sink: FrameSink;
   #state = State.Header;
   /** Bytes of an incomplete header or payload. */
-  #partial: Buffer | null = null;
+  #partial: GrowingBuffer | null = null;
   #length = 0;
   #type = 0;
   #flags = 0;
@@ -67,16 +68,16 @@ export class FrameReader {
    * @throws {ConnectionError} for a frame that is too large or badly padded
    */
   receive(view: Buffer): void {
-    let bytes = view;
-    if (this.#partial !== null) {
-      bytes = Buffer.concat([this.#partial, view]);
-      this.#partial = null;
-    }
+    const partial = this.#partial;
+    partial?.append(view);
+    const bytes = partial === null ? view : partial.bytes;
+    this.#partial = null;
     let at = 0;
     while (!this.#stopped) {
       const next = this.#step(bytes, at);
       if (next < 0) {
-        if (at < bytes.length) this.#partial = Buffer.from(bytes.subarray(at));
+        if (partial !== null && at === 0) this.#partial = partial;
+        else if (at < bytes.length) this.#partial = new GrowingBuffer(bytes, at);
         return;
       }
       at = next;

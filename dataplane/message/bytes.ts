@@ -48,6 +48,21 @@ export function equalsIgnoreCase(
   return true;
 }
 
+/** Whether bytes [start, end) equal the text `lower` without regard to ASCII case; `lower` is lower case. */
+export function equalsText(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  lower: string,
+): boolean {
+  if (end - start !== lower.length) return false;
+  for (let i = 0; i < lower.length; i++) {
+    const byte = buffer[start + i];
+    if ((byte >= 65 && byte <= 90 ? byte | 32 : byte) !== lower.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
 /** ASCII bytes of a string. */
 export function ascii(text: string): Uint8Array {
   return new TextEncoder().encode(text);

@@ -6,6 +6,7 @@ import {
   CLASS,
   copy,
   equalsIgnoreCase,
+  equalsText,
   FIELD_VALUE,
   HOST,
   put,
@@ -67,4 +68,19 @@ Deno.test("copy, put and text agree on every byte, for short and long runs", () 
     assert.equal(put(source.toString("latin1"), again, at), at + source.length);
     assert.deepEqual(again, out);
   }));
+});
+
+Deno.test("equalsText compares what equalsIgnoreCase compares", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 8 }), fc.uint8Array({ maxLength: 8 }), (a, b) => {
+      for (const other of [a, b]) {
+        const lower = Buffer.from(other).toString("latin1").replace(
+          /[A-Z]/g,
+          (c) => c.toLowerCase(),
+        );
+        const same = equalsIgnoreCase(a, 0, a.length, Buffer.from(lower, "latin1"));
+        assert.equal(equalsText(a, 0, a.length, lower), same);
+      }
+    }),
+  );
 });

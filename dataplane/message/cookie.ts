@@ -6,13 +6,24 @@ export function withoutCookie(field: string, name: string): string {
 
 /** Value of a cookie in a Cookie field (RFC 6265 section 4.2), without quotes; null when it is not there. */
 export function cookieValue(field: string, name: string): string | null {
-  for (const pair of field.split(";")) {
-    const equals = pair.indexOf("=");
-    if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim();
-    return value.length > 1 && value.startsWith('"') && value.endsWith('"')
-      ? value.slice(1, -1)
-      : value;
+  let equals = field.indexOf("=");
+  for (let at = 0; equals >= 0;) {
+    const semicolon = field.indexOf(";", at);
+    const end = semicolon < 0 ? field.length : semicolon;
+    if (equals < end) {
+      if (equals - at >= name.length && field.slice(at, equals).trim() === name) {
+        return unquoted(field.slice(equals + 1, end).trim());
+      }
+      // Found again only behind the pair: a pair without one must not have the rest searched.
+      equals = field.indexOf("=", end);
+    }
+    at = end + 1;
   }
   return null;
+}
+
+function unquoted(value: string): string {
+  return value.length > 1 && value.startsWith('"') && value.endsWith('"')
+    ? value.slice(1, -1)
+    : value;
 }

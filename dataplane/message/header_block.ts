@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import { CLASS, COLON, CR, FIELD_VALUE, HTAB, LF, SP, text, TOKEN } from "./bytes.ts";
+import { CLASS, COLON, CR, equalsText, FIELD_VALUE, HTAB, LF, SP, text, TOKEN } from "./bytes.ts";
 import { FieldId, fieldId } from "./field_id.ts";
 
 /** Why bytes are not a valid header section; the negative results of `parse`. */
@@ -96,7 +96,7 @@ export class HeaderBlock {
   get(name: string): string | null {
     let joined: string | null = null;
     for (let i = 0; i < this.count; i++) {
-      if (this.nameEnd(i) - this.nameStart(i) !== name.length || this.name(i) !== name) continue;
+      if (!equalsText(this.buffer, this.nameStart(i), this.nameEnd(i), name)) continue;
       joined = joined === null ? this.value(i) : `${joined}, ${this.value(i)}`;
     }
     return joined;

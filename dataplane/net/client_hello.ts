@@ -1,14 +1,15 @@
 import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
 
 /** What the first bytes of a TLS connection say. */
 export type ClientHello =
-  | { readonly kind: "incomplete" }
+  /** `wanted`: bytes, from the first on, without which it stays incomplete. */
+  | { readonly kind: "incomplete"; readonly wanted: number }
   /** Not the beginning of a handshake. */
   | { readonly kind: "invalid" }
   /** `serverName`: lower case, "" without SNI (RFC 6066 section 3). */
   | { readonly kind: "hello"; readonly serverName: string };
 
-const INCOMPLETE: ClientHello = { kind: "incomplete" };
 const INVALID: ClientHello = { kind: "invalid" };
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
@@ -21,32 +22,46 @@ const MAX_RECORD = 16_384;
 const MAX_HELLO = 65_536;
 const NAME = /^[a-z0-9_](?:[a-z0-9_.-]{0,252}[a-z0-9_])?\.?$/;
 
-/** Reads the server name out of the first bytes, whichever records they are cut into. */
+/**
+ * Reads the server name out of the first bytes, whichever records they are cut into. Linear in the
+ * bytes: the records are joined once, when the message is complete.
+ */
 export function parseClientHello(view: Buffer): ClientHello {
   const pieces: Buffer[] = [];
   let total = 0;
   let at = 0;
+  /** Bytes of the message, 0 until its header is there. */
+  let wanted = 0;
   for (;;) {
     if (at < view.length && view[at] !== HANDSHAKE) return INVALID;
     if (at + 1 < view.length && view[at + 1] !== 3) return INVALID;
-    if (view.length < at + RECORD_HEADER) return INCOMPLETE;
+    if (view.length < at + RECORD_HEADER) return incomplete(at + RECORD_HEADER + 1);
     const length = view.readUInt16BE(at + 3);
     if (length === 0 || length > MAX_RECORD) return INVALID;
     const start = at + RECORD_HEADER;
     const end = Math.min(view.length, start + length);
     if (pieces.length === 0 && start < end && view[start] !== CLIENT_HELLO) return INVALID;
-    if (end < start + length) return INCOMPLETE;
+    if (end < start + length) return incomplete(start + length);
+    if (pieces.length === LIMIT.helloRecords) return INVALID;
     pieces.push(view.subarray(start, end));
     total += length;
     at = end;
     if (total < MESSAGE_HEADER) continue;
-    const bytes = pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, total);
-    const wanted = MESSAGE_HEADER + bytes.readUIntBE(1, 3);
+    if (wanted === 0) wanted = MESSAGE_HEADER + joined(pieces).readUIntBE(1, 3);
     if (wanted > MAX_HELLO) return INVALID;
     if (total < wanted) continue;
+    const bytes = joined(pieces);
     const name = serverName(bytes.subarray(MESSAGE_HEADER, wanted));
     return name === null ? INVALID : { kind: "hello", serverName: name };
   }
+}
+
+function incomplete(wanted: number): ClientHello {
+  return { kind: "incomplete", wanted };
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
 }
 
 /** The name in a hello's body (RFC 8446 section 4.1.2); "" without one, null when it is malformed. */

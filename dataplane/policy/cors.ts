@@ -3,6 +3,7 @@ import { ascii } from "../message/bytes.ts";
 import { type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
+import { OriginPattern } from "./origin_pattern.ts";
 import type { AnswerChange, PolicyRequest } from "./policy.ts";
 
 /** What a backend says about other origins does not count beside the policy. */
@@ -25,7 +26,7 @@ export class Cors implements AnswerChange {
   readonly #message: CorsMessage;
   readonly #any: boolean;
   readonly #exact: ReadonlySet<string>;
-  readonly #patterns: readonly RegExp[];
+  readonly #patterns: readonly OriginPattern[];
   /** For requests without an origin, and for those of others. */
   readonly #none: FieldEdit;
   readonly #edits = new Map<string, FieldEdit>();
@@ -39,7 +40,7 @@ export class Cors implements AnswerChange {
     this.#any = origins.includes("*");
     this.#exact = new Set(origins.filter((origin) => !origin.includes("*")));
     this.#patterns = origins.filter((origin) => origin !== "*" && origin.includes("*")).map(
-      (origin) => new RegExp(`^${origin.split("*").map(escaped).join("[a-z0-9.:-]+")}$`),
+      (origin) => new OriginPattern(origin),
     );
     const varies = !this.#any || message.credentials;
     this.#none = makeEdit(REMOVED, ascii(varies ? "vary: Origin\r\n" : ""));
@@ -94,7 +95,7 @@ export class Cors implements AnswerChange {
   #allows(origin: string): boolean {
     if (this.#any) return true;
     const lower = origin.toLowerCase();
-    return this.#exact.has(lower) || this.#patterns.some((pattern) => pattern.test(lower));
+    return this.#exact.has(lower) || this.#patterns.some((pattern) => pattern.matches(lower));
   }
 
   #origin(origin: string): string {
@@ -104,8 +105,4 @@ export class Cors implements AnswerChange {
       : "";
     return `access-control-allow-origin: ${origin}\r\n${credentials}vary: Origin\r\n`;
   }
-}
-
-function escaped(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&");
 }

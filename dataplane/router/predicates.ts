@@ -69,10 +69,21 @@ function parametersOf(query: string): Map<string, string> {
   return parameters;
 }
 
+/** Pattern of an escaped byte that continues a character. */
+const TAIL = "%[89AB][0-9A-F]";
+/** Text in which every escape is one of well-formed UTF-8 (RFC 3629 section 4). */
+const WELL_FORMED = new RegExp(
+  `^(?:[^%]|%[0-7][0-9A-F]|%(?:C[2-9A-F]|D[0-9A-F])${TAIL}|%E0%[AB][0-9A-F]${TAIL}|` +
+    `%E[1-9A-CEF]${TAIL}${TAIL}|%ED%[89][0-9A-F]${TAIL}|%F0%[9AB][0-9A-F]${TAIL}${TAIL}|` +
+    `%F[1-3]${TAIL}${TAIL}${TAIL}|%F4%8[0-9A-F]${TAIL}${TAIL})*$`,
+  "i",
+);
+
+/**
+ * Returns a text without escapes, or as it is when one is malformed. That is found before decoding: an
+ * exception for each of some thousand parameters takes long.
+ */
 function decode(text: string): string {
-  try {
-    return decodeURIComponent(text.replaceAll("+", " "));
-  } catch {
-    return text;
-  }
+  if (!text.includes("%")) return text.replaceAll("+", " ");
+  return WELL_FORMED.test(text) ? decodeURIComponent(text.replaceAll("+", " ")) : text;
 }

@@ -92,3 +92,53 @@ Deno.test("any encoded parameter is found again, and arbitrary queries never thr
     }),
   );
 });
+
+Deno.test("property: a parameter is decoded where decodeURIComponent can, and stays as it is elsewhere", () => {
+  const byte = fc.nat(255).map((byte) => `%${byte.toString(16).padStart(2, "0")}`);
+  const edge = fc.constantFrom(
+    ...["%ED%A0%80", "%ED%9F%BF", "%E0%80%80", "%E0%A0%80", "%F0%8F%BF%BF", "%F0%90%80%80"],
+    ...[
+      "%F4%8F%BF%BF",
+      "%F4%90%80%80",
+      "%C1%BF",
+      "%C2%80",
+      "%EF%BF%BF",
+      "%2",
+      "%",
+      "%zz",
+      "a",
+      "+",
+    ],
+  );
+  const text = fc.array(fc.oneof(byte, edge), { maxLength: 4 }).map((parts) => parts.join(""));
+  const decoded = (text: string) => {
+    try {
+      return decodeURIComponent(text.replaceAll("+", " "));
+    } catch {
+      return text;
+    }
+  };
+  fc.assert(
+    fc.property(text, (text) => assert.equal(queryValue(`x=${text}`, "x"), decoded(text))),
+    { numRuns: 20_000 },
+  );
+});
+
+Deno.test("bug: thousands of parameters with bad escapes threw an exception each", () => {
+  const original = globalThis.decodeURIComponent;
+  let thrown = 0;
+  globalThis.decodeURIComponent = (text) => {
+    try {
+      return original(text);
+    } catch (error) {
+      thrown++;
+      throw error;
+    }
+  };
+  try {
+    assert.equal(queryValue("%=%FF&a=%C3%28&".repeat(1_000), "a"), "%C3%28");
+  } finally {
+    globalThis.decodeURIComponent = original;
+  }
+  assert.equal(thrown, 0);
+});

@@ -7,6 +7,7 @@ import { writeChunk } from "../http1/write_chunk.ts";
 import { COALESCE_LIMIT } from "../http1/write_response.ts";
 import { ascii, LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
+import { GrowingBuffer } from "../../common/growing_buffer.ts";
 import { BodyKind, ResponseHead } from "../message/response_head.ts";
 import type { Connection, ConnectionEvents } from "../net/transport.ts";
 import type { ClientShare } from "../loop/client_shares.ts";
@@ -54,7 +55,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #user: UpstreamUser | null = null;
   /** Whoever had it last: an exception in a call to that user must not leave the user waiting. */
   #last: UpstreamUser | null = null;
-  #partial: Buffer | null = null;
+  #partial: GrowingBuffer | null = null;
   #interims = 0;
   #reusable = false;
   #chunkedRequest = false;
@@ -218,19 +219,19 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   #readHead(view: Buffer): void {
     const partial = this.#partial;
-    const bytes = partial === null ? view : Buffer.concat([partial, view]);
-    this.#partial = null;
-    if (partial !== null && bytes.length <= LIMIT.headBytes && !view.includes(LF)) {
+    partial?.append(view);
+    if (partial !== null && partial.length <= LIMIT.headBytes && !view.includes(LF)) {
       // No line was completed: parsing again could find nothing new.
-      this.#partial = bytes;
       return;
     }
+    const bytes = partial === null ? view : partial.bytes;
+    this.#partial = null;
     let at = 0;
     for (;;) {
       const bodyStart = parseResponse(head, bytes, at, bytes.length, this.#user!.upstreamMethod);
       if (bodyStart === INCOMPLETE) {
         if (bytes.length - at > LIMIT.headBytes) this.#fail("upstream_protocol");
-        else this.#partial = Buffer.from(bytes.subarray(at));
+        else this.#partial = at === 0 && partial !== null ? partial : new GrowingBuffer(bytes, at);
         return;
       }
       if (bodyStart < 0 || bodyStart - at > LIMIT.headBytes) {

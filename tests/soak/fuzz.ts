@@ -1,7 +1,7 @@
 /**
  * Peers that send anything and leave at any byte, for some minutes: random bytes in the clear and where TLS is spoken,
  * records of TLS that are changed on their way, and ends of every kind. The process must live, no worker may die, and
- * descriptors and memory must come back to where they were. Before that, what is in `FUZZERS` runs for as long each.
+ * descriptors and memory must come back to where they were. Before that, each of `FUZZERS` runs for as long.
  * Exit code 1 otherwise.
  *
  * Usage: fuzz.ts [--minutes N] [--transport node|native] [--seed N] [--only NAME]
@@ -51,7 +51,7 @@ print(`seed ${seed}`);
 
 for (const [name, fuzz] of Object.entries(FUZZERS)) {
   if (flags.only !== "all" && flags.only !== name) continue;
-  const { summary, failures } = fuzz(flags.minutes * MINUTE, seed);
+  const { summary, failures } = await fuzz(flags.minutes * MINUTE, seed);
   for (const failure of failures) print(`FAILED: ${failure}`);
   print(`${failures.length === 0 ? "ok" : "FAILED"}: ${name}: ${summary}`);
   if (failures.length > 0) Deno.exit(1);

@@ -2,26 +2,10 @@
 import { KINDS } from "../../api/kinds.ts";
 import { FolderState } from "../../controller/source/files/folder_state.ts";
 import { Dice } from "./fuzz_dice.ts";
+import { type Fuzzed, Fuzzing } from "./fuzzing.ts";
 
 /** Characters of the largest text. */
 const LONGEST = 64 * 1024;
-/** Milliseconds that a text may take. */
-export const YAML_BUDGET = 50;
-/** Measurements of a text that took longer: the least of them is not the scheduler's. */
-const TRIES = 5;
-/** Milliseconds of texts before the first that counts: what the engine compiles is no cost of a text. */
-const WARM_UP = 2_000;
-
-/** What a run of the fuzzer found. */
-export interface YamlFuzzing {
-  readonly inputs: number;
-  /** The most that a text took. */
-  readonly worstMilliseconds: number;
-  /** That text. */
-  readonly worst: string;
-  /** What was thrown, with the text. */
-  readonly deaths: readonly string[];
-}
 
 const GROUPS = [
   "novaedge.io/v1alpha1",
@@ -282,24 +266,12 @@ function cost(text: string): number {
  * Gives texts to the source of a folder for some time.
  * @param seed of the dice
  */
-export function fuzzYaml(milliseconds: number, seed: number): YamlFuzzing {
+export function fuzzYaml(milliseconds: number, seed: number): Fuzzed {
   const made = new YamlDice(new Dice(seed));
-  const deaths: string[] = [];
-  let inputs = 0;
-  let worstMilliseconds = 0;
-  let worst = "";
-  const begin = performance.now();
-  while (performance.now() - begin < WARM_UP + milliseconds) {
+  using fuzzing = new Fuzzing(milliseconds);
+  while (fuzzing.goesOn) {
     const text = made.text();
-    try {
-      let took = cost(text);
-      if (performance.now() - begin < WARM_UP) continue;
-      for (let i = 1; i < TRIES && took > YAML_BUDGET; i++) took = Math.min(took, cost(text));
-      if (took > worstMilliseconds) [worstMilliseconds, worst] = [took, text];
-    } catch (error) {
-      deaths.push(`${(error as Error).stack}: ${JSON.stringify(text.slice(0, 2_000))}`);
-    }
-    inputs++;
+    fuzzing.run(() => text, () => cost(text));
   }
-  return { inputs, worstMilliseconds, worst, deaths };
+  return fuzzing.found("texts");
 }

@@ -1,21 +1,25 @@
-import { fuzzYaml, YAML_BUDGET } from "./fuzz_yaml.ts";
+import { fuzzCertificates } from "./fuzz_certificates.ts";
+import { fuzzFields } from "./fuzz_fields.ts";
+import { fuzzHandshakes } from "./fuzz_handshakes.ts";
+import { fuzzYaml } from "./fuzz_yaml.ts";
+import type { Fuzzed } from "./fuzzing.ts";
 
-/** What a fuzzer of a parser found. */
-export interface Fuzzed {
-  readonly summary: string;
-  readonly failures: readonly string[];
-}
+/** Runs for some time with choices that a seed repeats. */
+type Fuzzer = (milliseconds: number, seed: number) => Fuzzed | Promise<Fuzzed>;
 
-/** Fuzzers that need no gateway, by the name that `--only` takes. */
-export const FUZZERS: Readonly<Record<string, (milliseconds: number, seed: number) => Fuzzed>> = {
-  yaml(milliseconds, seed) {
-    const { inputs, worstMilliseconds, worst: text, deaths } = fuzzYaml(milliseconds, seed);
-    const worst = `${worstMilliseconds.toFixed(1)} ms`;
-    const shown = JSON.stringify(text.slice(0, 500));
-    const slow = `a text took ${worst}, more than ${YAML_BUDGET} ms: ${shown}`;
+/** Fuzzers of parsers, by the name that `--only` takes. */
+export const FUZZERS: Readonly<Record<string, Fuzzer>> = {
+  yaml: fuzzYaml,
+  fields: fuzzFields,
+  async certificates(milliseconds, seed) {
+    const found = [
+      await fuzzCertificates(milliseconds / 2, seed),
+      await fuzzHandshakes(milliseconds / 4, seed, "node"),
+      await fuzzHandshakes(milliseconds / 4, seed, "native"),
+    ];
     return {
-      summary: `${inputs} texts, at most ${worst}`,
-      failures: worstMilliseconds > YAML_BUDGET ? [...deaths, slow] : deaths,
+      summary: found.map(({ summary }) => summary).join("; "),
+      failures: found.flatMap(({ failures }) => failures),
     };
   },
 };

@@ -12,6 +12,7 @@ import type {
   Fault,
   PathKind,
   RouteEntry,
+  ValuePredicate,
   WeightedRef,
 } from "../../dataplane/router/compiled.ts";
 import {
@@ -71,6 +72,9 @@ export interface RouteOptions {
   readonly bodyMethods?: readonly string[];
   readonly requestBuffer?: number;
   readonly answerBuffer?: number;
+  /** Conditions on fields, and on the address of the client. */
+  readonly headers?: readonly ValuePredicate[];
+  readonly clients?: { has(address: string): boolean };
 }
 
 /** A whole worker without sockets: clients and backends are fake connections that the test drives. */
@@ -227,9 +231,9 @@ export class Harness {
       pattern: null,
       early: false,
       method: "",
-      headers: [],
+      headers: options.headers ?? [],
       query: [],
-      clients: null,
+      clients: options.clients ?? null,
     };
     this.listener.add({ name: "ns/r", listeners: ["ns/gw/l"], hostnames: [""], entries: [entry] });
     this.table.changed();

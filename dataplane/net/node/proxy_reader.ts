@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import { contained } from "../../loop/containment.ts";
+import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseProxyHeader, type ProxyEndpoint } from "../proxy_protocol.ts";
 import type { ProxyHeaderOptions } from "../transport.ts";
 
@@ -13,7 +14,7 @@ export function readProxyHeader(
   options: ProxyHeaderOptions,
   done: (source: ProxyEndpoint | null, rest: Buffer) => void,
 ): void {
-  let bytes: Buffer = Buffer.alloc(0);
+  const kept = new GrowingBuffer(Buffer.alloc(0));
   const refuse = (reason: string) => {
     stop();
     options.onBadHeader(reason);
@@ -23,7 +24,8 @@ export function readProxyHeader(
   const boundary = { onFault: () => socket.resetAndDestroy() };
   const onData = (view: Buffer) => contained(boundary, () => take(view));
   const take = (view: Buffer) => {
-    bytes = Buffer.concat([bytes, view]);
+    kept.append(view);
+    const { bytes } = kept;
     const header = parseProxyHeader(bytes, options.version);
     if (header.kind === "incomplete") return;
     if (header.kind === "invalid") {

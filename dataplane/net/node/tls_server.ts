@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
 import tls from "node:tls";
 import { contained } from "../../loop/containment.ts";
+import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
@@ -43,7 +44,8 @@ export class NodeTlsServer {
 
   /** Begins the handshake on an accepted socket. */
   accept(socket: Socket, address: string, port: number, onSecure: OnSecure): void {
-    let bytes: Buffer | null = null;
+    let kept: GrowingBuffer | null = null;
+    let wanted = 0;
     const stop = () => {
       clearTimeout(timer);
       socket.removeListener("data", onData);
@@ -59,9 +61,15 @@ export class NodeTlsServer {
     const onData = (view: Buffer) => contained(boundary, () => take(view));
     const boundary = { onFault: () => socket.resetAndDestroy() };
     const take = (view: Buffer) => {
-      bytes = bytes === null ? view : Buffer.concat([bytes, view]);
+      kept?.append(view);
+      if (kept !== null && kept.length < wanted) return;
+      const bytes = kept === null ? view : kept.bytes;
       const hello = parseClientHello(bytes);
-      if (hello.kind === "incomplete") return;
+      if (hello.kind === "incomplete") {
+        kept ??= new GrowingBuffer(view);
+        wanted = hello.wanted;
+        return;
+      }
       if (hello.kind === "invalid") {
         refuse("no_client_hello", null);
         return;

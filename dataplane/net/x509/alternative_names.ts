@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { children, contentOf, contextTag, type DerElement, hex } from "./der.ts";
+import { children, contentOf, contextTag, type DerElement, hex, latin1 } from "./der.ts";
 
 /** A name of a certificate, with the type it was given (RFC 5280 section 4.2.1.6). */
 export interface AlternativeName {
@@ -31,7 +31,7 @@ export function readAlternativeNames(bytes: Uint8Array, list: DerElement): Alter
     // Bytes outside printable ASCII are in no name that could be asked for, and a text with a NUL
     // or a line break reads differently in other programs.
     if (content.some((byte) => byte <= 0x20 || byte >= 0x7f)) return OTHER;
-    return { type, value: Array.from(content, (byte) => String.fromCharCode(byte)).join("") };
+    return { type, value: latin1(content) };
   });
 }
 

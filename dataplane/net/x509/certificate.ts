@@ -1,3 +1,4 @@
+import { LIMIT } from "../../config/defaults.ts";
 import { type AlternativeName, readAlternativeNames } from "./alternative_names.ts";
 import {
   children,
@@ -8,6 +9,7 @@ import {
   encodingOf,
   expectElement,
   hex,
+  readObjectId,
   readTime,
   TAG,
 } from "./der.ts";
@@ -88,6 +90,7 @@ const MAX_EXTENSIONS = 64;
 
 /** Reads a certificate. Linear in its size. @throws {DerError} when it is malformed */
 export function readCertificate(der: Uint8Array): Certificate {
+  if (der.length > LIMIT.certificateChainBytes) throw new DerError("certificate too long");
   const outer = expectElement(der, TAG.sequence, 0, der.length);
   if (outer.end !== der.length) throw new DerError("bytes behind the certificate");
   const [tbs, algorithm, signature, ...more] = children(der, outer);
@@ -122,8 +125,9 @@ export function readCertificate(der: Uint8Array): Certificate {
     notAfter: readTime(der, notAfter),
     publicKey: encodingOf(der, publicKey),
     signed: encodingOf(der, tbs),
-    algorithm: hex(
-      contentOf(der, expectElement(der, TAG.objectId, algorithm.start, algorithm.end)),
+    algorithm: readObjectId(
+      der,
+      expectElement(der, TAG.objectId, algorithm.start, algorithm.end),
     ),
     signature: der.subarray(signature.start + 1, signature.end),
     extensions: readExtensions(der, optional, version),
@@ -172,7 +176,7 @@ function readExtensions(
     if (parts[0]?.tag !== TAG.objectId || value?.tag !== TAG.octetString || parts.length > 3) {
       throw new DerError("malformed extension");
     }
-    const id = hex(contentOf(der, parts[0]));
+    const id = readObjectId(der, parts[0]);
     // Two that contradict each other would be read differently elsewhere (RFC 5280 section 4.2).
     if (seen.has(id)) throw new DerError("an extension twice");
     seen.add(id);
@@ -206,7 +210,7 @@ function readExtension(
       return true;
     }
     case ID.usages:
-      found.usages = children(der, sequence()).map((usage) => hex(contentOf(der, usage)));
+      found.usages = children(der, sequence()).map((usage) => readObjectId(der, usage));
       return true;
     case ID.alternativeNames:
       found.alternativeNames = readAlternativeNames(der, sequence());

@@ -38,6 +38,10 @@ export function checkClientCertificate(
   if (chain.length > LIMIT.certificateChain) {
     return refused(`more than ${LIMIT.certificateChain} certificates`);
   }
+  const bytes = chain.reduce((sum, { length }) => sum + length, 0);
+  if (bytes > LIMIT.certificateChainBytes) {
+    return refused(`more than ${LIMIT.certificateChainBytes} bytes of certificates`);
+  }
   const certificates: Certificate[] = [];
   for (const der of chain) {
     const certificate = readable(der);

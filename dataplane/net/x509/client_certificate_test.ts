@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { generateKeyPairSync, sign } from "node:crypto";
 import fc from "fast-check";
 import { Authority, type Subject } from "../../../tests/support/authority.ts";
+import {
+  constructed,
+  type DerNode,
+  leaf as derLeaf,
+  readTree,
+  writeTree,
+} from "../../../tests/support/der_tree.ts";
 import { LIMIT } from "../../config/defaults.ts";
 import { OpenSsl } from "../native/openssl.ts";
 import { nativeProblem } from "../native/native_problem.ts";
@@ -156,6 +164,60 @@ Deno.test("forged issuers that bear the name of an authority cost two signatures
   const outcome = check(chain, { verify: counting.verify });
   assert.equal(outcome.kind, "refused");
   assert.ok(counting.checked <= 2, `${counting.checked} signatures were checked`);
+});
+
+/** A client of the authority below whose name is what the test writes, with a signature that holds. */
+async function named(name: Uint8Array): Promise<[Uint8Array, Uint8Array]> {
+  const keys = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const spki = readTree(keys.publicKey.export({ type: "spki", format: "der" }));
+  const seal = (certificate: DerNode, subject: DerNode, issuer: DerNode): Uint8Array => {
+    const [tbs, algorithm] = certificate.children!;
+    tbs.children!.splice(3, 1, issuer);
+    tbs.children!.splice(5, 2, subject, spki);
+    const signature = sign("sha256", writeTree(tbs), keys.privateKey);
+    const bits = derLeaf(0x03, Buffer.concat([Buffer.of(0), signature]));
+    return writeTree(constructed(0x30, tbs, algorithm, bits));
+  };
+  const own = readTree(rootDer).children![0].children![5];
+  const leaf = readTree(await leafOf(root, { name: "x" }));
+  return [seal(leaf, readTree(name), own), seal(readTree(rootDer), own, own)];
+}
+
+const attribute = (id: Uint8Array): DerNode =>
+  constructed(0x31, constructed(0x30, derLeaf(0x06, id), derLeaf(0x0c, Buffer.from("x"))));
+
+Deno.test("bug: an object identifier of 60 KB in a name was printed digit by digit", async () => {
+  const outcome = async (length: number) => {
+    const id = Buffer.alloc(length, 0xff);
+    id[length - 1] = 1;
+    const [leaf, authority] = await named(writeTree(constructed(0x30, attribute(id))));
+    return check([leaf], {}, [authority]).kind;
+  };
+  assert.equal(await outcome(64), "verified");
+  assert.equal(await outcome(65), "refused");
+  assert.equal(await outcome(60_000), "refused");
+});
+
+Deno.test("names of thousands of attributes are refused", async () => {
+  const outcome = async (count: number) => {
+    const attributes = Array.from({ length: count }, () => attribute(Buffer.of(0x55, 4, 3)));
+    const [leaf, authority] = await named(writeTree(constructed(0x30, ...attributes)));
+    return check([leaf], {}, [authority]).kind;
+  };
+  assert.equal(await outcome(64), "verified");
+  assert.equal(await outcome(65), "refused");
+});
+
+Deno.test("certificates of more bytes than the limit are refused, one alone or all together", async () => {
+  const leaf = await leafOf(root, { name: "client" });
+  const extra = Buffer.alloc(LIMIT.certificateChainBytes - leaf.length);
+  assert.equal(check([leaf, rootDer, extra.subarray(rootDer.length)]).kind, "verified");
+  assert.deepEqual(check([leaf, rootDer, extra]), {
+    kind: "refused",
+    reason: `more than ${LIMIT.certificateChainBytes} bytes of certificates`,
+  });
+  const long = Buffer.concat([leaf, Buffer.alloc(LIMIT.certificateChainBytes)]);
+  assert.throws(() => readCertificate(long), /certificate too long/);
 });
 
 Deno.test("longer chains than the limit are refused unread", async () => {

@@ -1,3 +1,5 @@
+import { Buffer } from "node:buffer";
+
 /** Reads DER (X.690) as far as certificates and revocation lists need it. */
 
 /** Identifier octets that X.509 uses (X.690 section 8.1.2). */
@@ -98,7 +100,31 @@ export function encodingOf(bytes: Uint8Array, { at, end }: DerElement): Uint8Arr
 
 /** Returns bytes as hexadecimal digits. */
 export function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return bufferOf(bytes).toString("hex");
+}
+
+/** Returns bytes as text, a character a byte. */
+export function latin1(bytes: Uint8Array): string {
+  return bufferOf(bytes).toString("latin1");
+}
+
+function bufferOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+/** Longest object identifier that is read, in bytes; registered ones have some 20. */
+const LONGEST_OBJECT_ID = 64;
+
+/**
+ * Returns the content of an object identifier as hexadecimal digits.
+ * @throws {DerError} when it is longer than any: its numbers have no bound, and printing them costs the
+ * square of their length
+ */
+export function readObjectId(bytes: Uint8Array, element: DerElement): string {
+  if (element.end - element.start > LONGEST_OBJECT_ID) {
+    throw new DerError("object identifier too long");
+  }
+  return hex(contentOf(bytes, element));
 }
 
 const UTC = /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/;

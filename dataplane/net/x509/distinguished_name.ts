@@ -1,4 +1,13 @@
-import { children, contentOf, type DerElement, DerError, hex, TAG } from "./der.ts";
+import {
+  children,
+  contentOf,
+  type DerElement,
+  DerError,
+  hex,
+  latin1,
+  readObjectId,
+  TAG,
+} from "./der.ts";
 
 /** One attribute of a distinguished name. */
 export interface NameAttribute {
@@ -33,17 +42,22 @@ const ASCII_STRINGS: ReadonlySet<number> = new Set([18, 19, 22, 26]);
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const utf16 = new TextDecoder("utf-16be", { fatal: true });
 
+/** Most attributes of one name; real ones have some 10. */
+const MAX_ATTRIBUTES = 64;
+
 /** Reads the content of a Name. @throws {DerError} */
 export function readDistinguishedName(bytes: Uint8Array, name: DerElement): DistinguishedName {
+  let count = 0;
   return children(bytes, name).map((set) => {
     if (set.tag !== TAG.set) throw new DerError("a relative name is no set");
     return children(bytes, set).map((attribute) => {
+      if (++count > MAX_ATTRIBUTES) throw new DerError("too many attributes of a name");
       const [id, value, ...rest] = children(bytes, attribute);
       if (id?.tag !== TAG.objectId || value === undefined || rest.length > 0) {
         throw new DerError("an attribute of a name is no pair");
       }
       return {
-        id: hex(contentOf(bytes, id)),
+        id: readObjectId(bytes, id),
         value: readString(contentOf(bytes, value), value.tag),
       };
     });
@@ -73,15 +87,10 @@ function readString(content: Uint8Array, tag: number): string {
   } catch (error) {
     throw new DerError("a text of a name has broken characters", { cause: error });
   }
-  if (tag === STRING.latin1) return ascii(content);
+  if (tag === STRING.latin1) return latin1(content);
   if (!ASCII_STRINGS.has(tag)) return `#${hex(content)}`;
   if (content.some((byte) => byte >= 0x80)) throw new DerError("a text of a name is not ASCII");
-  return ascii(content);
-}
-
-/** Text whose characters are the bytes themselves. */
-function ascii(content: Uint8Array): string {
-  return Array.from(content, (byte) => String.fromCharCode(byte)).join("");
+  return latin1(content);
 }
 
 /** UCS-4, four bytes a character. @throws {RangeError} for what is no code point */
