@@ -10,11 +10,11 @@ import { endpointAt } from "../../tests/support/route_builders.ts";
 const POST = "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello";
 
 /** A worker whose requests to "b" are copied to "m". */
-function edge(percent = 100, random = () => 0): Harness {
+function edge(percent = 100, random = () => 0, withoutCredentials = false): Harness {
   const out = new Harness(PLAIN_LISTENER, random);
   out.backend("b");
   out.backend("m", { endpoints: [endpointAt("10.9.9.9")] });
-  const mirrors = [{ backend: "m", percent, withoutCredentials: false }];
+  const mirrors = [{ backend: "m", percent, withoutCredentials }];
   out.route("/", { filters: { redirect: null, path: null, answer: null, mirrors } });
   return out;
 }
@@ -29,6 +29,18 @@ function mirrorOf(test: Harness): FakeConnection {
 function copies(test: Harness): number {
   return test.transport.opened.filter(({ options }) => options.host === "10.9.9.9").length;
 }
+
+Deno.test("copies go without credentials where that is asked for", () => {
+  const credentials = "Authorization: Bearer x\r\nCookie: a=b\r\nX-Mine: kept\r\n";
+  for (const without of [true, false]) {
+    const test = edge(100, () => 0, without);
+    test.client().receive(`GET / HTTP/1.1\r\nHost: h\r\n${credentials}\r\n`);
+    assert.match(test.upstream(0).take(), /Authorization: Bearer x\r\nCookie: a=b/);
+    const copy = mirrorOf(test).take();
+    assert.match(copy, /X-Mine: kept/);
+    assert.equal(/authorization|cookie/i.test(copy), !without);
+  }
+});
 
 Deno.test("a copy is what the backend gets, and its answer is nobody's", () => {
   for (const request of [GET, POST]) {

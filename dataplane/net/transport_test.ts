@@ -330,6 +330,51 @@ forEachTransport((check) => {
     assert.deepEqual(faults.messages, ["not accepted"]);
   });
 
+  check(
+    "a connection has a place from accept to close, at the client that PROXY names",
+    async (scene) => {
+      const happened: string[] = [];
+      const places = {
+        admit: (address: string, proxied: boolean) => {
+          happened.push(`admit ${address} ${proxied}`);
+          return {
+            moveTo: (client: string) => {
+              happened.push(`move ${client}`);
+              return client !== "203.0.113.9";
+            },
+            establish: () => void happened.push("establish"),
+            release: () => void happened.push("release"),
+            evict() {},
+          };
+        },
+        proxyHeader: () => ({ trusts: () => true, version: 0, timeout: 60_000, onBadHeader() {} }),
+      };
+      await scene.listen(places);
+      const header = (client: string) => bytes(`PROXY TCP4 ${client} 127.0.0.1 1 2\r\n`);
+      const named = scene.connect(scene.listener.port, header("203.0.113.1"));
+      const [server, notes] = await scene.accepted();
+      assert.equal(server.remoteAddress, "203.0.113.1");
+      named.connection.close();
+      await notes.until(() => happened.includes("release") || notes.happened.includes("end"));
+      server.close();
+      await notes.closed();
+      const refused = scene.connect(scene.listener.port, header("203.0.113.9"));
+      await refused.notes.until(() => refused.notes.happened.length > 0);
+      const silent = scene.connect(scene.listener.port);
+      await silent.connected;
+      silent.connection.close();
+      await scene.settled(() => happened.filter((what) => what === "release").length >= 3);
+      assert.deepEqual(happened.filter((what) => what !== "release"), [
+        "admit 127.0.0.1 true",
+        "move 203.0.113.1",
+        "establish",
+        "admit 127.0.0.1 true",
+        "move 203.0.113.9",
+        "admit 127.0.0.1 true",
+      ]);
+    },
+  );
+
   check("a thousand connections at once are all served", async (scene) => {
     await scene.listen();
     const clients = Array.from({ length: 1_000 }, () => scene.connect(scene.listener.port));

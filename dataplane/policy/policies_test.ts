@@ -1,3 +1,5 @@
+import { ClientShares } from "../loop/client_shares.ts";
+import { Overload } from "../loop/overload.ts";
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Policy } from "../../proto/gen/novaedge/v1/config.ts";
@@ -407,4 +409,30 @@ Deno.test("bug: allow lists of a Service and of its backend must both allow", as
   for (const client of ["192.0.2.1", "198.51.100.1"]) {
     assert.equal(await verdictOf(chain.check(new TestRequest({}, { client }))), "403 ip_refused");
   }
+});
+
+Deno.test("bug: passwords of one client kept others from being checked; passwords of one client wait for each other", async () => {
+  const answers: ((right: boolean) => void)[] = [];
+  const context = policyContext({
+    checkPassword: () => new Promise((resolve) => answers.push(resolve)),
+  });
+  const hash = `$2b$10$${"x".repeat(53)}`;
+  const auth = new BasicAuth(
+    { realm: "r", strip: false, credentials: [{ user: "a", hash }] },
+    context,
+  );
+  const shares = new ClientShares(new Overload());
+  const ask = (address: string, password: string) =>
+    auth.check(new TestRequest(basic(`a:${password}`), { share: shares.hold(address) }));
+  const guesses = Array.from({ length: 40 }, (_, i) => ask("192.0.2.1", `guess-${i}`));
+  assert.equal(answers.length, 2, "two at once");
+  assert.equal(await verdictOf(guesses[39]), "503 auth_busy", "and so many wait");
+  const newcomer = ask("192.0.2.2", "right");
+  assert.equal(answers.length, 3, "another client is next");
+  answers[2](true);
+  assert.equal(await verdictOf(newcomer), "pass");
+  answers[0](false);
+  assert.equal(await verdictOf(guesses[0]), "401 basic_auth");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(answers.length, 4, "the next of those that wait");
 });

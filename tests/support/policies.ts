@@ -23,7 +23,7 @@ export class TestRequest implements PolicyRequest {
   peer = "192.0.2.1";
   trusted = false;
   bodyLimit = 0;
-  readonly share = new ClientShares(new Overload()).hold("192.0.2.1");
+  share = new ClientShares(new Overload()).hold("192.0.2.1");
   readonly requestEdits: FieldEdit[] = [];
   readonly answerEdits: FieldEdit[] = [];
   readonly #headers: Readonly<Record<string, string>>;

@@ -210,6 +210,11 @@ export class Scene implements AsyncDisposable {
     return { connection, notes, connected };
   }
 
+  /** Resolves when something that no event tells is so. */
+  async settled(holds: () => boolean): Promise<void> {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+
   /** Both ends of a new connection. */
   async pair() {
     const client = this.connect(this.listener.port);
