@@ -23,7 +23,7 @@ export class ObjectStore {
 
   /**
    * Returns the objects of a kind in an index entry, in key order: the same list until the entry changes, so
-   * that many who read it share what they make of it.
+   * that readers can share what they derive from it.
    */
   indexed<K extends KindName>(index: string, kind: K): readonly SourceObject<K>[] {
     const entry = this.#indexes.get(index);

@@ -16,7 +16,7 @@ export interface PolicyTarget {
 /** Types whose policies on one target are united; of the others the oldest counts. */
 const UNITED = new Set(["IPAllowList", "IPDenyList"]);
 
-/** Types that keep nobody out. */
+/** Types that never refuse a request. */
 export const OPEN_TYPES: ReadonlySet<string> = new Set(["CORS", "SecurityHeaders"]);
 
 /** Whether a policy that decides who may pass holds for a target. */

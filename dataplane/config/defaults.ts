@@ -49,7 +49,7 @@ export const DEFAULTS = {
   leastRate: row(
     128,
     "bytes",
-    "a second, over each bodyProgress: bodies that trickle hold what others need",
+    "a second, over each bodyProgress: a slow body holds a connection and memory",
     "408 or reset",
   ),
   connect: row(2_000, "ms", "the specification's connectTimeout", "504 connect_timeout"),
@@ -117,7 +117,7 @@ export const DEFAULTS = {
   bufferedPerClient: row(
     16_777_216,
     "bytes",
-    "per worker: an eighth of all, so that no client takes what others need",
+    "per worker: an eighth of all, so that one client cannot use up the total",
     "stream reset; its new requests 503 overload",
   ),
   compressors: row(

@@ -23,7 +23,7 @@ const BROTLI_BEST = 9;
 const WINDOW_BITS = 18;
 /** Bytes of input that one step compresses: 1.5 ms at brotli's level 9. */
 const STEP = 8 * 1024;
-/** Bytes that wait to be compressed before the backend is told to wait. */
+/** Bytes waiting to be compressed above which reading from the backend pauses. */
 const PLENTY = 64 * 1024;
 /** Bytes that one compressor keeps beside its input, as they count in its client's share. */
 const STATE = 1024 * 1024;

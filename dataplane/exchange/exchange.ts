@@ -513,7 +513,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     else if (!flowing) this.#block();
   }
 
-  /** The backend waits until the client has taken what is there. */
+  /** Reading from the backend is paused until the client has taken the bytes queued for it. */
   #block(): void {
     this.#blocked = true;
     this.#upstream?.pause();

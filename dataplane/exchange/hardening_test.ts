@@ -206,7 +206,7 @@ function greedy(on: Harness, streams: number): ReturnType<typeof frameClient> {
   return client;
 }
 
-Deno.test("bug: responses of an HTTP/2 backend filled memory although nobody took them", () => {
+Deno.test("bug: responses of an HTTP/2 backend filled memory although the client read none", () => {
   const on = http2Edge();
   const clients = [greedy(on, 100), greedy(on, 100), greedy(on, 100)];
   const backends = Array.from({ length: on.connects }, (_, i) => frameBackend(on, i));
@@ -219,7 +219,11 @@ Deno.test("bug: responses of an HTTP/2 backend filled memory although nobody too
       for (let sent = 0; sent < LIMIT.initialStreamWindow; sent += chunk.length) {
         backend.data(id, chunk, false);
       }
-      assert.equal(backend.updates.get(id) ?? 0, 0, "no window for what nobody takes");
+      assert.equal(
+        backend.updates.get(id) ?? 0,
+        0,
+        "no window for content that the client has not read",
+      );
     }
   }
   assert.ok(on.overload.buffered <= LIMIT.bufferedPerClient, `${on.overload.buffered}`);

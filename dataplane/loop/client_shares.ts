@@ -78,7 +78,7 @@ export class ClientShares {
     this.#shares.delete(share.client);
   };
 
-  /** Of the connections of trusted proxies: what they carry counts for the clients behind them. */
+  /** Share of the connections of trusted proxies: their requests count for the clients behind them. */
   readonly proxies: ClientShare;
 
   constructor(overload: Overload) {

@@ -24,7 +24,7 @@ export class Overload {
 
   /**
    * Whether new requests of a client must be answered with 503. While buffers are high those go first who
-   * fill them; others are served from what is left.
+   * fill them; others are served from the rest.
    * @param held bytes that are kept for the client
    */
   sheds(held: number): boolean {

@@ -3,7 +3,7 @@ import { CLASS, COLON, HOST } from "./bytes.ts";
 /** Longest name and label of a host, in bytes (RFC 1035 section 2.3.4). */
 export const LONGEST_HOST = 255;
 export const LONGEST_LABEL = 63;
-/** A colon and five digits; zeros in front of them are nobody's port. */
+/** A colon and five digits; no port has leading zeros beyond them. */
 const LONGEST_PORT = 6;
 const DOT = 46;
 

@@ -130,7 +130,7 @@ forEachTransport((check, name) => {
   });
 
   check(
-    "an exception in a handshake, or over what comes after it, closes that connection",
+    "an exception in a handshake, or over data after it, closes that connection",
     async (scene) => {
       using faults = new CollectedFaults();
       let choices = 0;

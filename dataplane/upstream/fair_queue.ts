@@ -5,8 +5,8 @@ export interface Queued {
 }
 
 /**
- * A queue in which clients have turns, those that hold least first: what one client has put in does not
- * delay what others wait for. Of one client the first comes first.
+ * A queue in which clients have turns, those that hold least first: entries of one client do not
+ * delay those of others. Entries of one client leave in the order of arrival.
  */
 export class FairQueue<T extends Queued> {
   /** By client; of those that hold as much, the one whose turn is next first. */
@@ -14,7 +14,7 @@ export class FairQueue<T extends Queued> {
   readonly #held: (share: T["share"]) => number;
   #length = 0;
 
-  /** @param held how much a client has already of what is waited for */
+  /** @param held how much of the awaited resource a client already has */
   constructor(held: (share: T["share"]) => number) {
     this.#held = held;
   }

@@ -53,14 +53,14 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   readonly #body = new BodyReader();
   #state = State.Idle;
   #user: UpstreamUser | null = null;
-  /** Whoever had it last: an exception in a call to that user must not leave the user waiting. */
+  /** The last user: an exception in a call to it must not leave it waiting. */
   #last: UpstreamUser | null = null;
   #partial: GrowingBuffer | null = null;
   #interims = 0;
   #reusable = false;
   #chunkedRequest = false;
   #requestEnded = false;
-  /** The backend may leave the content of this request unread: nobody gets the connection after it. */
+  /** The backend may leave the content of this request unread: the connection is not used again. */
   #lastExchange = false;
   #answered = false;
 

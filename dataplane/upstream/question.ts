@@ -50,7 +50,7 @@ class Question implements UpstreamUser, Deadlined {
   deadline: number;
   tickerSlot = -1;
   readonly upstreamMethod: string;
-  /** Servers that are asked by us are known to read what they are asked. */
+  /** Servers that policies ask read the content of each question. */
   readonly contentExpected = true;
   readonly share: ClientShare | null;
   readonly stalled = false;

@@ -13,7 +13,7 @@ import { type Fuzzed, Fuzzing } from "./fuzzing.ts";
 
 /** Bytes of the longest value. */
 const LONGEST = 64 * 1024;
-/** Heads that one worker gets before the next: it must not keep what they leave behind forever. */
+/** Heads that one worker gets before the next: it must not keep their remains forever. */
 const PER_WORKER = 100;
 const FRAME = 16_384;
 

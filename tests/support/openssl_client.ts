@@ -25,7 +25,7 @@ const CRYPTO = {
 /** SSL_CTRL_SET_TLSEXT_HOSTNAME. */
 const SERVER_NAME = 55;
 
-/** The client's end of a stream: what it would send is taken out, what came is put in. */
+/** The client's end of a stream: bytes to send are taken out, received bytes are put in. */
 export class OpenSslClient implements Disposable {
   readonly #ssl = Deno.dlopen("libssl.so.3", SSL);
   readonly #crypto = Deno.dlopen("libcrypto.so.3", CRYPTO);

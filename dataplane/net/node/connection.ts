@@ -210,7 +210,7 @@ export class NodeConnection implements Connection, Flushable {
     }
   }
 
-  /** Nothing that arrives is told to anybody any more but the end. */
+  /** Reports no event any more but the end. */
   onFault(): void {
     this.pause();
     this.reset();

@@ -30,8 +30,8 @@ export function isForClients({ extensions: { usages } }: Certificate): boolean {
 
 /**
  * Returns why a chain leads to no authority, "" when it does. The search begins at the authorities: no
- * signature is checked but by a key that is trusted already, so nobody can make us compute with keys of
- * their own making, and a chain costs at most two wrong signatures, and a right one for each certificate.
+ * signature is checked but by a key that is trusted already, so a client cannot choose the keys that we
+ * compute with, and a chain costs at most two wrong signatures, and a right one for each certificate.
  * @param chain the client's certificate first, others in any order
  */
 export function pathProblem(chain: readonly Certificate[], settings: TrustSettings): string {

@@ -51,7 +51,7 @@ export function checkClientCertificate(
   }
   const [leaf] = certificates;
   const { extensions, subjectName } = leaf;
-  // Certificates of version 1 cannot say what they are for.
+  // Certificates of version 1 have no extension that states their use.
   if (leaf.version !== 3) return refused("it is not of version 3");
   if (!isForClients(leaf)) return refused("it is not meant for clients");
   if (extensions.unknownCritical !== "") {

@@ -91,7 +91,7 @@ Deno.test("an authority that may have no others below it vouches for clients onl
   );
 });
 
-Deno.test("a client's certificate vouches for nobody", async () => {
+Deno.test("a client's certificate is no authority", async () => {
   const client = await root.issue({ name: "issuer" });
   const forger = await Authority.create("issuer");
   const leaf = await leafOf(forger, { name: "admin" });

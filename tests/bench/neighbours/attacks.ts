@@ -207,7 +207,7 @@ const halfOpen: Attack = async ({ https, limited }, over) => {
   return { ...await idle, mostBeyondLimit: most };
 };
 
-/** Attacks by name, with what they are in one line. */
+/** Attacks by name, each with a description of one line. */
 export const ATTACKS: Readonly<Record<string, { readonly what: string; readonly run: Attack }>> = {
   host: {
     what: "Host of 60 KB with 30,000 labels",

@@ -1,6 +1,6 @@
 /** Rules of Landlock (linux/landlock.h), as bytes. */
 
-/** Versions of Landlock's interface, by what they add. */
+/** Versions of Landlock's interface, with the rights that each adds. */
 const SINCE = { refer: 2, truncate: 3, ioctlDevice: 5, scopes: 6, allThreads: 8, resolveUnix: 9 };
 
 /** What may be done to files and folders. */
