@@ -141,5 +141,37 @@ Deno.test("a policy in a file that is not UTF-8 closes its target", () => {
     remains: `${backend("a\ufffd")}---\n${policy("p", AIM)}`,
   }]]);
   assert.deepEqual(changes.map(({ key }) => key.name), ["p"]);
-  assert.match(changes[0].object!.heldBecause, /^p\.yaml:6: : the file is not UTF-8/);
+  assert.match(changes[0].object!.heldBecause, /^p\.yaml:5: : the file is not UTF-8/);
+});
+
+Deno.test("bug: documents that say nothing were errors, and held back removals", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}`]]);
+  const nothing = ["null", "~", "...", "# c\n...", "%YAML 1.2", "%YAML 1.1 # c"];
+  const { changes } = state.apply([[
+    "a.yaml",
+    `${nothing.map((text) => `${text}\n---\n`).join("")}${backend("a")}...\n`,
+  ]]);
+  assert.deepEqual(changes.map(({ key, object }) => [key.name, object === null]), [
+    ["a", false],
+    ["b", true],
+  ]);
+  assert.deepEqual(state.problems(), []);
+});
+
+Deno.test("bug: whether a text removes objects was told by splitting all of it", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", backend("a")]]);
+  let slices = 0;
+  const original = String.prototype.slice;
+  String.prototype.slice = function (...range) {
+    slices++;
+    return original.apply(this, range);
+  };
+  try {
+    assert.equal(state.removals("a.yaml", "a: 1\n---\n".repeat(100_000)), false);
+  } finally {
+    String.prototype.slice = original;
+  }
+  assert.ok(slices < 20_000, `${slices} slices`);
 });

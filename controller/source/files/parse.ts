@@ -44,6 +44,8 @@ export function parseObject({ text, line }: TextDocument): ParsedDocument {
     return { ...refused(text), problems };
   }
   const { value, nodes } = parsed;
+  // It says nothing.
+  if (value === null) return { ...NOTHING, problems: [] };
   const found = kindOf(value);
   if ("problem" in found) {
     // A kind of another group restricts nothing here.

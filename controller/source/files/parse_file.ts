@@ -1,5 +1,5 @@
 import { overLimit, SOURCE_LIMIT } from "../source_limits.ts";
-import { splitDocuments, type TextDocument } from "./documents.ts";
+import { documentsWith, splitDocuments, type TextDocument } from "./documents.ts";
 import { type ParsedDocument, parseObject, refused } from "./parse.ts";
 
 /** A document and what it holds. */
@@ -26,8 +26,7 @@ export function* refusedFile(
   const nothing = { key: null, body: null, substitute: null, targetUnknown: false };
   const documents: SourceDocument[] = [{ text: "", line, parsed: { ...nothing, problems } }];
   let looked = 0;
-  // Split without a limit, as the policy may be the last document, but only where there is one.
-  for (const document of remains.includes("ProxyPolicy") ? splitDocuments(remains) : []) {
+  for (const document of documentsWith(remains, "ProxyPolicy")) {
     if (looked > SOURCE_LIMIT.sliceCharacters) {
       yield;
       looked = 0;
@@ -35,10 +34,8 @@ export function* refusedFile(
     looked += document.text.length;
     const parsed = refused(document.text);
     if (parsed.key === null && !parsed.targetUnknown) continue;
-    documents.push({
-      ...document,
-      parsed: { ...parsed, problems: [{ path: "", reason, line: document.line }] },
-    });
+    const here = [{ path: "", reason, line: document.line }];
+    documents.push({ ...document, parsed: { ...parsed, problems: here } });
   }
   return { documents };
 }
