@@ -9,7 +9,7 @@ export function substituteFor(
 ): KindTypes[keyof KindTypes] | null {
   if (key?.kind !== "ProxyPolicy") return null;
   const { targetRef } = ((value as { spec?: unknown }).spec ?? {}) as {
-    targetRef?: Record<string, unknown>;
+    targetRef?: Record<string, unknown> | null;
   };
   const { kind, name, namespace, sectionName } = targetRef ?? {};
   if (typeof kind !== "string" || typeof name !== "string") return null;

@@ -9,6 +9,7 @@ import { type FileText, FolderState } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
 import type { ParsedFile } from "./parse_file.ts";
 import { ParseQueue } from "./parse_queue.ts";
+import { PublicationGate } from "./publication_gate.ts";
 import { readFile } from "./read_file.ts";
 
 /** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
@@ -35,7 +36,7 @@ function pause(): Promise<void> {
  */
 export class FileSource implements Source {
   readonly #directory: string;
-  readonly #sink: SourceSink;
+  readonly #gate: PublicationGate;
   readonly #lastGood: LastGoodFile | null;
   readonly #log: Logger;
   readonly #state: FolderState;
@@ -62,7 +63,7 @@ export class FileSource implements Source {
     log: Logger,
   ) {
     this.#directory = directory;
-    this.#sink = sink;
+    this.#gate = new PublicationGate(sink);
     this.#lastGood = lastGood;
     this.#log = log;
     this.#state = new FolderState(lastGood?.values());
@@ -81,9 +82,9 @@ export class FileSource implements Source {
     return this.#directory;
   }
 
-  /** Whether the folder was read completely at least once. */
+  /** Whether the folder was read completely at least once, and nothing that restricts is withheld. */
   get synced(): boolean {
-    return this.#synced;
+    return this.#synced && !this.#state.withheld;
   }
 
   /** Reads the folder and starts watching; returns after the first look, synced or not. */
@@ -372,8 +373,7 @@ export class FileSource implements Source {
   }
 
   #handOn(changes: SourceChange[]): void {
-    this.#sink.take(changes, this.#problems());
-    this.#sink.publish();
+    this.#gate.handOn(changes, this.#problems(), this.#state.withheld);
   }
 
   #logProblems(): void {

@@ -205,3 +205,20 @@ Deno.test("bug: a file that was just written is part of the first complete look"
   await fixture.until(() => fixture.steps > 0);
   assert.deepEqual(fixture.ports, { a: 80 });
 });
+
+Deno.test("a source with a policy whose target cannot be told is not synced, and publishes nothing new", async () => {
+  const policy = "kind: ProxyPolicy\nmetadata: { name: p }\nspec: [\n";
+  await using fixture = await Fixture.open({ "a.yaml": backend("a"), "p.yaml": policy });
+  assert.deepEqual([fixture.source.synced, fixture.steps], [false, 0]);
+  await fixture.rename("p.yaml", backend("p"));
+  await fixture.until(() => fixture.source.synced);
+  assert.deepEqual(fixture.ports, { a: 80, p: 80 });
+  await fixture.rename("p.yaml", policy);
+  await fixture.until(() => fixture.problems.length > 0);
+  await fixture.rename("a.yaml", backend("a", 81));
+  await fixture.rename("b.yaml", backend("b", 82));
+  assert.deepEqual([fixture.source.synced, fixture.ports], [false, { a: 80, p: 80 }]);
+  await fixture.rename("p.yaml", "# nothing\n");
+  await fixture.until(() => fixture.ports.p === undefined && fixture.ports.b === 82);
+  assert.deepEqual(fixture.ports, { a: 81, b: 82 });
+});

@@ -5,10 +5,11 @@ import {
   type SourceChange,
   type SourceObject,
 } from "../../translate/source_object.ts";
+import { SOURCE_LIMIT } from "../source_limits.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { ProblemList } from "../problem_list.ts";
 import { splitDocuments } from "./documents.ts";
-import { type ParsedFile, parseFile, type SourceDocument, unreadable } from "./parse_file.ts";
+import { type ParsedFile, parseFile, refusedFile, type SourceDocument } from "./parse_file.ts";
 
 /** A body that served before, kept for the case that its document turns bad. */
 export interface LastGood {
@@ -27,9 +28,19 @@ export interface FolderStep {
 }
 
 /** What a file holds now: its text, null when it is gone, or why it cannot be read. */
-export type FileText = string | null | { readonly unreadable: string };
+export type FileText = string | null | UnreadableFile;
+
+/** A file that cannot be read, or not as text. */
+export interface UnreadableFile {
+  readonly unreadable: string;
+  /** What there is of its text: a policy in it still closes its target. */
+  readonly remains?: string;
+}
 
 type Document = SourceDocument;
+
+const WITHHELD = "the target of this ProxyPolicy cannot be told, so that no change is served; " +
+  "correct or remove the document";
 
 interface Claim {
   readonly file: string;
@@ -52,7 +63,7 @@ export class FolderState {
   /** What the translator was told, by object. */
   readonly #served = new Map<
     string,
-    { document: Document | null; heldBecause: string; origin: string }
+    { document: Document | null; body: LastGood["body"]; heldBecause: string; origin: string }
   >();
 
   /** @param remembered last good bodies from before the start */
@@ -71,7 +82,9 @@ export class FolderState {
   /** Objects of a file that a new text would remove. */
   removals(file: string, text: string): boolean {
     const old = this.#files.get(file);
-    return old !== undefined && splitDocuments(text).length < old.length;
+    // A text with too many documents is refused as a whole, and removes nothing.
+    return old !== undefined &&
+      splitDocuments(text, SOURCE_LIMIT.documents + 1).length < old.length;
   }
 
   /** Parses the text of a file; of documents that it had before, the result is taken over. */
@@ -117,10 +130,23 @@ export class FolderState {
       documents.push({
         text: "",
         line: 0,
-        parsed: { key, body: null, substitute: null, problems: [] },
+        parsed: { key, body: null, substitute: null, targetUnknown: false, problems: [] },
       });
     }
     return documents;
+  }
+
+  /**
+   * Whether a ProxyPolicy is invalid and what it restricts cannot be told. What changed meanwhile may be
+   * what it was meant to restrict, so nothing new may be served.
+   */
+  get withheld(): boolean {
+    for (const file of this.#faulty) {
+      for (const { parsed: { key, targetUnknown } } of this.#files.get(file) ?? []) {
+        if (targetUnknown && (key === null || !this.#lastGood.has(objectKey(key)))) return true;
+      }
+    }
+    return false;
   }
 
   /** The problems there are now, as many as are shown. */
@@ -132,6 +158,10 @@ export class FolderState {
         const lastGoodServing = this.#lastGood.has(object);
         for (const { line, path, reason } of parsed.problems) {
           problems.add({ file, line, path, object, reason, lastGoodServing });
+        }
+        if (parsed.targetUnknown && !lastGoodServing) {
+          const { line } = parsed.problems[0];
+          problems.add({ file, line, path: "", object, reason: WITHHELD, lastGoodServing });
         }
       }
     }
@@ -152,9 +182,10 @@ export class FolderState {
     return problems.shown();
   }
 
-  #documentsOf(file: string, text: string | { unreadable: string } | ParsedFile): Document[] {
+  #documentsOf(file: string, text: string | UnreadableFile | ParsedFile): Document[] {
     if (typeof text === "string") return finished(this.parse(file, text));
-    return "unreadable" in text ? [unreadable(text.unreadable, 0)] : [...text.documents];
+    if (!("unreadable" in text)) return [...text.documents];
+    return finished(refusedFile(text.unreadable, 0, text.remains ?? ""));
   }
 
   #reclaim(file: string, old: readonly Document[], next: readonly Document[]): void {
@@ -201,7 +232,7 @@ export class FolderState {
         const good: LastGood = { key, body, origin };
         if (served?.document?.text !== document.text) step.good.push(good);
         this.#lastGood.set(text, good);
-        this.#served.set(text, { document, heldBecause: "", origin });
+        this.#served.set(text, { document, body, heldBecause: "", origin });
         step.changes.push({ key, object: { ...key, body, origin, heldBecause: "" } });
         continue;
       }
@@ -215,8 +246,8 @@ export class FolderState {
       }
       const problem = document.parsed.problems[0];
       const heldBecause = `${file}:${problem.line}: ${problem.path}: ${problem.reason}`;
-      if (served?.heldBecause === heldBecause) continue;
-      this.#served.set(text, { document: null, heldBecause, origin });
+      if (served?.heldBecause === heldBecause && served.body === good.body) continue;
+      this.#served.set(text, { document: null, body: good.body, heldBecause, origin });
       const object: SourceObject = { ...key, body: good.body, origin: good.origin, heldBecause };
       step.changes.push({ key, object });
     }
@@ -246,7 +277,7 @@ function withHeld(next: Document[], old: readonly Document[]): Document[] {
     if (key === null || present.has(objectKey(key))) continue;
     next.push({
       ...broken,
-      parsed: { key, body: null, substitute: null, problems: broken.parsed.problems },
+      parsed: { ...broken.parsed, key, substitute: null, targetUnknown: false },
     });
   }
   return next;

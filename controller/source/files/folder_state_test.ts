@@ -92,3 +92,86 @@ Deno.test("a document beyond a limit keeps its object's last good version", () =
   assert.match(objects.get("a")!.heldBecause, /^a\.yaml:4: : the document nests too deep/);
   assert.equal(objects.get("b")!.heldBecause, "");
 });
+
+function policy(name: string, rest: string): string {
+  return `apiVersion: novaedge.io/v1alpha1
+kind: ProxyPolicy
+metadata: { name: ${name} }
+spec:
+  type: IPAllowList
+  ipList: { cidrs: [10.0.0.0/8] }
+${rest}`;
+}
+
+const AIM = "  targetRef: { kind: ProxyBackend, name: a }\n";
+
+Deno.test("a policy whose target cannot be told withholds changes until it can, or it is removed", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", backend("a")], ["p.yaml", policy("p", "  targetRef: [\n")]]);
+  assert.equal(state.withheld, true);
+  assert.match(state.problems().at(-1)!.reason, /the target of this ProxyPolicy cannot be told/);
+  state.apply([["p.yaml", policy("p", AIM)]]);
+  assert.equal(state.withheld, false);
+  // It serves now, and goes on.
+  const { changes } = state.apply([["p.yaml", policy("p", "  targetRef: [\n")]]);
+  assert.equal(state.withheld, false);
+  assert.equal(changes[0].object!.body.metadata.name, "p");
+  state.apply([["p.yaml", policy("new", "  targetRef: [\n")]]);
+  assert.equal(state.withheld, true);
+  state.apply([["p.yaml", null]]);
+  assert.equal(state.withheld, false);
+  assert.deepEqual(state.problems(), []);
+});
+
+Deno.test("bug: a broken policy with a new target went on closing the old one", () => {
+  const state = new FolderState();
+  state.apply([["p.yaml", policy("p", `${AIM}  x: @\n`)]]);
+  const { changes } = state.apply([[
+    "p.yaml",
+    policy("p", `${AIM.replace("a }", "b }")}  x: @\n`),
+  ]]);
+  const { spec } = changes[0].object!.body as { spec: { targetRef: { name: string } } };
+  assert.equal(spec.targetRef.name, "b");
+});
+
+Deno.test("a policy in a file that is not UTF-8 closes its target", () => {
+  const state = new FolderState();
+  const { changes } = state.apply([["p.yaml", {
+    unreadable: "the file is not UTF-8",
+    remains: `${backend("a\ufffd")}---\n${policy("p", AIM)}`,
+  }]]);
+  assert.deepEqual(changes.map(({ key }) => key.name), ["p"]);
+  assert.match(changes[0].object!.heldBecause, /^p\.yaml:5: : the file is not UTF-8/);
+});
+
+Deno.test("bug: documents that say nothing were errors, and held back removals", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}`]]);
+  const nothing = ["null", "~", "...", "# c\n...", "%YAML 1.2", "%YAML 1.1 # c"];
+  const { changes } = state.apply([[
+    "a.yaml",
+    `${nothing.map((text) => `${text}\n---\n`).join("")}${backend("a")}...\n`,
+  ]]);
+  assert.deepEqual(changes.map(({ key, object }) => [key.name, object === null]), [
+    ["a", false],
+    ["b", true],
+  ]);
+  assert.deepEqual(state.problems(), []);
+});
+
+Deno.test("bug: whether a text removes objects was told by splitting all of it", () => {
+  const state = new FolderState();
+  state.apply([["a.yaml", backend("a")]]);
+  let slices = 0;
+  const original = String.prototype.slice;
+  String.prototype.slice = function (...range) {
+    slices++;
+    return original.apply(this, range);
+  };
+  try {
+    assert.equal(state.removals("a.yaml", "a: 1\n---\n".repeat(100_000)), false);
+  } finally {
+    String.prototype.slice = original;
+  }
+  assert.ok(slices < 20_000, `${slices} slices`);
+});

@@ -1,6 +1,6 @@
 import { overLimit, SOURCE_LIMIT } from "../source_limits.ts";
-import { splitDocuments, type TextDocument } from "./documents.ts";
-import { type ParsedDocument, parseObject } from "./parse.ts";
+import { documentsWith, splitDocuments, type TextDocument } from "./documents.ts";
+import { type ParsedDocument, parseObject, refused } from "./parse.ts";
 
 /** A document and what it holds. */
 export interface SourceDocument extends TextDocument {
@@ -12,10 +12,32 @@ export interface ParsedFile {
   readonly documents: readonly SourceDocument[];
 }
 
-/** Returns what stands for a file that cannot be read: a document that cannot be told apart. */
-export function unreadable(reason: string, line: number): SourceDocument {
+/**
+ * Returns what stands for a file that is refused: a document that cannot be told apart, and the policies of
+ * the file, which close their targets. Yields like `parseFile`.
+ * @param remains what there is of its text
+ */
+export function* refusedFile(
+  reason: string,
+  line: number,
+  remains: string,
+): Generator<void, ParsedFile> {
   const problems = [{ path: "", reason, line }];
-  return { text: "", line, parsed: { key: null, body: null, substitute: null, problems } };
+  const nothing = { key: null, body: null, substitute: null, targetUnknown: false };
+  const documents: SourceDocument[] = [{ text: "", line, parsed: { ...nothing, problems } }];
+  let looked = 0;
+  for (const document of documentsWith(remains, "ProxyPolicy")) {
+    if (looked > SOURCE_LIMIT.sliceCharacters) {
+      yield;
+      looked = 0;
+    }
+    looked += document.text.length;
+    const parsed = refused(document.text);
+    if (parsed.key === null && !parsed.targetUnknown) continue;
+    const here = [{ path: "", reason, line: document.line }];
+    documents.push({ ...document, parsed: { ...parsed, problems: here } });
+  }
+  return { documents };
 }
 
 /**
@@ -30,12 +52,12 @@ export function* parseFile(
   const { documents: most, fileBytes, sliceCharacters } = SOURCE_LIMIT;
   if (text.length > fileBytes) {
     const found = `the file has ${text.length.toLocaleString("en-US")} characters`;
-    return { documents: [unreadable(overLimit(found, "fileBytes"), 1)] };
+    return yield* refusedFile(overLimit(found, "fileBytes"), 1, "");
   }
   const texts = splitDocuments(text, most + 1);
   if (texts.length > most) {
     const reason = overLimit("the file has too many documents", "documents");
-    return { documents: [unreadable(reason, texts[most].line)] };
+    return yield* refusedFile(reason, texts[most].line, text);
   }
   const known = new Map(old.map((document) => [document.text, document]));
   const documents: SourceDocument[] = [];

@@ -29,7 +29,7 @@ export class ParseQueue {
   add(file: string, text: string): void {
     this.#waiting.delete(file);
     this.#waiting.set(file, { text });
-    this.#work ??= this.#run().finally(() => this.#work = null);
+    this.#work ??= this.#run();
   }
 
   /** Drops the text of a file. */
@@ -55,6 +55,8 @@ export class ParseQueue {
       }
       if (current()) this.#waiting.delete(file);
     }
+    // In the same turn as the last look: a text that comes now begins anew.
+    this.#work = null;
   }
 
   #next(): [string, { readonly text: string }] | undefined {

@@ -71,3 +71,34 @@ Deno.test("a file that parsing fails on takes no other with it", async () => {
   await fixture.queue.stop();
   assert.deepEqual(fixture.events, ["a failed: no parser is without faults", "b 1", "b done"]);
 });
+
+Deno.test("bug: a text that came as the last one was finished waited for the next", async () => {
+  const parsed: string[] = [];
+  const { promise: second, resolve: arrived } = Promise.withResolvers<void>();
+  const { promise: first, resolve: finish } = Promise.withResolvers<void>();
+  const queue = new ParseQueue({
+    // deno-lint-ignore require-yield
+    *parse(file) {
+      parsed.push(file);
+      return { documents: [] };
+    },
+    done: (file) => {
+      if (file === "b") {
+        arrived();
+        return Promise.resolve();
+      }
+      // The queue waits for `first` by then: its own turn comes before that of the new text.
+      setTimeout(() => {
+        void first.then(() => queue.add("b", "1"));
+        finish();
+      });
+      return first;
+    },
+    failed: () => {},
+    pause: () => Promise.resolve(),
+  });
+  queue.add("a", "1");
+  await second;
+  await queue.stop();
+  assert.deepEqual(parsed, ["a", "b"]);
+});

@@ -1,6 +1,8 @@
 import { overLimit, SOURCE_LIMIT } from "../../source_limits.ts";
 import type { TextCursor } from "./text_cursor.ts";
 
+const QUOTE = "put a value that begins with * in quotes";
+
 interface Anchor {
   value: unknown;
   /** Characters that an alias stands for; null while the node is being read. */
@@ -39,7 +41,7 @@ export class Anchors {
   resolve(name: string, cursor: TextCursor, offset: number): unknown {
     const anchor = this.#anchors.get(name);
     if (anchor === undefined) {
-      cursor.fail("the alias has no anchor before it", offset);
+      cursor.fail(`the alias has no anchor before it; ${QUOTE}`, offset);
     }
     const { characters, value } = anchor;
     if (characters === null) {

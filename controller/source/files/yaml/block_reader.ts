@@ -17,6 +17,12 @@ const OPEN_LIST = 91;
 const PIPE = 124;
 const OPEN_MAP = 123;
 
+const TAB_INDENTS = "a tab cannot indent; use spaces";
+const DEEPER = "this line is indented deeper than the field above";
+const KEY_WITHOUT_COLON = "a colon and a space must follow the key, on the same line";
+const ALIAS_HAS_NONE = "an alias has no anchor or tag of its own";
+const YAML_DIRECTIVE = /^%YAML[ \t]+1\.[12][ \t]*(?:[ \t]#.*)?$/;
+
 /** A scalar that may turn out to be a key. */
 interface Atom {
   readonly text: string;
@@ -50,55 +56,62 @@ export class BlockReader {
   /** Reads the whole document. */
   document(): unknown {
     const cursor = this.#cursor;
-    cursor.skipBlank();
     let value: unknown = null;
-    if (!cursor.atEnd) {
-      if (cursor.column === 0 && cursor.code() === PERCENT) {
-        cursor.fail("directives (%) are not supported; remove the line");
-      }
+    if (!skipDirectives(cursor)) {
+      const { column } = cursor;
       value = this.#node({ parent: -1, compact: true, listAtParent: false });
       cursor.skipBlank();
-      if (!cursor.atEnd) cursor.fail(this.#unexpected());
+      if (!cursor.atEnd) {
+        const second = cursor.atHead && cursor.column === column && !cursor.tabIndented;
+        cursor.fail(
+          second ? "a second value begins; separate documents with ---" : this.#unexpected(),
+        );
+      }
     }
     this.#checkRest();
     return value;
   }
 
-  /** Only comments may follow the mark "...". */
+  /** Only comments, and directives of the next document, may follow the mark "...". */
   #checkRest(): void {
     const { text, end } = this.#cursor;
     if (end === text.length) return;
     const rest = new NodeReader(text.slice(end + 3), null).cursor;
-    rest.skipBlank();
-    if (!rest.atEnd || rest.end < rest.text.length) {
-      this.#cursor.fail('text behind "..." must begin with "---"', end);
+    if (!skipDirectives(rest) || rest.end < rest.text.length) {
+      this.#cursor.fail("a line ... ends the document, but more follows; remove the line", end);
     }
   }
 
   #unexpected(): string {
-    return this.#cursor.atHead
-      ? "the indentation fits no line above"
-      : "unexpected text behind a value; put the value in quotes";
+    if (!this.#cursor.atHead) return "unexpected text behind a value; put the value in quotes";
+    return this.#cursor.tabIndented ? TAB_INDENTS : "the indentation fits no line above";
   }
 
   #node(place: Place): unknown {
     const cursor = this.#cursor;
-    const start = cursor.pos;
-    const properties = this.#reader.properties();
-    if (properties === null) return this.#content(place, NO_PROPERTIES, start);
-    if (!cursor.atLineEnd) return this.#content(place, properties, start);
-    cursor.skipBlank();
-    const below: Place = { ...place, compact: true };
-    if (this.#inside(below)) {
-      return this.#content(below, properties, cursor.pos);
+    const reader = this.#reader;
+    let start = cursor.pos;
+    let own = reader.properties();
+    let above = NO_PROPERTIES;
+    let here = place;
+    // Anchors and tags may stand on lines of their own before the node.
+    while (own !== null && cursor.atLineEnd) {
+      above = reader.united(above, own);
+      here = { ...place, compact: true };
+      cursor.skipBlank();
+      if (!this.#inside(here)) return reader.scalar("", true, above);
+      start = cursor.pos;
+      own = reader.properties();
     }
-    return this.#reader.scalar("", true, properties);
+    return this.#content(here, above, own, start);
   }
 
   /** Whether the token at the head of a line belongs to the node. */
   #inside({ parent, listAtParent }: Place): boolean {
-    const { column, atEnd } = this.#cursor;
-    return !atEnd && (column > parent || (listAtParent && column === parent && this.#at(DASH)));
+    const { column, atEnd, tabIndented } = this.#cursor;
+    if (atEnd) return false;
+    if (tabIndented) return this.#cursor.indent > parent;
+    return column > parent || (listAtParent && column === parent && this.#at(DASH));
   }
 
   /** Whether an indicator with white space behind it is at the position. */
@@ -106,48 +119,61 @@ export class BlockReader {
     return this.#cursor.code() === indicator && isBlank(this.#cursor.code(1));
   }
 
-  /** @param start of the node with its properties, where they are on the same line */
-  #content(place: Place, properties: Properties, start: number): unknown {
+  /**
+   * @param above anchor and tag on lines above the node
+   * @param own anchor and tag on its line
+   * @param start of the node with its own
+   */
+  #content(place: Place, above: Properties, own: Properties | null, start: number): unknown {
     const cursor = this.#cursor;
     const reader = this.#reader;
     const column = start - cursor.lineStart;
     if (this.#at(DASH)) {
-      if (start !== cursor.pos) cursor.fail("a list begins on the line below its anchor or tag");
+      if (own !== null) cursor.fail("a list begins on the line below its anchor or tag");
       this.#needsLine(place, "a list");
-      return this.#list(column, properties);
+      return this.#list(column, above);
     }
     if (this.#at(QUESTION)) {
-      if (start !== cursor.pos) cursor.fail("a map begins on the line below its anchor or tag");
+      if (own !== null) cursor.fail("a map begins on the line below its anchor or tag");
       this.#needsLine(place, "a map");
-      return this.#map(column, properties, null, start);
+      return this.#map(column, above, null, start);
     }
     const code = cursor.code();
+    const whole = () => own === null ? above : reader.united(above, own);
     if (code === PIPE || code === GREATER) {
-      return reader.scalar(readBlockScalar(cursor, place.parent), false, properties);
+      return reader.scalar(readBlockScalar(cursor, place.parent), false, whole());
     }
     if (code === OPEN_LIST || code === OPEN_MAP) {
       const at = cursor.pos;
-      const value = this.#flow.read(place.parent, properties);
+      const value = this.#flow.read(place.parent, whole());
       this.#refuseKey(at);
       return value;
     }
     const line = cursor.lineStart;
-    // Anchor and tag on the line of a key are the key's own.
-    const own = start !== cursor.pos;
-    const atom = this.#atom(own, place.parent);
+    const atom = this.#atom(own !== null, place.parent);
     const { pos } = cursor;
     cursor.skipSpaces();
     if (endsKey(cursor, false) && line === cursor.lineStart) {
       this.#needsLine(place, "a map");
-      const key = this.#value(atom, own ? properties : NO_PROPERTIES);
-      return this.#map(column, own ? NO_PROPERTIES : properties, { key }, start);
+      // Anchor and tag on the line of a key are the key's.
+      return this.#map(column, above, { key: this.#value(atom, own ?? NO_PROPERTIES) }, start);
     }
     cursor.pos = pos;
-    const whole = atom.plain
-      ? { ...atom, text: readPlainLines(cursor, atom.text, false, place.parent) }
-      : atom;
-    if (atom.plain) this.#refuseKey(pos);
-    return this.#value(whole, properties);
+    if (atom.alias !== undefined && above !== NO_PROPERTIES) cursor.fail(ALIAS_HAS_NONE, start);
+    if (!atom.plain) return this.#value(atom, whole());
+    const text = readPlainLines(cursor, atom.text, false, place.parent);
+    this.#refuseKeyBehind(place, start);
+    return this.#value({ ...atom, text }, whole());
+  }
+
+  /** Refuses a colon behind the lines of a plain scalar: its last line was meant as a key. */
+  #refuseKeyBehind({ compact }: Place, start: number): void {
+    const cursor = this.#cursor;
+    cursor.skipSpaces();
+    if (!endsKey(cursor, false)) return;
+    if (compact) cursor.fail(KEY_WITHOUT_COLON, start);
+    const head = cursor.lineStart + cursor.indent;
+    cursor.fail(DEEPER, head);
   }
 
   #value({ alias, text, plain }: Atom, properties: Properties): unknown {
@@ -155,6 +181,7 @@ export class BlockReader {
   }
 
   #needsLine({ compact }: Place, what: string): void {
+    if (this.#cursor.tabIndented) this.#cursor.fail(TAB_INDENTS, this.#cursor.lineStart);
     if (!compact) {
       this.#cursor.fail(`${what} must begin on a line of its own; or put the value in quotes`);
     }
@@ -174,7 +201,7 @@ export class BlockReader {
     const cursor = this.#cursor;
     const code = cursor.code();
     if (code === STAR) {
-      if (hasProperties) cursor.fail("an alias has no anchor or tag of its own");
+      if (hasProperties) cursor.fail(ALIAS_HAS_NONE);
       return { text: "", plain: false, alias: { value: this.#reader.alias() } };
     }
     if (code === DOUBLE || code === SINGLE) {
@@ -196,7 +223,7 @@ export class BlockReader {
       const start = cursor.pos++;
       const value = this.#after({ parent: column, compact: true, listAtParent: false });
       this.#reader.add(list, value, start);
-    } while (this.#next(column) && this.#at(DASH));
+    } while (this.#next(column, list.at(-1)) && this.#at(DASH));
     this.#reader.leave();
     return this.#reader.collection(list, properties);
   }
@@ -227,12 +254,12 @@ export class BlockReader {
       reader.checkUnique(map, name, at);
       const place: Place = { parent: column, compact: explicit, listAtParent: !explicit };
       let value: unknown = null;
-      if (!explicit || (this.#next(column) && this.#at(COLON))) {
+      if (!explicit || (this.#next(column, null) && this.#at(COLON))) {
         cursor.pos++;
         value = this.#after(place);
       }
       reader.set(map, name, value, at);
-      if (!this.#next(column)) break;
+      if (!this.#next(column, value)) break;
       if (this.#at(DASH)) cursor.fail("a list item stands where a key must");
       key = null;
       at = cursor.pos;
@@ -253,7 +280,7 @@ export class BlockReader {
     const atom = this.#atom(properties !== null, -1);
     cursor.skipSpaces();
     if (!endsKey(cursor, false) || line !== cursor.lineStart) {
-      cursor.fail("a colon and a space must follow the key, on the same line", pos);
+      cursor.fail(code === DASH ? "a space must follow the dash" : KEY_WITHOUT_COLON, pos);
     }
     return this.#value(atom, properties ?? NO_PROPERTIES);
   }
@@ -299,12 +326,40 @@ export class BlockReader {
     return this.#node({ ...place, compact: true });
   }
 
-  /** Moves to the next token; returns whether it is at the head of a line and in this column. */
-  #next(column: number): boolean {
+  /**
+   * Moves to the next token; returns whether it is at the head of a line and in this column.
+   * @param value that was just read
+   */
+  #next(column: number, value: unknown): boolean {
     const cursor = this.#cursor;
     cursor.skipBlank();
     if (cursor.atEnd) return false;
-    if (!cursor.atHead || cursor.column > column) cursor.fail(this.#unexpected());
-    return cursor.column === column;
+    if (cursor.atHead && !cursor.tabIndented && cursor.column <= column) {
+      return cursor.column === column;
+    }
+    const deeper = cursor.atHead && !cursor.tabIndented && typeof value !== "object";
+    return cursor.fail(deeper ? DEEPER : this.#unexpected());
   }
+}
+
+/**
+ * Skips directives before a document; returns whether nothing follows. "%YAML" changes nothing: what differs
+ * between 1.1 and 1.2 is read as 1.2.
+ */
+function skipDirectives(cursor: TextCursor): boolean {
+  cursor.skipBlank();
+  let directives = false;
+  while (cursor.column === 0 && cursor.code() === PERCENT) {
+    const start = cursor.pos;
+    cursor.skipLine();
+    if (!YAML_DIRECTIVE.test(cursor.text.slice(start, cursor.pos))) {
+      cursor.fail("directives (%) but %YAML 1.1 and 1.2 are not supported; remove the line", start);
+    }
+    directives = true;
+    cursor.skipBlank();
+  }
+  if (directives && !cursor.atEnd) {
+    cursor.fail("a line --- must stand between %YAML and the document");
+  }
+  return cursor.atEnd;
 }

@@ -84,24 +84,21 @@ function finish({ folded, chomp }: Header, lines: string[]): string {
 /** Joins lines by spaces, but not those that are indented deeper (YAML 1.2.2 section 8.1.3). */
 function fold(lines: readonly string[]): string {
   const parts: string[] = [];
-  let separator = "";
-  let deeper = false;
+  let feeds = 0;
+  let deeperBefore = false;
   for (const line of lines) {
-    const first = line.charCodeAt(0);
-    if (first === SPACE || first === TAB) {
-      if (separator === " ") separator = "\n";
-      else if (!deeper && separator === "\n") separator = "\n\n";
-      parts.push(separator, line);
-      separator = "\n";
-      deeper = true;
-    } else if (line === "") {
-      if (separator === "\n") parts.push("\n");
-      else separator = "\n";
-    } else {
-      parts.push(separator, line);
-      separator = " ";
-      deeper = false;
+    if (line === "") {
+      feeds++;
+      continue;
     }
+    const first = line.charCodeAt(0);
+    const deeper = first === SPACE || first === TAB;
+    // Nothing is joined to the first line: blank lines before it are line feeds.
+    if (parts.length > 0 && (deeper || deeperBefore)) feeds++;
+    else if (parts.length > 0 && feeds === 0) parts.push(" ");
+    parts.push("\n".repeat(feeds), line);
+    feeds = 0;
+    deeperBefore = deeper;
   }
   return parts.join("");
 }

@@ -96,6 +96,9 @@ export class FlowReader {
       const start = cursor.pos;
       const explicit = this.#explicit();
       const code = cursor.code();
+      if (code === OPEN_MAP && cursor.code(-1) === OPEN_MAP) {
+        cursor.fail("a template ({{ }}) must be rendered first, or put in quotes");
+      }
       if (code === OPEN_LIST || code === OPEN_MAP) {
         cursor.fail("a key must be a scalar, not a list or a map");
       }

@@ -68,6 +68,17 @@ export class NodeReader {
     return anchor === null && tag === null ? null : { anchor, tag };
   }
 
+  /** Returns the properties of a node that stand on two lines. */
+  united(first: Properties, second: Properties): Properties {
+    if (first.anchor !== null && second.anchor !== null) {
+      this.cursor.fail("a node has one anchor; remove the other", second.anchor.start);
+    }
+    if (first.tag !== null && second.tag !== null) {
+      this.cursor.fail("a node has one tag; remove the other", second.tag.offset);
+    }
+    return { anchor: first.anchor ?? second.anchor, tag: first.tag ?? second.tag };
+  }
+
   /** Reads an alias; returns the value that it stands for. */
   alias(): unknown {
     const offset = this.cursor.pos;
@@ -83,7 +94,10 @@ export class NodeReader {
     const { cursor } = this;
     const start = ++cursor.pos;
     while (!isBlank(cursor.code()) && !isFlowIndicator(cursor.code())) cursor.pos++;
-    if (cursor.pos === start) cursor.fail("the name of an anchor or alias is missing", start - 1);
+    if (cursor.pos === start) {
+      const remedy = "put a value that begins with & or * in quotes";
+      cursor.fail(`the name of an anchor or alias is missing; ${remedy}`, start - 1);
+    }
     return `&${cursor.text.slice(start, cursor.pos)}`;
   }
 
@@ -142,7 +156,8 @@ export class NodeReader {
   /** Sets a field of a map. @param offset of its key */
   set(map: Fields, name: string, value: unknown, offset: number): void {
     if (name === "<<" && typeof value === "object" && value !== null) {
-      this.cursor.fail("merge keys (<<) are not supported; write the fields out", offset);
+      const remedy = "write the fields out or alias the whole map";
+      this.cursor.fail(`merge keys (<<) are not supported; ${remedy}`, offset);
     }
     // Assignment would change the prototype.
     if (name === "__proto__") {

@@ -18,9 +18,14 @@ export interface YamlProblem {
   readonly line: number;
 }
 
+/** A line that a version control system leaves where two changes meet. */
+const CONFLICT = /^(?:<{7}|={7}|>{7})(?:[ \t]|$)/m;
+const CONFLICT_REASON =
+  "a mark of a merge conflict (<<<<<<<, =======, >>>>>>>); choose one side and remove the marks";
+
 /**
  * Parses one document of YAML 1.2 (core schema) in time and memory linear in its length. Not served, and
- * refused: directives, tags beyond the core schema, merge keys, and lists and maps as keys.
+ * refused: directives but %YAML, tags beyond the core schema, merge keys, and lists and maps as keys.
  * @param text of one document, without the marks between documents
  * @param places gets the offset of every field and item
  */
@@ -32,11 +37,13 @@ export function parseYaml(text: string, places?: Places): YamlValue | YamlProble
     return { value, nodes: reader.nodes };
   } catch (error) {
     if (!(error instanceof YamlError)) throw error;
+    const conflict = feeds.search(CONFLICT);
+    if (conflict >= 0) return { reason: CONFLICT_REASON, line: lineAt(feeds, conflict) };
     return { reason: error.reason, line: lineAt(feeds, error.offset) };
   }
 }
 
-/** Returns a text whose lines end in line feeds alone. */
+/** Returns a text whose lines end in line feeds alone (YAML 1.2.2 section 5.4). */
 export function lineFeeds(text: string): string {
-  return text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text;
+  return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }

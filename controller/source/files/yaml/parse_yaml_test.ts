@@ -73,6 +73,23 @@ const VALUES: [what: string, text: string, value: unknown][] = [
   ["explicit keys", "? a\n: - 1\n? b\n? |\n  c\n: d\n", { a: [1], b: null, "c\n": "d" }],
   ["line ends of Windows", "a: |\r\n  x\r\n  y\r\nb: 'p\r\n  q'\r\n", { a: "x\ny\n", b: "p q" }],
   ["a mark of its end", "a: 1\n... # c\n# d\n", { a: 1 }],
+  ["directives of the version", "# c\n%YAML 1.1 # c\n", null],
+  ["a directive of the next document", "a: 1\n...\n%YAML  1.2\n", { a: 1 }],
+  ["an anchor of a map before one of its first key", "&m\n&k a: &v\n  &l b: c\nd: [*k, *v, *l]\n", {
+    ...{ a: { b: "c" }, d: ["a", { b: "c" }, "b"] },
+  }],
+  ["anchor and tag on lines of their own", "a: &x\n !!map\n  b: c\nd: !!str\n  &y\n  1\ne: *y\n", {
+    ...{ a: { b: "c" }, d: "1", e: "1" },
+  }],
+  ["tabs before a scalar", "a:\n \tb\n", { a: "b" }],
+  ["tabs before brackets", "\t[1,\n\t2]\n", [1, 2]],
+  ["carriage returns as line ends", "a: |\r  x\rb: 2\r", { a: "x\n", b: 2 }],
+  ["a folded scalar that begins with blank lines and a deeper one", "a: >2\n\n   x\n  y\n", {
+    a: "\n x\ny\n",
+  }],
+  ["a folded scalar that begins with a blank line and a tab", "a: >\n\n  \tx\n  y\n", {
+    a: "\n\tx\ny\n",
+  }],
   ["JSON", `{"a": [1, 2.5, true, null], "b": {"c\\/d": "\\ud83d\\ude00"}}`, {
     ...{ a: [1, 2.5, true, null], b: { "c/d": "😀" } },
   }],
@@ -107,8 +124,36 @@ const REFUSALS: [what: string, text: string, refusal: RegExp][] = [
   ["merge keys", "a: &x {b: 1}\nc:\n  <<: *x\n", /^2: merge keys \(<<\) are not supported/],
   ["other tags", "a: !t x\n", /^0: the tag is not supported/],
   ["a tag that the value is not", "a: !!int x\n", /^0: the value is no !!int/],
-  ["directives", "%YAML 1.2\n", /^0: directives \(%\) are not supported/],
-  ["text behind the end", "a: 1\n...\nb\n", /^1: text behind "..." must begin with "---"/],
+  ["other directives", "%TAG ! x\n", /^0: directives \(%\) but %YAML 1\.1 and 1\.2 are not/],
+  ["a directive before content", "%YAML 1.2\na: 1\n", /^1: a line --- must stand between/],
+  [
+    "text behind the end",
+    "a: 1\n...\nb\n",
+    /^1: a line \.\.\. ends the document, but more follows/,
+  ],
+  [
+    "a key that is indented too deep",
+    "a: 1\n  b: 2\n",
+    /^1: this line is indented deeper than the/,
+  ],
+  [
+    "a key too deep below a list",
+    "- a: x\n    b: 2\n",
+    /^1: this line is indented deeper than the/,
+  ],
+  ["a key too deep below a quoted value", "a: 'x'\n b: 2\n", /^1: this line is indented deeper/],
+  ["a wildcard without quotes", "a:\n- *.example.com\n", /^1: .*begins with \* in quotes$/],
+  ["a template as value", "a: 1\nb: {{ .Values.x }}\n", /^1: a template \(\{\{ \}\}\) must be/],
+  ["a template around a document", "{{- if x }}\na: 1\n", /^0: a template/],
+  ["marks of a merge conflict", "a: 1\n<<<<<<< HEAD\nb: 2\n=======\n", /^1: a mark of a merge/],
+  ["a dash without space", "a:\n-b\n-c\n", /^1: a space must follow the dash/],
+  ["a second value", '{"a": 1}\n{"b": 2}\n', /^1: a second value begins; separate documents with/],
+  ["a key behind a list", "- a\nb: c\n", /^1: a second value begins/],
+  ["a map behind a tab", "a:\n \tb: 1\n", /^1: a tab cannot indent/],
+  ["a list behind a tab", "\t- a\n", /^0: a tab cannot indent/],
+  ["a node with two anchors", "a: &b\n  &c d\n", /^1: a node has one anchor/],
+  ["a node with two tags", "a: !!str\n  !!str d\n", /^1: a node has one tag/],
+  ["an alias below an anchor", "a: &b c\nd: &e\n  *b\n", /^2: an alias has no anchor/],
   ["an escape that is none", 'a: "\\q"\n', /^0: \\q begins no escape/],
 ];
 
@@ -242,4 +287,25 @@ Deno.test("parseYaml() reads what the yaml package writes, in every style, as th
     }),
     { numRuns: 500 },
   );
+});
+
+Deno.test("a refusal quotes nothing of the document", () => {
+  const secret = "s3cr3t";
+  const texts = [
+    ...[
+      `a: ${secret}\n  b: 1\n`,
+      `*${secret}\n`,
+      `a: !${secret} x\n`,
+      `%${secret}\n`,
+      `a: {{ ${secret} }}\n`,
+    ],
+    ...[
+      `<<<<<<< ${secret}\na: 1\n`,
+      `a: 1\n-${secret}\n`,
+      `a\n...\n${secret}\n`,
+      `a: '${secret}\n`,
+      `[${secret}\n`,
+    ],
+  ];
+  for (const text of texts) assert.doesNotMatch(refusal(text), new RegExp(secret), text);
 });

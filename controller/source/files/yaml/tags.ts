@@ -26,7 +26,7 @@ export function parseTag(text: string, cursor: TextCursor, offset: number): Tag 
     ? text.slice(2 + CORE.length, -1)
     : "";
   if (!NAMES.has(name)) {
-    cursor.fail("the tag is not supported; remove it", offset);
+    cursor.fail("the tag is not supported; remove it or put the value in quotes", offset);
   }
   return { name, offset };
 }

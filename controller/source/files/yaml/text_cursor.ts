@@ -28,6 +28,8 @@ export class TextCursor {
   lineStart = 0;
   /** Offset of the first token of a line, where one was just reached; -1 before. */
   #head = -1;
+  /** Start of the last line whose first token stands behind a tab; -1 before. */
+  #tabLine = -1;
 
   /** @param text with line feeds only */
   constructor(readonly text: string, readonly end: number = text.length) {}
@@ -49,6 +51,18 @@ export class TextCursor {
   /** Whether the position is the first token of its line. */
   get atHead(): boolean {
     return this.pos === this.#head;
+  }
+
+  /** Whether the first token of this line stands behind a tab, where no collection may begin or go on. */
+  get tabIndented(): boolean {
+    return this.lineStart === this.#tabLine;
+  }
+
+  /** Spaces at the start of the line. */
+  get indent(): number {
+    let at = this.lineStart;
+    while (this.text.charCodeAt(at) === SPACE) at++;
+    return at - this.lineStart;
   }
 
   fail(reason: string, offset: number = this.pos): never {
@@ -105,7 +119,7 @@ export class TextCursor {
       else break;
     }
     if (!fresh || this.atEnd) return;
-    if (tab && !flow) this.fail("a tab cannot indent; use spaces");
+    if (tab && !flow) this.#tabLine = this.lineStart;
     this.#head = this.pos;
   }
 }
