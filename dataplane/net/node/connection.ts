@@ -5,6 +5,7 @@ import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
 import { lasting, readAlone, readView, shareMemory } from "./read_memory.ts";
+import type { Reader, ReadTurns } from "./read_turns.ts";
 
 /** Larger pieces are worth a call of their own as soon as they are there. */
 const SMALL = 16 * 1024;
@@ -45,7 +46,7 @@ export interface TlsParts {
 }
 
 /** A connection over a node:net or node:tls socket. */
-export class NodeConnection implements Connection, Flushable {
+export class NodeConnection implements Connection, Flushable, Reader {
   events: ConnectionEvents = NOBODY;
   tls: TlsFacts | null = null;
   remoteAddress = "";
@@ -58,13 +59,19 @@ export class NodeConnection implements Connection, Flushable {
   #closed = false;
   flushDue = false;
   readonly #turnEnd: TurnEnd;
+  readonly #readTurns: ReadTurns;
+  /** The owner wants no data for now. */
+  #paused = false;
+  /** Others read first. */
+  #waits = false;
   /** A small piece that leaves at the end of the turn. */
   #waiting: Uint8Array | null = null;
   /** The socket collects what is written, until the end of the turn. */
   #corked = false;
 
-  constructor(turnEnd: TurnEnd) {
+  constructor(turnEnd: TurnEnd, readTurns: ReadTurns) {
     this.#turnEnd = turnEnd;
+    this.#readTurns = readTurns;
   }
 
   get localAddress(): string {
@@ -112,6 +119,7 @@ export class NodeConnection implements Connection, Flushable {
       contain(error, this);
     }
     turn.open--;
+    this.#readTurns.count(this, view.length);
   }
 
   socketDrain(): void {
@@ -177,11 +185,24 @@ export class NodeConnection implements Connection, Flushable {
   }
 
   pause(): void {
-    this.#socket?.pause();
+    if (this.#socket === null) return;
+    this.#paused = true;
+    this.#socket.pause();
   }
 
   resume(): void {
-    this.#socket?.resume();
+    this.#paused = false;
+    if (!this.#waits) this.#socket?.resume();
+  }
+
+  hold(): void {
+    this.#waits = true;
+    this.#socket?.pause();
+  }
+
+  goOn(): void {
+    this.#waits = false;
+    if (!this.#paused && !this.#closed) this.#socket?.resume();
   }
 
   end(): void {

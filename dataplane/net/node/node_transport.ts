@@ -17,6 +17,7 @@ import { verifySignature } from "../x509/verify_signature.ts";
 import { NodeConnection, plainAddress } from "./connection.ts";
 import { readProxyHeader } from "./proxy_reader.ts";
 import { connectTls } from "./tls_client.ts";
+import { ReadTurns } from "./read_turns.ts";
 import { NodeTlsServer } from "./tls_server.ts";
 
 /** The portable transport, on node:net and node:tls. */
@@ -24,7 +25,7 @@ export class NodeTransport implements Transport {
   readonly choosesCiphers = false;
   readonly verifySignature = verifySignature;
   readonly #turnEnd: TurnEnd;
-
+  readonly #readTurns = new ReadTurns((run, milliseconds) => void setTimeout(run, milliseconds));
   readonly #guard: UpstreamGuard;
 
   /**
@@ -37,7 +38,7 @@ export class NodeTransport implements Transport {
   }
 
   listen(options: ListenOptions): Promise<BoundListener> {
-    const server = createServer(options, this.#turnEnd);
+    const server = createServer(options, this.#turnEnd, this.#readTurns);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       // Without a host the runtime takes every address of both families, or IPv4's where IPv6 is off.
@@ -59,7 +60,10 @@ export class NodeTransport implements Transport {
     const { tls: settings, preamble } = options;
     const forbidden = () => new Error(FORBIDDEN);
     if (this.#guard.forbids(options.host)) {
-      const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
+      const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(
+        options.host,
+        options.port,
+      );
       connection.events = options.events;
       queueMicrotask(() => connection.fail(forbidden()));
       return connection;
@@ -72,7 +76,10 @@ export class NodeTransport implements Transport {
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
     });
-    const connection = new NodeConnection(this.#turnEnd).from(options.host, options.port);
+    const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(
+      options.host,
+      options.port,
+    );
     connection.events = options.events;
     if (settings === null) {
       connection.attach(socket, null);
@@ -121,13 +128,19 @@ export class NodeTransport implements Transport {
   }
 }
 
-function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
+function createServer(
+  options: ListenOptions,
+  turnEnd: TurnEnd,
+  readTurns: ReadTurns,
+): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
   const accept = (connection: NodeConnection, admission: Admission) => {
     admission.establish();
     connection.events = options.accept(connection);
   };
-  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, turnEnd);
+  const handshakes = options.tls === null
+    ? null
+    : new NodeTlsServer(options.tls, turnEnd, readTurns);
   const proceed = (
     socket: net.Socket,
     admission: Admission,
@@ -140,7 +153,7 @@ function createServer(options: ListenOptions, turnEnd: TurnEnd): net.Server {
       handshakes.accept(socket, address, port, (connection) => accept(connection, admission));
       return;
     }
-    const connection = new NodeConnection(turnEnd).from(address, port);
+    const connection = new NodeConnection(turnEnd, readTurns).from(address, port);
     connection.attach(socket, null);
     accept(connection, admission);
     // Not by way of the socket: what it reads from now on would overtake what is given back to it.

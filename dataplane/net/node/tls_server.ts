@@ -7,6 +7,7 @@ import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import type { TurnEnd } from "../../loop/turn_end.ts";
 import { NodeConnection, type TlsParts } from "./connection.ts";
+import type { ReadTurns } from "./read_turns.ts";
 import { openTls, peerChain, watchHandshake } from "./tls_socket.ts";
 
 /** Called with each connection whose handshake succeeded. */
@@ -36,10 +37,12 @@ export class NodeTlsServer {
   readonly #pending = new WeakMap<Socket, Pending>();
 
   readonly #turnEnd: TurnEnd;
+  readonly #readTurns: ReadTurns;
 
-  constructor(options: TlsServerOptions, turnEnd: TurnEnd) {
+  constructor(options: TlsServerOptions, turnEnd: TurnEnd, readTurns: ReadTurns) {
     this.#options = options;
     this.#turnEnd = turnEnd;
+    this.#readTurns = readTurns;
   }
 
   /** Begins the handshake on an accepted socket. */
@@ -144,7 +147,7 @@ export class NodeTlsServer {
         peerChain: choice.requestsCertificate ? peerChain(socket) : [],
       },
     };
-    const connection = new NodeConnection(this.#turnEnd).from(address, port);
+    const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(address, port);
     connection.attach(socket, parts);
     onSecure(connection);
   }

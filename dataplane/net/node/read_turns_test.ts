@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { TurnEnd } from "../../loop/turn_end.ts";
+import type { ConnectionEvents } from "../transport.ts";
+import { UpstreamGuard } from "../upstream_guard.ts";
+import { NodeTransport } from "./node_transport.ts";
+import { type Reader, ReadTurns } from "./read_turns.ts";
+
+const PIECE = 64 * 1024;
+
+class Scene {
+  readonly #due: (() => void)[] = [];
+  readonly turns = new ReadTurns((run) => void this.#due.push(run));
+  /** Names of the readers in the order in which they went on. */
+  readonly wentOn: string[] = [];
+  readonly held: string[] = [];
+
+  reader(name: string): Reader {
+    return { hold: () => void this.held.push(name), goOn: () => void this.wentOn.push(name) };
+  }
+
+  fill(): void {
+    for (let i = 0; i < 15; i++) this.turns.count(this.reader("first"), PIECE);
+  }
+
+  /** The time of a wait is over. */
+  waited(): void {
+    for (const run of this.#due.splice(0)) run();
+  }
+}
+
+test("transfers wait when they have read a megabyte together, others read on", () => {
+  const scene = new Scene();
+  const [a, b, small] = ["a", "b", "small"].map((name) => scene.reader(name));
+  scene.fill();
+  assert.deepEqual(scene.held, []);
+  scene.turns.count(a, PIECE);
+  scene.turns.count(small, 1_000);
+  scene.turns.count(b, PIECE);
+  assert.deepEqual(scene.held, ["a", "b"]);
+  scene.waited();
+  assert.deepEqual(scene.wentOn, [], "another one had to be held: the thread was busy");
+  scene.waited();
+  assert.deepEqual(scene.wentOn, ["b", "a"], "the last ones begin the next time");
+  scene.fill();
+  assert.deepEqual(scene.held, ["a", "b"], "counted anew");
+  scene.turns.count(b, PIECE);
+  scene.waited();
+  assert.deepEqual(scene.wentOn, ["b", "a", "b"]);
+});
+
+test("bug: transfers kept the events of other connections from a thread for a second", async () => {
+  const transport = new NodeTransport(
+    new TurnEnd((run) => setImmediate(run)),
+    new UpstreamGuard({ blocked: [], allowed: [] }),
+  );
+  const workers: Worker[] = [];
+  const start = async (name: string) => {
+    const url = new URL("./testdata/endless_server.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module", name });
+    workers.push(worker);
+    const [{ data }] = await once(worker, "message") as [MessageEvent<number>];
+    return data;
+  };
+  const open = (port: number, onData: (view: Uint8Array) => void) =>
+    new Promise<ReturnType<NodeTransport["connect"]>>((resolve, reject) => {
+      const events: ConnectionEvents = {
+        onData,
+        onDrain() {},
+        onEnd() {},
+        onClose: (error) => error !== null && reject(error),
+      };
+      const connection = transport.connect({
+        host: "127.0.0.1",
+        port,
+        tls: null,
+        preamble: null,
+        alpn: [],
+        endpointName: "",
+        events,
+        onConnect: () => resolve(connection),
+      });
+    });
+  const [endless, echo] = [await start("endless"), await start("echo")];
+  let read = 0;
+  let answered = () => {};
+  const ping = await open(echo, () => answered());
+  const transfers = [];
+  for (let i = 0; i < 30; i++) {
+    transfers.push(await open(endless, (view) => void (read += view.length)));
+  }
+  const beside: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const before = read;
+    await new Promise<void>((resolve) => {
+      answered = resolve;
+      ping.write(new Uint8Array([i]));
+    });
+    beside.push(read - before);
+  }
+  for (const connection of [ping, ...transfers]) connection.close();
+  for (const worker of workers) worker.terminate();
+  transport.close();
+  beside.sort((a, b) => a - b);
+  assert.ok(beside[2] < 100e6, `${beside[2]} bytes were read before a small response`);
+});
