@@ -10,10 +10,12 @@ const UNEXPECTED_EOF = 294;
 /** Up to this length what was read cannot have filled the library's own buffer of a record. */
 const SHORT = 8 * 1024;
 /**
- * Bytes of records without content (new keys, tickets, alerts) that a peer may send beside 32 for each byte
- * of content, which is what a record of one byte takes. Computing new keys costs as much as a request.
+ * Bytes of records without content that a peer may send beside 32 for each byte of content, which is what a
+ * record of one byte takes. Computing new keys costs as much as a request. A part of a record counts until
+ * it is whole, 16 KiB at most. Servers send tickets, which may hold a chain of certificates; clients send
+ * new keys and alerts.
  */
-const OVERHEAD = 64 * 1024;
+export const OVERHEAD = { ofClient: 20 * 1024, ofServer: 64 * 1024 } as const;
 const OVERHEAD_PER_BYTE = 32;
 /** Reads of one call that may bring no content. */
 const VAIN_READS = 2;
@@ -38,8 +40,9 @@ export class TlsChannel implements Channel {
   #source: Pointer | null = null;
   /** Bytes that it has read, modulo 2^32. */
   #arrived = 0;
+  readonly #mostOverhead: number;
   /** Bytes without content that the peer may still send. */
-  #overhead = OVERHEAD;
+  #overhead: number;
   /** Gets the session once there is one to resume; null when nobody wants it. */
   #keep: ((session: Pointer) => void) | null;
   drained = false;
@@ -48,6 +51,7 @@ export class TlsChannel implements Channel {
   /**
    * @param ssl owned from now on
    * @param socket non-blocking; its owner closes it after `release`
+   * @param mostOverhead bytes without content that the peer may send, one of `OVERHEAD`
    * @param keep gets a session to be resumed by another connection, and owns it
    */
   constructor(
@@ -55,12 +59,15 @@ export class TlsChannel implements Channel {
     libc: Libc,
     ssl: Pointer,
     socket: Descriptor,
+    mostOverhead: number,
     keep: ((session: Pointer) => void) | null = null,
   ) {
     this.#openssl = openssl;
     this.#libc = libc;
     this.#ssl = ssl;
     this.#socket = socket;
+    this.#mostOverhead = mostOverhead;
+    this.#overhead = mostOverhead;
     this.#keep = keep;
     openssl.ssl.SSL_set_fd(ssl, socket);
     libc.descriptors.setStream(socket, Deno.UnsafePointer.value(ssl));
@@ -94,7 +101,7 @@ export class TlsChannel implements Channel {
     const came = (arrived - this.#arrived) >>> 0;
     this.#arrived = arrived;
     const content = Math.max(length, 0) * OVERHEAD_PER_BYTE;
-    this.#overhead = Math.min(OVERHEAD, this.#overhead + content - came);
+    this.#overhead = Math.min(this.#mostOverhead, this.#overhead + content - came);
     if (this.#overhead < 0) {
       this.failure = new Error("too many records without content");
       this.#broken = true;

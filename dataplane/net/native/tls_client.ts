@@ -6,7 +6,7 @@ import { serverNameProblem } from "../x509/server_name.ts";
 import type { Descriptor, Libc } from "./libc.ts";
 import { cString, type OpenSsl, type Pointer } from "./openssl.ts";
 import { createContext } from "./tls_context.ts";
-import { TlsChannel } from "./tls_channel.ts";
+import { OVERHEAD, TlsChannel } from "./tls_channel.ts";
 
 /** SSL_VERIFY_NONE and SSL_VERIFY_PEER. */
 const VERIFY = { none: 0, peer: 1 } as const;
@@ -79,7 +79,7 @@ export class TlsClient {
     // The connection counts a reference of its own.
     if (known !== undefined) ssl.SSL_set_session(stream, known);
     const keep = (session: Pointer) => this.#keep(made, server, session);
-    return new TlsChannel(this.#openssl, this.#libc, stream, socket, keep);
+    return new TlsChannel(this.#openssl, this.#libc, stream, socket, OVERHEAD.ofServer, keep);
   }
 
   /** What is wrong with the certificate of a completed handshake beyond its chain, null for nothing. */

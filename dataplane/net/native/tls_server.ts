@@ -4,7 +4,7 @@ import type { Descriptor, Libc } from "./libc.ts";
 import { type OpenSsl, pinned, type Pointer } from "./openssl.ts";
 import { createContext, limitCiphers } from "./tls_context.ts";
 import { Stapling } from "./stapling.ts";
-import { TlsChannel } from "./tls_channel.ts";
+import { OVERHEAD, TlsChannel } from "./tls_channel.ts";
 import type { TicketCallback } from "./ticket_callback.ts";
 
 const VERIFY_NONE = 0;
@@ -59,7 +59,7 @@ export class TlsServer implements Disposable {
     const { ssl } = this.#openssl;
     const stream = this.#openssl.made("SSL_new", ssl.SSL_new(this.#contextOf(choice, alpn)));
     ssl.SSL_set_accept_state(stream);
-    return new TlsChannel(this.#openssl, this.#libc, stream, socket);
+    return new TlsChannel(this.#openssl, this.#libc, stream, socket, OVERHEAD.ofClient);
   }
 
   [Symbol.dispose](): void {
