@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { TurnEnd } from "../../loop/turn_end.ts";
 import type { ConnectionEvents } from "../transport.ts";
 import { UpstreamGuard } from "../upstream_guard.ts";
@@ -58,10 +59,10 @@ test("bug: transfers kept the events of other connections from a thread for a se
   const workers: Worker[] = [];
   const start = async (name: string) => {
     const url = new URL("./testdata/endless_server.ts", import.meta.url);
-    const worker = new Worker(url, { type: "module", name });
+    const worker = new Worker(url, { workerData: name });
     workers.push(worker);
-    const [{ data }] = await once(worker, "message") as [MessageEvent<number>];
-    return data;
+    const [port] = await once(worker, "message") as [number];
+    return port;
   };
   const open = (port: number, onData: (view: Uint8Array) => void) =>
     new Promise<ReturnType<NodeTransport["connect"]>>((resolve, reject) => {
@@ -100,7 +101,7 @@ test("bug: transfers kept the events of other connections from a thread for a se
     beside.push(read - before);
   }
   for (const connection of [ping, ...transfers]) connection.close();
-  for (const worker of workers) worker.terminate();
+  for (const worker of workers) await worker.terminate();
   transport.close();
   beside.sort((a, b) => a - b);
   assert.ok(beside[2] < 100e6, `${beside[2]} bytes were read before a small response`);

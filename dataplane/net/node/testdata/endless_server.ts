@@ -1,11 +1,12 @@
-/** Worker: a server that sends without end, or, if its name is "echo", what it gets. Posts its port. */
+/** Thread: a server that sends without end or, if its data is "echo", what it gets. Posts its port. */
 import net from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
 
 const piece = new Uint8Array(1024 * 1024);
 
 const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => {});
-  if (self.name === "echo") {
+  if (workerData === "echo") {
     socket.pipe(socket);
     return;
   }
@@ -15,4 +16,6 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("drain", send);
   send();
 });
-server.listen(0, "127.0.0.1", () => self.postMessage((server.address() as net.AddressInfo).port));
+server.listen(0, "127.0.0.1", () => {
+  parentPort!.postMessage((server.address() as net.AddressInfo).port);
+});
