@@ -31,7 +31,7 @@ const secret = fc.string({
   maxLength: 24,
 });
 
-Deno.test("property: what is wrong with a Secret's YAML is told without the secret", () => {
+Deno.test("property: a problem in a Secret's YAML is reported without the secret", () => {
   let broken = 0;
   fc.assert(
     fc.property(secret, fc.constantFrom(...BROKEN), (value, document) => {

@@ -26,7 +26,7 @@ const HOSTILE: [what: string, text: () => string, problem: RegExp][] = [
   ],
 ];
 
-Deno.test("an edit beside a hostile file is served, and the file's problem is told by file and line", async () => {
+Deno.test("an edit beside a hostile file is served, and the file's problem is reported by file and line", async () => {
   await using blue = textBackend("blue");
   await using green = textBackend("green");
   const port = freePort();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { characterSteps } from "../../../tests/support/character_steps.ts";
 import { SOURCE_LIMIT } from "../source_limits.ts";
 import { brokenPolicy } from "./broken_policy.ts";
 import { parseFile } from "./parse_file.ts";
@@ -163,18 +164,7 @@ for (const [what, piece] of SHAPES) {
   Deno.test(`the cost of a broken policy is linear: ${what}`, () => {
     const steps = (length: number) => {
       const text = "kind: ProxyPolicy\n" + piece.repeat(length / piece.length);
-      let count = 0;
-      const original = String.prototype.charCodeAt;
-      String.prototype.charCodeAt = function (index) {
-        count++;
-        return original.call(this, index);
-      };
-      try {
-        brokenPolicy(text);
-      } finally {
-        String.prototype.charCodeAt = original;
-      }
-      return count;
+      return characterSteps(() => brokenPolicy(text));
     };
     const [once, twice] = [steps(10_000), steps(20_000)];
     assert.ok(twice <= 2.1 * once + 100, `${once} became ${twice}`);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseDocument, stringify } from "yaml";
+import { characterSteps } from "../../../../tests/support/character_steps.ts";
 import { SOURCE_LIMIT } from "../../source_limits.ts";
 import { parseYaml } from "./parse_yaml.ts";
 
@@ -19,18 +20,7 @@ function refusal(text: string): string {
 
 /** How many characters the parser looked at. */
 function steps(text: string): number {
-  let count = 0;
-  const original = String.prototype.charCodeAt;
-  String.prototype.charCodeAt = function (index) {
-    count++;
-    return original.call(this, index);
-  };
-  try {
-    parseYaml(text);
-  } finally {
-    String.prototype.charCodeAt = original;
-  }
-  return count;
+  return characterSteps(() => parseYaml(text));
 }
 
 const VALUES: [what: string, text: string, value: unknown][] = [
