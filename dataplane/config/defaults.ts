@@ -100,6 +100,12 @@ export const DEFAULTS = {
     "what a peer may send before anybody has taken a byte of it",
     "peer waits",
   ),
+  upstreamInitialWindow: row(
+    16_384,
+    "bytes",
+    "as above for a backend: a frame of the largest size each for a thousand responses of a client",
+    "backend waits",
+  ),
   streamWindow: row(
     262_144,
     "bytes",

@@ -9,6 +9,7 @@ import type { PolicyStore } from "../policy/policy_store.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { TurnEnd } from "../loop/turn_end.ts";
 import type { ClientShares } from "../loop/client_shares.ts";
+import type { ClientTurns } from "../loop/client_turns.ts";
 import type { Overload } from "../loop/overload.ts";
 import type { Ticker } from "../loop/ticker.ts";
 
@@ -33,6 +34,8 @@ export interface Engine {
   readonly spans: Spans | null;
   /** What each client holds of what all share. */
   readonly clients: ClientShares;
+  /** When each client may begin its next requests. */
+  readonly clientTurns: ClientTurns;
   readonly compressions: CompressionTurns;
   /** Bytes kept for slow peers, and whether new work must be refused. */
   readonly overload: Overload;

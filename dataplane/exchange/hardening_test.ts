@@ -4,12 +4,14 @@ import { Buffer } from "node:buffer";
 import {
   frameBackend,
   frameClient,
+  headersFrame,
   http2Edge,
   pseudo,
   windowFrame,
 } from "../../tests/support/http2_frames.ts";
 import { Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
 import { LIMIT } from "../config/defaults.ts";
+import { REQUESTS } from "../loop/client_turns.ts";
 import { Setting } from "../http2/frame.ts";
 import { makeEdit } from "../message/field_edit.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
@@ -208,7 +210,7 @@ function greedy(on: Harness, streams: number): ReturnType<typeof frameClient> {
 
 Deno.test("bug: responses of an HTTP/2 backend filled memory although the client read none", () => {
   const on = http2Edge();
-  const clients = [greedy(on, 100), greedy(on, 100), greedy(on, 100)];
+  const clients = Array.from({ length: 11 }, () => greedy(on, 100));
   const backends = Array.from({ length: on.connects }, (_, i) => frameBackend(on, i));
   const chunk = Buffer.alloc(16_384);
   for (const backend of backends) {
@@ -216,7 +218,7 @@ Deno.test("bug: responses of an HTTP/2 backend filled memory although the client
     for (const [id] of [...backend.streams]) {
       backend.headers(id, [[":status", "200"]], false);
       // As much as its window allows and not a byte more.
-      for (let sent = 0; sent < LIMIT.initialStreamWindow; sent += chunk.length) {
+      for (let sent = 0; sent < LIMIT.upstreamInitialWindow; sent += chunk.length) {
         backend.data(id, chunk, false);
       }
       assert.equal(
@@ -234,6 +236,43 @@ Deno.test("bug: responses of an HTTP/2 backend filled memory although the client
   assert.doesNotMatch(other.take(), /503/);
   for (const client of clients) client.connection.gone();
   assert.equal(on.overload.buffered, 0);
+});
+
+Deno.test("content that a client takes again is asked for again", () => {
+  const on = http2Edge();
+  const client = greedy(on, 1);
+  const backend = frameBackend(on, 0);
+  const [[id]] = [...backend.streams];
+  backend.headers(id, [[":status", "200"]], false);
+  backend.data(id, Buffer.alloc(LIMIT.upstreamInitialWindow), false);
+  assert.equal(backend.updates.get(id) ?? 0, 0);
+  client.grant(1, 1 << 20);
+  backend.read();
+  assert.equal(backend.updates.get(id), LIMIT.streamWindow, "and it is a transfer from now on");
+});
+
+Deno.test("bug: all requests of one read held up those of another client", () => {
+  const on = http2Edge();
+  const attacker = frameClient(on);
+  on.client(null, "198.51.100.7");
+  const ids = Array.from({ length: 99 }, (_, i) => 1 + 2 * i);
+  const another = frameClient(on);
+  attacker.send(...ids.map((id) => headersFrame(id, pseudo("GET"), true)));
+  const backend = frameBackend(on, 0);
+  assert.equal(backend.streams.size, REQUESTS);
+  // Its other connections take part in the same turn.
+  another.get(1);
+  backend.read();
+  assert.equal(backend.streams.size, REQUESTS);
+  for (let turn = 2; backend.streams.size < ids.length + 1; turn++) {
+    on.pass(1);
+    backend.read();
+    assert.ok(backend.streams.size <= turn * REQUESTS, `${backend.streams.size} in turn ${turn}`);
+    assert.ok(turn < 10);
+  }
+  for (const [id] of [...backend.streams]) backend.headers(id, [[":status", "204"]], true);
+  attacker.read();
+  for (const id of ids) assert.equal(attacker.on(id).status, 204);
 });
 
 Deno.test("bug: unfinished requests of one client held all connections to an endpoint", () => {

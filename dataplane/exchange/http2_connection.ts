@@ -13,6 +13,8 @@ import {
   encodeTrailers,
   localLines,
 } from "../http2/write_fields.ts";
+import type { ClientShare } from "../loop/client_shares.ts";
+import type { HeldConnection } from "../loop/client_turns.ts";
 import { HeaderBlock } from "../message/header_block.ts";
 import { type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
 import { REFUSAL_STATUS, RequestHead } from "../message/request_head.ts";
@@ -39,7 +41,8 @@ const SETTINGS = [
 ] as const;
 
 /** One HTTP/2 connection of a client (RFC 9113). */
-export class Http2Connection extends Session<Http2Stream> implements ConnectionEvents, Deadlined {
+export class Http2Connection extends Session<Http2Stream>
+  implements ConnectionEvents, Deadlined, HeldConnection {
   deadline: number;
   tickerSlot = -1;
   readonly engine: Engine;
@@ -59,6 +62,8 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
   /** A frame or field section has begun and is not complete. */
   #slow = false;
   #readingPaused = false;
+  /** Requests that were received wait for the client's next turn. */
+  #held = false;
   #ending = false;
   #closed = false;
 
@@ -108,7 +113,34 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
       bytes = view.subarray(length);
       if (bytes.length === 0) return;
     }
+    if (this.engine.clientTurns.isOver(this.share)) this.#hold();
     this.receive(bytes);
+    this.#received();
+  }
+
+  get share(): ClientShare {
+    return this.client.share;
+  }
+
+  /** The client's next requests are read when others have had their turn. */
+  #hold(): void {
+    this.holdReading();
+    if (this.#held) return;
+    this.#held = true;
+    this.#connection.pause();
+    this.engine.clientTurns.hold(this);
+  }
+
+  goOn(): void {
+    this.#held = false;
+    if (this.#ending || this.#closed) return;
+    this.readOn();
+    this.#received();
+    if (!this.#held && !this.#readingPaused) this.#connection.resume();
+  }
+
+  /** What was received has been handled. */
+  #received(): void {
     this.#watch();
     if (!this.output.blocked || this.#ending || this.#readingPaused) return;
     // Whoever does not read what we answer must not ask for more.
@@ -139,7 +171,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     if (!this.#readingPaused || this.output.blocked) return;
     this.#readingPaused = false;
     this.deadline = this.streams.size > 0 ? Infinity : this.engine.ticker.now + LIMIT.idle;
-    this.#connection.resume();
+    if (!this.#held) this.#connection.resume();
   }
 
   /**
@@ -276,6 +308,7 @@ export class Http2Connection extends Session<Http2Stream> implements ConnectionE
     } else if (head.targetEnd - head.targetStart > LIMIT.targetBytes) {
       stream.refuse(refusalAnswer(414, "target_too_long"), "target_too_long", ended);
     } else stream.start(head, ended);
+    if (this.engine.clientTurns.begun(this.share)) this.#hold();
   }
 
   #onTrailers(stream: Http2Stream, ended: boolean): void {

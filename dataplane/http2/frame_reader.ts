@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import {
   ConnectionError,
   DEFAULT_FRAME_SIZE,
@@ -34,6 +34,8 @@ const enum State {
   Padding,
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** Cuts a stream of bytes into frames; DATA passes without being collected. */
 export class FrameReader {
   readonly #sink: FrameSink;
@@ -47,6 +49,7 @@ export class FrameReader {
   #left = 0;
   #padding = 0;
   #stopped = false;
+  #held = false;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
@@ -54,7 +57,21 @@ export class FrameReader {
 
   /** Whether a frame has begun and is not complete. */
   get withinFrame(): boolean {
-    return this.#state !== State.Header || this.#partial !== null;
+    return this.#state !== State.Header || (this.#partial !== null && !this.#held);
+  }
+
+  /** What follows the frame at hand waits, also what is received meanwhile. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /**
+   * Reads what has waited.
+   * @throws {ConnectionError}
+   */
+  goOn(): void {
+    this.#held = false;
+    this.receive(NOTHING);
   }
 
   /** Nothing more is read. */
@@ -73,15 +90,20 @@ export class FrameReader {
     const bytes = partial === null ? view : partial.bytes;
     this.#partial = null;
     let at = 0;
-    while (!this.#stopped) {
+    while (!this.#stopped && !this.#held) {
       const next = this.#step(bytes, at);
       if (next < 0) {
-        if (partial !== null && at === 0) this.#partial = partial;
-        else if (at < bytes.length) this.#partial = new GrowingBuffer(bytes, at);
+        this.#keep(partial, bytes, at);
         return;
       }
       at = next;
     }
+    if (this.#held && !this.#stopped) this.#keep(partial, bytes, at);
+  }
+
+  #keep(partial: GrowingBuffer | null, bytes: Buffer, at: number): void {
+    if (partial !== null && at === 0) this.#partial = partial;
+    else if (at < bytes.length) this.#partial = new GrowingBuffer(bytes, at);
   }
 
   /** Handles what is complete at `at`; returns the position after it, -1 for too few bytes. */

@@ -184,3 +184,43 @@ Deno.test("arbitrary bytes end in frames, in waiting or in a connection error", 
     }
   }));
 });
+
+Deno.test("frames are the same however often the reader is held, and wait while it is", () => {
+  const frames = fc.array(fc.oneof(other, plain, padded), { maxLength: 8 });
+  fc.assert(fc.property(frames, fc.nat(), fc.integer({ min: 1, max: 3 }), (list, cut, every) => {
+    const bytes = Buffer.concat(list.map(wire));
+    const at = cut % (bytes.length + 1);
+    const sink = new Sink();
+    let frames = 0;
+    let held = false;
+    const hold = () => {
+      if (++frames % every !== 0) return;
+      held = true;
+      reader.hold();
+    };
+    const reader = new FrameReader({
+      onFrame: (...frame) => {
+        sink.onFrame(...frame);
+        hold();
+      },
+      onDataFrame: (...frame) => sink.onDataFrame(...frame),
+      onDataContent: (...content) => sink.onDataContent(...content),
+      onDataFrameEnd: () => {
+        sink.onDataFrameEnd();
+        hold();
+      },
+    });
+    for (const piece of [bytes.subarray(0, at), bytes.subarray(at)]) {
+      const before = sink.found.length;
+      const waits = held;
+      reader.receive(piece);
+      if (waits) assert.equal(sink.found.length, before, "nothing is read while it is held");
+    }
+    while (held) {
+      assert.equal(reader.withinFrame, false, "what waits for us is no slow peer's");
+      held = false;
+      reader.goOn();
+    }
+    assert.deepEqual(sink.found, list.flatMap(expected));
+  }));
+});

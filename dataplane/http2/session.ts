@@ -139,9 +139,24 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** Takes bytes from the peer. */
   receive(view: Buffer): void {
+    this.#read(view);
+  }
+
+  /** What the peer sends after the frame at hand waits for `readOn`. */
+  protected holdReading(): void {
+    this.#reader.hold();
+  }
+
+  /** Takes what has waited. */
+  protected readOn(): void {
+    this.#read(null);
+  }
+
+  #read(view: Buffer | null): void {
     if (this.failed) return;
     try {
-      this.#reader.receive(view);
+      if (view === null) this.#reader.goOn();
+      else this.#reader.receive(view);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error.code, error.message);
@@ -206,8 +221,10 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     this.#content.used(bytes);
     if (stream.closed || stream.remoteEnded) return;
     stream.unreturned += bytes;
+    // A peer whose content waits already is not asked for more.
+    if (stream.receivingPaused || stream.unreturned === 0) return;
     const { streamWindow } = this.options;
-    if (stream.windowSize < streamWindow && !stream.receivingPaused) {
+    if (stream.windowSize < streamWindow) {
       stream.unreturned += streamWindow - stream.windowSize;
       stream.windowSize = streamWindow;
     } else if (stream.unreturned * 2 < stream.windowSize) return;

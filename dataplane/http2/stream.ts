@@ -155,6 +155,8 @@ export abstract class Stream {
   protected resumeReceiving(): void {
     this.#paused = false;
     this.deliver();
+    // What was used before it had to wait is given back now.
+    this.session.consumed(this, 0);
   }
 
   /** Hands over what is kept, as long as it is wanted. */

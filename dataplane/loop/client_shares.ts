@@ -19,6 +19,9 @@ export class ClientShare {
   readonly waitingPasswords: (() => void)[] = [];
   /** Responses that are being compressed. */
   compressors = 0;
+  /** Requests of HTTP/2 that began in a turn, and the number of that turn. */
+  begun = 0;
+  turn = 0;
   #buffered = 0;
   #holders = 0;
   readonly #overload: Overload;

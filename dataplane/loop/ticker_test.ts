@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Deadlined, Ticker } from "./ticker.ts";
+import { type Deadlined, ENDS, Ticker } from "./ticker.ts";
 
 class Item implements Deadlined {
   tickerSlot = -1;
@@ -94,4 +94,14 @@ Deno.test("every item knows its slot after any removals", () => {
     ticker.tick(5);
     for (const item of items) assert.equal(item.fired, gone.has(item) ? 0 : 1);
   }));
+});
+
+Deno.test("bug: six hundred requests that ended in one tick took 60 ms", () => {
+  const ticker = new Ticker();
+  const items = Array.from({ length: 2 * ENDS + 1 }, () => new Item(10));
+  for (const item of items) ticker.add(item);
+  const fired = () => items.filter((item) => item.fired === 1).length;
+  assert.deepEqual([ticker.tick(10), fired()], [true, ENDS]);
+  assert.deepEqual([ticker.tick(11), fired()], [true, 2 * ENDS]);
+  assert.deepEqual([ticker.tick(12), fired()], [false, 2 * ENDS + 1]);
 });

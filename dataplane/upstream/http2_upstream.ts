@@ -34,7 +34,7 @@ const request = new HeaderBlock(LIMIT.fields + 16);
 
 const SETTINGS = [
   [Setting.EnablePush, 0],
-  [Setting.InitialWindowSize, LIMIT.initialStreamWindow],
+  [Setting.InitialWindowSize, LIMIT.upstreamInitialWindow],
   [Setting.MaxHeaderListSize, LIMIT.headBytes],
 ] as const;
 
@@ -123,7 +123,7 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
       this,
       this.#nextId,
       this.peer.initialWindow,
-      LIMIT.initialStreamWindow,
+      LIMIT.upstreamInitialWindow,
       user,
       reused,
     );

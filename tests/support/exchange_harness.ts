@@ -43,6 +43,7 @@ import { Inflight, inflightSize } from "../../dataplane/upstream/inflight.ts";
 import { AddressBook } from "../../dataplane/upstream/address_book.ts";
 import type { BackendTransport } from "../../dataplane/upstream/backend_transport.ts";
 import { type ClientShare, ClientShares } from "../../dataplane/loop/client_shares.ts";
+import { ClientTurns } from "../../dataplane/loop/client_turns.ts";
 import { Overload } from "../../dataplane/loop/overload.ts";
 
 /** One line of the access log. */
@@ -130,6 +131,10 @@ export class Harness {
     this.engine = {
       events: new EventLog((event) => this.events.push(event), () => performance.now()),
       clients: this.clients,
+      clientTurns: new ClientTurns(
+        this.clients,
+        (run) => this.#later.push({ at: this.#now + 1, run }),
+      ),
       compressions: new CompressionTurns(
         (run) => void setTimeout(run, 0),
         () => performance.now(),
@@ -316,7 +321,7 @@ export class Harness {
     const end = this.#now + milliseconds;
     while (this.#now < end) {
       this.#now = Math.min(end, this.#now + 1000);
-      this.ticker.tick(this.#now);
+      while (this.ticker.tick(this.#now));
       for (const due of this.#later.filter(({ at }) => at <= this.#now)) {
         this.#later.splice(this.#later.indexOf(due), 1);
         due.run();

@@ -25,8 +25,11 @@ const NOWHERE: Place = { address: "", port: 0 };
 const SMALL = 16 * 1024;
 /** Bytes that may wait for the peer before the writer is asked to. */
 const PLENTY = 64 * 1024;
-/** Reads of one connection in one turn: others have theirs then. */
+/**
+ * Reads of one connection in one turn, and milliseconds of those behind the first: others have theirs then.
+ */
 const READS = 4;
+const READING = 1;
 
 /** What the connections of a thread share. */
 export interface Shared {
@@ -35,6 +38,8 @@ export interface Shared {
   readonly turnEnd: TurnEnd;
   readonly ticker: Ticker;
   readonly handshakes: HandshakeQueue;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
   readonly tlsServer: TlsServer;
   readonly tlsClient: TlsClient;
 }
@@ -212,6 +217,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     const channel = this.#channel;
     if (channel === null) return;
     const memory = readMemory();
+    let until = 0;
     for (let reads = 0; reads < READS; reads++) {
       const length = channel.receive(memory);
       if (length > 0) {
@@ -219,6 +225,9 @@ export class NativeConnection implements Connection, Flushable, Watched {
         if (channel.drained && !this.#endComes) this.#readable = false;
         this.#tell(readView(length));
         if (!this.#readable || this.#paused || this.#closed) return;
+        const now = this.#shared.now();
+        if (reads > 0 && now > until) break;
+        if (reads === 0) until = now + READING;
         continue;
       }
       if (length === AGAIN) break;

@@ -72,6 +72,7 @@ export class NativeTransport implements Transport {
       turnEnd,
       ticker,
       handshakes: new HandshakeQueue(poller, now, HANDSHAKES),
+      now,
       tlsServer: new TlsServer(openssl, libc, this.#tickets),
       tlsClient: new TlsClient(openssl, libc),
     };

@@ -113,13 +113,14 @@ export class NodeConnection implements Connection, Flushable, Reader {
   socketData(view: Buffer): void {
     if (this.#closed) return;
     turn.open++;
+    const began = this.#readTurns.begin(view.length);
     try {
       this.events.onData(view);
     } catch (error) {
       contain(error, this);
     }
     turn.open--;
-    this.#readTurns.count(this, view.length);
+    this.#readTurns.count(this, view.length, began);
   }
 
   socketDrain(): void {

@@ -25,7 +25,10 @@ export class NodeTransport implements Transport {
   readonly choosesCiphers = false;
   readonly verifySignature = verifySignature;
   readonly #turnEnd: TurnEnd;
-  readonly #readTurns = new ReadTurns((run, milliseconds) => void setTimeout(run, milliseconds));
+  readonly #readTurns = new ReadTurns(
+    (run, milliseconds) => void setTimeout(run, milliseconds),
+    () => performance.now(),
+  );
   readonly #guard: UpstreamGuard;
 
   /**

@@ -1,10 +1,12 @@
 /** Reads of this size are part of a transfer; what requests and small responses need is less. */
 const LARGE = 16 * 1024;
 /**
- * Bytes that transfers of all connections read before they wait for the others: some 10 ms. A wait costs as
- * much as a read: with 1 MiB, downloads of 1 MiB on 32 connections cost twice as much.
+ * What transfers of all connections read before they wait for the others: bytes, some 10 ms of the runtime's
+ * own work, or milliseconds of ours. A wait costs as much as a read: with 1 MiB, downloads of 1 MiB on 32
+ * connections cost twice as much.
  */
 export const MOST = 8 * 1024 * 1024;
+const MOST_TIME = 5;
 /** Milliseconds of a wait. */
 const WAIT = 1;
 
@@ -23,22 +25,40 @@ export interface Reader {
  */
 export class ReadTurns {
   readonly #schedule: (run: () => void, milliseconds: number) => void;
+  readonly #now: () => number;
   readonly #held: Reader[] = [];
   #bytes = 0;
+  #time = 0;
   /** Connections that were held when the wait began, or began anew. */
   #seen = 0;
   readonly #check = () => this.#goOn();
 
-  /** @param schedule runs a function after so many milliseconds */
-  constructor(schedule: (run: () => void, milliseconds: number) => void) {
+  /**
+   * @param schedule runs a function after so many milliseconds
+   * @param now milliseconds, monotonic
+   */
+  constructor(
+    schedule: (run: () => void, milliseconds: number) => void,
+    now: () => number,
+  ) {
     this.#schedule = schedule;
+    this.#now = now;
   }
 
-  /** Counts a read; holds the connection when it is its time to wait. */
-  count(reader: Reader, length: number): void {
+  /** Time at which the handling of a read begins, for `count`. */
+  begin(length: number): number {
+    return length < LARGE ? 0 : this.#now();
+  }
+
+  /**
+   * Counts a read that was handled; holds the connection when it is its time to wait.
+   * @param began what `begin` returned
+   */
+  count(reader: Reader, length: number, began: number): void {
     if (length < LARGE) return;
     this.#bytes += length;
-    if (this.#bytes < MOST) return;
+    this.#time += this.#now() - began;
+    if (this.#bytes < MOST && this.#time < MOST_TIME) return;
     reader.hold();
     if (this.#held.push(reader) > 1) return;
     this.#seen = 1;
@@ -53,6 +73,7 @@ export class ReadTurns {
       return;
     }
     this.#bytes = 0;
+    this.#time = 0;
     // The first ones read most: the last ones begin the next time.
     for (const reader of this.#held.splice(0).reverse()) reader.goOn();
   }
