@@ -32,3 +32,10 @@ function unpinned(reason: string): Pinning {
 export function onCore(core: number | null, command: readonly string[]): string[] {
   return core === null ? [...command] : [findProgram("taskset")!, "-c", `${core}`, ...command];
 }
+
+/** Moves this program to a core, with all its threads: one that measures must not take a proxy's time. */
+export function moveToCore(core: number | null): void {
+  if (core === null) return;
+  const args = ["-a", "-c", "-p", `${core}`, `${Deno.pid}`];
+  new Deno.Command(findProgram("taskset")!, { args, stdout: "null" }).outputSync();
+}

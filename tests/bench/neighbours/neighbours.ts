@@ -3,7 +3,7 @@ import type { TransportName } from "../../../dataplane/net/create_transport.ts";
 import { writeCertificate } from "../certificate.ts";
 import { residentMegabytes } from "../cpu.ts";
 import { startGateway } from "../gateway.ts";
-import type { Pinning } from "../pinning.ts";
+import { moveToCore, type Pinning } from "../pinning.ts";
 import { freePorts } from "../ports.ts";
 import { progress } from "../print.ts";
 import { ask } from "../raw_client.ts";
@@ -54,6 +54,7 @@ export async function runNeighbours(options: NeighboursOptions): Promise<Neighbo
   progress(`neighbours (${transport}): starting`);
   const [http, https, limited, normal, other] = freePorts(5);
   const target = { http, https, limited };
+  moveToCore(pinning.load);
   for (const port of [normal, other]) {
     const command = denoCommand("tests/bench/neighbours/backend.ts", [String(port)]);
     scene.spawn(`backend-${port}`, port === normal ? command : lastOnCore(command), {
