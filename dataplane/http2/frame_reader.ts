@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import {
   ConnectionError,
   DEFAULT_FRAME_SIZE,
@@ -34,8 +34,6 @@ const enum State {
   Padding,
 }
 
-const NOTHING = Buffer.alloc(0);
-
 /** Cuts a stream of bytes into frames; DATA passes without being collected. */
 export class FrameReader {
   readonly #sink: FrameSink;
@@ -65,13 +63,9 @@ export class FrameReader {
     this.#held = true;
   }
 
-  /**
-   * Reads what has waited.
-   * @throws {ConnectionError}
-   */
+  /** The next call of `receive`, if only with no bytes, reads what has waited. */
   goOn(): void {
     this.#held = false;
-    this.receive(NOTHING);
   }
 
   /** Nothing more is read. */
@@ -92,16 +86,10 @@ export class FrameReader {
     let at = 0;
     while (!this.#stopped && !this.#held) {
       const next = this.#step(bytes, at);
-      if (next < 0) {
-        this.#keep(partial, bytes, at);
-        return;
-      }
+      if (next < 0) break;
       at = next;
     }
-    if (this.#held && !this.#stopped) this.#keep(partial, bytes, at);
-  }
-
-  #keep(partial: GrowingBuffer | null, bytes: Buffer, at: number): void {
+    if (this.#stopped) return;
     if (partial !== null && at === 0) this.#partial = partial;
     else if (at < bytes.length) this.#partial = new GrowingBuffer(bytes, at);
   }

@@ -1,4 +1,4 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import type { HeaderBlock } from "../message/header_block.ts";
 import { Budget } from "./budget.ts";
 import { type DataHost, DataReceiver } from "./data_receiver.ts";
@@ -25,6 +25,7 @@ import { type EncodedSection, SectionAssembler } from "./section_assembler.ts";
 import { SendScheduler } from "./send_scheduler.ts";
 import type { MemoryAccount, Stream, StreamSession } from "./stream.ts";
 
+const NOTHING = Buffer.alloc(0);
 /** Bytes of dynamic table that we offer. */
 const TABLE_CAPACITY = 4096;
 /** Streams that we reset and for which frames may still be on their way. */
@@ -139,7 +140,15 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** Takes bytes from the peer. */
   receive(view: Buffer): void {
-    this.#read(view);
+    if (this.failed) return;
+    try {
+      this.#reader.receive(view);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.fail(error.code, error.message);
+    }
+    if (this.#undelivered.size > 0) this.#deliver();
+    this.#sender.pumpGranted();
   }
 
   /** What the peer sends after the frame at hand waits for `readOn`. */
@@ -149,20 +158,8 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
 
   /** Takes what has waited. */
   protected readOn(): void {
-    this.#read(null);
-  }
-
-  #read(view: Buffer | null): void {
-    if (this.failed) return;
-    try {
-      if (view === null) this.#reader.goOn();
-      else this.#reader.receive(view);
-    } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
-      this.fail(error.code, error.message);
-    }
-    if (this.#undelivered.size > 0) this.#deliver();
-    this.#sender.pumpGranted();
+    this.#reader.goOn();
+    this.receive(NOTHING);
   }
 
   #deliver(): void {

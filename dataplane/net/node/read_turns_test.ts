@@ -64,7 +64,7 @@ test("bug: frames of a hundred streams in one read cost 5 ms, and 200 such reads
   const reader = scene.reader("streams");
   scene.read(reader, PIECE, 3);
   scene.now += 1_000;
-  assert.deepEqual(scene.held, [], "what others did meanwhile does not count");
+  assert.deepEqual(scene.held, [], "time between reads does not count");
   scene.read(reader, PIECE, 3);
   assert.deepEqual(scene.held, ["streams"]);
 });
