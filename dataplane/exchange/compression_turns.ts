@@ -1,6 +1,5 @@
 import { LIMIT } from "../config/defaults.ts";
 import { contain, type Contained } from "../loop/containment.ts";
-import { outside } from "../loop/outside.ts";
 
 /** Milliseconds of one turn that go to compressing: others of the worker have theirs then. */
 const TURN = 2;
@@ -10,8 +9,8 @@ const CROWDED = 16;
 
 /** A body that is being compressed. */
 export interface CompressedBody extends Contained {
-  /** Compresses a piece of what it has; returns whether it has more that can be compressed now. */
-  step(): boolean;
+  /** Compresses a piece of what it has, and says `goOn` when that is done and there is more. */
+  step(): void;
 }
 
 /** What a client holds of the places. */
@@ -26,9 +25,13 @@ export interface CompressionShare {
 export class CompressionTurns {
   readonly #schedule: (run: () => void) => void;
   readonly #now: () => number;
-  readonly #due: CompressedBody[] = [];
-  readonly #queued = new Set<CompressedBody>();
+  /** Bodies that wait for their turn, in order. */
+  readonly #due = new Set<CompressedBody>();
+  #scheduled = false;
+  /** When the time of the turn is over. */
+  #until = 0;
   #active = 0;
+  readonly #turn = () => this.#run();
 
   /**
    * @param schedule runs a function soon, after what else is ready
@@ -53,7 +56,6 @@ export class CompressionTurns {
   enter(share: CompressionShare, level: number): number {
     this.#active++;
     share.compressors++;
-    outside.waiting++;
     if (this.#active > CROWDED) return Math.min(level, 1);
     return this.#active > BUSY ? Math.min(level, 4) : level;
   }
@@ -61,30 +63,42 @@ export class CompressionTurns {
   leave(share: CompressionShare): void {
     this.#active--;
     share.compressors--;
-    outside.waiting--;
   }
 
   /** Gives a body its turn, behind those that wait already. */
   add(body: CompressedBody): void {
-    if (this.#queued.has(body)) return;
-    this.#queued.add(body);
-    if (this.#due.push(body) === 1) this.#schedule(() => this.#run());
+    this.#due.add(body);
+    this.#plan();
+  }
+
+  /** For a body that has compressed a piece and has more: it goes on while the turn has time and no other waits. */
+  goOn(body: CompressedBody): void {
+    if (this.#due.size === 0 && this.#now() < this.#until) this.#step(body);
+    else this.add(body);
+  }
+
+  #plan(): void {
+    if (this.#scheduled || this.#due.size === 0) return;
+    this.#scheduled = true;
+    this.#schedule(this.#turn);
   }
 
   #run(): void {
-    const until = this.#now() + TURN;
-    do {
-      const body = this.#due.shift()!;
-      this.#queued.delete(body);
-      try {
-        if (body.step()) {
-          this.#queued.add(body);
-          this.#due.push(body);
-        }
-      } catch (error) {
-        contain(error, body);
-      }
-    } while (this.#due.length > 0 && this.#now() < until);
-    if (this.#due.length > 0) this.#schedule(() => this.#run());
+    this.#scheduled = false;
+    this.#until = this.#now() + TURN;
+    for (const body of this.#due) {
+      this.#due.delete(body);
+      this.#step(body);
+      if (this.#now() >= this.#until) break;
+    }
+    this.#plan();
+  }
+
+  #step(body: CompressedBody): void {
+    try {
+      body.step();
+    } catch (error) {
+      contain(error, body);
+    }
   }
 }

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { setImmediate } from "node:timers";
 import { LIMIT } from "../config/defaults.ts";
+import { ClientShares } from "../loop/client_shares.ts";
+import { Overload } from "../loop/overload.ts";
 import { CompressionTurns } from "./compression_turns.ts";
+import { Compressor, type CompressorOwner } from "./compressor.ts";
 
 /** Turns whose clock and schedule the test drives. */
 function scene() {
@@ -17,7 +22,7 @@ Deno.test("bodies have turns, and a turn of the worker is short", () => {
     step() {
       clock.now += 1.5;
       order.push(name);
-      return --steps > 0;
+      if (--steps > 0) turns.goOn(this);
     },
     onFault() {},
   });
@@ -27,9 +32,62 @@ Deno.test("bodies have turns, and a turn of the worker is short", () => {
   assert.deepEqual(order, ["a", "b"], "two steps are more than a turn may take");
   assert.equal(scheduled.length, 1);
   run();
+  assert.deepEqual(order, ["a", "b", "a", "b"]);
   run();
   assert.deepEqual(order, ["a", "b", "a", "b", "a"]);
+  run();
   assert.equal(scheduled.length, 0);
+});
+
+Deno.test("a body that is alone goes on while its turn has time", () => {
+  const { clock, turns, run, scheduled } = scene();
+  let steps = 0;
+  const body = {
+    step() {
+      clock.now += 0.5;
+      steps++;
+      if (steps < 6) turns.goOn(this);
+    },
+    onFault() {},
+  };
+  turns.add(body);
+  run();
+  assert.equal(steps, 4);
+  run();
+  assert.equal(steps, 6);
+  assert.equal(scheduled.length, 0);
+});
+
+Deno.test("pieces of a body were compressed behind each other, in nobody's turn", async () => {
+  const { clock, turns, run } = scene();
+  const share = new ClientShares(new Overload()).hold("192.0.2.1");
+  const pieces: number[] = [];
+  let ended = () => {};
+  const end = new Promise<void>((resolve) => ended = resolve);
+  const owner: CompressorOwner = {
+    onCompressed(bytes, over) {
+      // What compressing costs.
+      clock.now += 3;
+      if (bytes !== null) pieces.push(bytes.length);
+      if (over) ended();
+      return true;
+    },
+    onCompressorDrain() {},
+    onCompressorError: () => assert.fail("it cannot be compressed"),
+    onFault: () => assert.fail("it cannot be compressed"),
+  };
+  const compressor = new Compressor("gzip", 6, owner, { turns, share });
+  compressor.write(Buffer.alloc(64 * 1024, "text"));
+  compressor.end();
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 1; turn <= 8; turn++) {
+    run();
+    await settled();
+    assert.ok(pieces.length <= turn + 1, `${pieces.length} pieces in ${turn} turns`);
+  }
+  run();
+  await end;
+  compressor.destroy();
 });
 
 Deno.test("places are bounded in all and by client, and the level falls when many are taken", () => {

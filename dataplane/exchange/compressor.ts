@@ -42,6 +42,8 @@ export class Compressor implements CompressedBody {
   readonly #input = new ByteQueue();
   /** What of a piece is left for further steps. */
   #rest: Buffer | null = null;
+  /** A piece is being compressed: another one now would be compressed behind it, in nobody's turn. */
+  #working = false;
   #counted = STATE;
   #ended = false;
   #finished = false;
@@ -93,25 +95,28 @@ export class Compressor implements CompressedBody {
     this.#work();
   }
 
-  step(): boolean {
-    if (this.#over || this.#blocked) return false;
+  step(): void {
+    if (this.#over || this.#blocked || this.#working) return;
     const piece = this.#take();
     if (piece !== null) {
       this.#count(-piece.length);
-      this.#stream.write(piece);
+      this.#working = true;
+      this.#stream.write(piece, this.#compressed);
     }
     if (this.#full && this.#waiting < PLENTY / 2) {
       this.#full = false;
       this.#owner.onCompressorDrain();
     }
-    if (this.#over) return false;
-    if (this.#waiting > 0) return !this.#blocked;
-    if (this.#ended && !this.#finished) {
-      this.#finished = true;
-      this.#stream.end();
-    }
-    return false;
+    if (this.#over || this.#waiting > 0 || !this.#owesEnd) return;
+    this.#finished = true;
+    this.#stream.end();
   }
+
+  readonly #compressed = () => {
+    this.#working = false;
+    if (this.#over || this.#blocked) return;
+    if (this.#waiting > 0 || this.#owesEnd) this.#place.turns.goOn(this);
+  };
 
   onFault(): void {
     this.#owner.onFault();
@@ -125,6 +130,11 @@ export class Compressor implements CompressedBody {
     const { turns, share } = this.#place;
     share.buffered -= this.#counted;
     turns.leave(share);
+  }
+
+  /** The end has come and was not passed on. */
+  get #owesEnd(): boolean {
+    return this.#ended && !this.#finished;
   }
 
   get #waiting(): number {

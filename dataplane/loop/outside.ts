@@ -1,6 +1,6 @@
 /**
- * How many things of this worker wait for somebody else: a server that is asked before a request goes on, a thread of
- * the runtime's that compresses. Whoever drives the worker's sockets leaves the runtime time for them meanwhile.
+ * How many things of this worker wait for a server that is asked before a request goes on. What drives the worker's
+ * sockets leaves the runtime time for them meanwhile.
  */
 export const outside = { waiting: 0 };
 
