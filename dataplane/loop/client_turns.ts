@@ -1,8 +1,8 @@
 import { contain, type Contained } from "./containment.ts";
 import type { ClientShare, ClientShares } from "./client_shares.ts";
 
-/** Requests that a client may begin in one turn: some 2 ms of a worker whose code is cold, half a one otherwise. */
-export const REQUESTS = 32;
+/** Requests that a client may begin in one turn: a millisecond of a worker, three while its code is compiled. */
+export const REQUESTS = 16;
 
 /** A connection whose next requests wait for their turn. */
 export interface HeldConnection extends Contained {

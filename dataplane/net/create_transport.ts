@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers";
 import type { Ticker } from "../loop/ticker.ts";
+import { Pauses } from "../loop/pauses.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
 import { Descriptors } from "./native/descriptors.ts";
 import { Libc } from "./native/libc.ts";
@@ -15,6 +16,17 @@ export const TRANSPORTS = ["node", "native"] as const;
 
 export type TransportName = (typeof TRANSPORTS)[number];
 
+/** Milliseconds: with setImmediate the runtime would not be idle, and look at no socket. */
+const PAUSE = 1;
+
+/** A transport, and how what is computed beside it takes turns with its sockets. */
+export interface TransportParts {
+  readonly transport: Transport;
+  readonly turnEnd: TurnEnd;
+  /** Runs something when the events of others that are ready now were handled. */
+  afterOthers(run: () => void): void;
+}
+
 /** What crosses to each thread that carries streams. */
 export interface TransportSetup {
   readonly name: TransportName;
@@ -28,24 +40,29 @@ export interface TransportSetup {
 }
 
 /**
- * Makes the transport of this thread, with the end of its turns.
+ * Makes the transport of this thread.
  * @param ticker of this thread
  */
 export function createTransport(
   { name, ticketKeys, descriptors, thread, sockets }: TransportSetup,
   guard: UpstreamGuard,
   ticker: Ticker,
-): { readonly transport: Transport; readonly turnEnd: TurnEnd } {
-  if (name === "node") {
-    // Events that are ready now are handled before what setImmediate asks for.
-    const turnEnd = new TurnEnd((run) => setImmediate(run));
-    return { transport: new NodeTransport(turnEnd, guard), turnEnd };
-  }
+): TransportParts {
+  if (name === "node") return createNodeTransport(guard);
   const libc = new Libc(new Descriptors(descriptors, thread));
   const now = () => performance.now();
   const poller = new Poller(libc, now);
   const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
   const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now, sockets };
   const transport = new NativeTransport(parts);
-  return { transport, turnEnd };
+  return { transport, turnEnd, afterOthers: (run) => poller.later(run) };
+}
+
+/** Makes the portable transport. */
+export function createNodeTransport(guard: UpstreamGuard): TransportParts {
+  // Events that are ready now are handled before what setImmediate asks for.
+  const turnEnd = new TurnEnd((run) => setImmediate(run));
+  const pauses = new Pauses((run) => void setTimeout(run, PAUSE));
+  const afterOthers = (run: () => void) => pauses.after(run);
+  return { transport: new NodeTransport(turnEnd, afterOthers, guard), turnEnd, afterOthers };
 }

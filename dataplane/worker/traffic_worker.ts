@@ -49,7 +49,7 @@ const logBuffers = new LogBuffers((buffer, length, lines) =>
 const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 const guard = new UpstreamGuard(setup.upstreams);
-const { transport, turnEnd } = createTransport(setup.transport, guard, ticker);
+const { transport, turnEnd, afterOthers } = createTransport(setup.transport, guard, ticker);
 // Callbacks that libraries know keep the event loop of a thread that has died, with its descriptors.
 for (const death of ["error", "unhandledrejection"]) {
   addEventListener(death, () => transport.close());
@@ -101,8 +101,6 @@ const tables = new Tables(
 const random = crypto.getRandomValues(new Uint8Array(8));
 const spans = setup.tracing ? new Spans((batch) => send({ type: "spans", spans: batch })) : null;
 const clients = new ClientShares(overload);
-// What setImmediate asks for again and again keeps the runtime from its sockets for 61 turns (2.9.3).
-const afterOthers = (run: () => void) => void setTimeout(run, 1);
 const engine: Engine = {
   ticker,
   clock,

@@ -1,6 +1,5 @@
 /** Implementations of the transport with both ends of their connections, for tests by real sockets. */
 import { Buffer } from "node:buffer";
-import { setImmediate } from "node:timers";
 import { TICK, Ticker } from "../../dataplane/loop/ticker.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import { Descriptors, DESCRIPTORS_SIZE } from "../../dataplane/net/native/descriptors.ts";
@@ -8,7 +7,6 @@ import { Libc } from "../../dataplane/net/native/libc.ts";
 import { nativeProblem } from "../../dataplane/net/native/native_problem.ts";
 import { NativeTransport } from "../../dataplane/net/native/native_transport.ts";
 import { Poller } from "../../dataplane/net/native/poller.ts";
-import { NodeTransport } from "../../dataplane/net/node/node_transport.ts";
 import {
   freshTicketKey,
   rotateTicketKeys,
@@ -23,6 +21,7 @@ import type {
   Transport,
 } from "../../dataplane/net/transport.ts";
 import { UpstreamGuard } from "../../dataplane/net/upstream_guard.ts";
+import { createNodeTransport } from "../../dataplane/net/create_transport.ts";
 
 /** Keys of tickets as the main thread makes them. */
 export function ticketKeys(): SharedArrayBuffer {
@@ -44,10 +43,7 @@ const sockets = { userTimeout: 30_000, upstreamMark: 0, upstreamTos: 0x28 };
 const IMPLEMENTATIONS: Readonly<
   Record<string, (guard: UpstreamGuard, keys: SharedArrayBuffer) => Implementation>
 > = {
-  node: (guard) => {
-    const turnEnd = new TurnEnd((run) => setImmediate(run));
-    return { transport: new NodeTransport(turnEnd, guard), turnEnd, [Symbol.dispose]() {} };
-  },
+  node: (guard) => ({ ...createNodeTransport(guard), [Symbol.dispose]() {} }),
   native: (guard, ticketKeys) => {
     const libc = new Libc(new Descriptors(new SharedArrayBuffer(DESCRIPTORS_SIZE), 1));
     const now = () => performance.now();

@@ -23,6 +23,8 @@ const NOWHERE: Place = { address: "", port: 0 };
 
 /** Pieces up to this size wait for the end of the turn; larger ones are worth a call of their own. */
 const SMALL = 16 * 1024;
+/** Reads of this size are part of a transfer, which has its turn behind new events. */
+const LARGE = 16 * 1024;
 /** Bytes that may wait for the peer before the writer is asked to. */
 const PLENTY = 64 * 1024;
 /**
@@ -77,6 +79,8 @@ export class NativeConnection implements Connection, Flushable, Watched {
   #finished = false;
   /** There may be more to read. */
   #readable = false;
+  /** The last read was part of a transfer. */
+  #transfers = false;
   /** The end is among what there is to read. */
   #endComes = false;
   #paused = false;
@@ -128,7 +132,9 @@ export class NativeConnection implements Connection, Flushable, Watched {
       this.#readable = true;
       if ((happened & GONE) !== 0) this.#endComes = true;
     }
-    if (this.#readable && !this.#paused && !this.#closed) this.#read();
+    if (!this.#readable || this.#paused || this.#closed) return;
+    if (happened !== 0 && this.#transfers) this.#shared.poller.again(this);
+    else this.#read();
   }
 
   write(given: Uint8Array): boolean {
@@ -223,6 +229,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
       if (length > 0) {
         // Whatever comes from now on is told anew.
         if (channel.drained && !this.#endComes) this.#readable = false;
+        this.#transfers = length >= LARGE;
         this.#tell(readView(length));
         if (!this.#readable || this.#paused || this.#closed) return;
         const now = this.#shared.now();

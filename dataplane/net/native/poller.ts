@@ -34,6 +34,8 @@ const BATCH = 256;
 const NAP = 1;
 /** Milliseconds of looks that follow each other before everybody else of the thread has a turn, which costs as well. */
 const TURN = 0.5;
+/** Milliseconds between two looks that go to those with work left: thirty transfers would take thirty. */
+const WORK = 2;
 /**
  * Milliseconds after which the thread waits elsewhere all the same, as long as a nap: the runtime looks at its own
  * sockets and timers only when it has nothing else to do, or once in 61 turns.
@@ -62,8 +64,8 @@ export class Poller {
   /** Numbers of those that are watched, by descriptor: an event of one that was closed is told by it. */
   readonly #serials: number[] = [];
   #serial = 0;
-  /** Those that have more to do than one turn allows. */
-  #busy: Watched[] = [];
+  /** Those that have more to do than one turn allows, in the order in which they go on. */
+  readonly #busy = new Set<Watched>();
   #vain = 0;
   /** Wakes the thread where it waits. */
   readonly #bell: Descriptor;
@@ -114,10 +116,15 @@ export class Poller {
     this.#libc.close(descriptor);
   }
 
-  /** Calls it in the next turn with nothing new: it stopped with work left. */
+  /** Calls it soon with nothing new, behind those that wait for the same: it has work left. */
   again(watched: Watched): void {
-    this.#busy.push(watched);
+    this.#busy.add(watched);
     if (this.#waiting) this.#libc.raise(this.#bell);
+  }
+
+  /** Runs something soon, in turn with those that have work left. */
+  later(run: () => void): void {
+    this.again({ onEvents: run, onFault() {} });
   }
 
   /** Runs something behind the events at hand, or soon when there are none. */
@@ -152,15 +159,15 @@ export class Poller {
     const start = this.#now();
     const others = outside.waiting > 0;
     if (others || start - this.#waited > PARK) {
-      void this.#wait(this.#busy.length > 0 ? 0 : others || this.#vain >= NAPS ? WAIT : NAP);
+      void this.#wait(this.#busy.size > 0 ? 0 : others || this.#vain >= NAPS ? WAIT : NAP);
       return;
     }
     const until = start + TURN;
     do {
       if (this.#stopped) return;
-      const nap = this.#vain > 0 && this.#busy.length === 0 ? NAP : 0;
+      const nap = this.#vain > 0 && this.#busy.size === 0 ? NAP : 0;
       const found = this.#libc.poll(this.#poller, this.#events, BATCH, nap);
-      if (found <= 0 && this.#busy.length === 0) {
+      if (found <= 0 && this.#busy.size === 0) {
         if (this.#vain++ < NAPS) break;
         void this.#wait(WAIT);
         return;
@@ -188,8 +195,6 @@ export class Poller {
 
   #handle(found: number): void {
     this.#inBatch = true;
-    const busy = this.#busy;
-    this.#busy = [];
     for (let i = 0; i < found; i++) {
       const at = i * SIZE;
       const descriptor = this.#view.getInt32(at + DATA, true);
@@ -199,10 +204,23 @@ export class Poller {
       if (this.#serials[descriptor] !== this.#view.getUint32(at + DATA + 4, true)) continue;
       this.#tell(watched, this.#view.getUint32(at, true));
     }
-    for (const watched of busy) this.#tell(watched, 0);
+    this.#goOn();
     // What is run may ask for more.
     while (this.#afterBatch.length > 0) for (const run of this.#afterBatch.splice(0)) run();
     this.#inBatch = false;
+  }
+
+  /** Gives those with work left their turns; new events come first when they take long. */
+  #goOn(): void {
+    let left = this.#busy.size;
+    if (left === 0) return;
+    const until = this.#now() + WORK;
+    for (const watched of this.#busy) {
+      this.#busy.delete(watched);
+      this.#tell(watched, 0);
+      // Those that came back stand behind the others.
+      if (--left === 0 || this.#now() >= until) return;
+    }
   }
 
   #tell(watched: Watched, happened: number): void {

@@ -10,6 +10,12 @@ import type { Reader, ReadTurns } from "./read_turns.ts";
 /** Larger pieces are worth a call of their own as soon as they are there. */
 const SMALL = 16 * 1024;
 
+/** What the connections of a thread share. */
+export interface Shared {
+  readonly turnEnd: TurnEnd;
+  readonly readTurns: ReadTurns;
+}
+
 const CONNECTION = Symbol("connection");
 
 /** A socket that knows its connection: listeners shared by all save five closures for each. */
@@ -58,8 +64,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
   #error: Error | null = null;
   #closed = false;
   flushDue = false;
-  readonly #turnEnd: TurnEnd;
-  readonly #readTurns: ReadTurns;
+  readonly #shared: Shared;
   /** The owner wants no data for now. */
   #paused = false;
   /** Others read first. */
@@ -69,9 +74,8 @@ export class NodeConnection implements Connection, Flushable, Reader {
   /** The socket collects what is written, until the end of the turn. */
   #corked = false;
 
-  constructor(turnEnd: TurnEnd, readTurns: ReadTurns) {
-    this.#turnEnd = turnEnd;
-    this.#readTurns = readTurns;
+  constructor(shared: Shared) {
+    this.#shared = shared;
   }
 
   get localAddress(): string {
@@ -113,14 +117,15 @@ export class NodeConnection implements Connection, Flushable, Reader {
   socketData(view: Buffer): void {
     if (this.#closed) return;
     turn.open++;
-    const began = this.#readTurns.begin(view.length);
+    const { readTurns } = this.#shared;
+    const began = readTurns.begin(view.length);
     try {
       this.events.onData(view);
     } catch (error) {
       contain(error, this);
     }
     turn.open--;
-    this.#readTurns.count(this, view.length, began);
+    readTurns.count(this, view.length, began);
   }
 
   socketDrain(): void {
@@ -149,7 +154,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
     }
     if (this.#waiting === null && !this.#corked) {
       this.#waiting = bytes;
-      this.#turnEnd.add(this);
+      this.#shared.turnEnd.add(this);
       return !socket.writableNeedDrain;
     }
     if (!this.#corked) this.#cork(socket);

@@ -14,7 +14,7 @@ import type {
 } from "../transport.ts";
 import { FORBIDDEN, type UpstreamGuard } from "../upstream_guard.ts";
 import { verifySignature } from "../x509/verify_signature.ts";
-import { NodeConnection, plainAddress } from "./connection.ts";
+import { NodeConnection, plainAddress, type Shared } from "./connection.ts";
 import { readProxyHeader } from "./proxy_reader.ts";
 import { connectTls } from "./tls_client.ts";
 import { ReadTurns } from "./read_turns.ts";
@@ -24,24 +24,25 @@ import { NodeTlsServer } from "./tls_server.ts";
 export class NodeTransport implements Transport {
   readonly choosesCiphers = false;
   readonly verifySignature = verifySignature;
-  readonly #turnEnd: TurnEnd;
-  readonly #readTurns = new ReadTurns(
-    (run, milliseconds) => void setTimeout(run, milliseconds),
-    () => performance.now(),
-  );
+  readonly #shared: Shared;
   readonly #guard: UpstreamGuard;
 
   /**
    * @param turnEnd when small pieces are written
+   * @param afterOthers runs a function when the events of others that are ready now were handled
    * @param guard where connections may not lead
    */
-  constructor(turnEnd: TurnEnd, guard: UpstreamGuard) {
-    this.#turnEnd = turnEnd;
+  constructor(
+    turnEnd: TurnEnd,
+    afterOthers: (run: () => void) => void,
+    guard: UpstreamGuard,
+  ) {
+    this.#shared = { turnEnd, readTurns: new ReadTurns(afterOthers, () => performance.now()) };
     this.#guard = guard;
   }
 
   listen(options: ListenOptions): Promise<BoundListener> {
-    const server = createServer(options, this.#turnEnd, this.#readTurns);
+    const server = createServer(options, this.#shared);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       // Without a host the runtime takes every address of both families, or IPv4's where IPv6 is off.
@@ -63,7 +64,7 @@ export class NodeTransport implements Transport {
     const { tls: settings, preamble } = options;
     const forbidden = () => new Error(FORBIDDEN);
     if (this.#guard.forbids(options.host)) {
-      const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(
+      const connection = new NodeConnection(this.#shared).from(
         options.host,
         options.port,
       );
@@ -79,7 +80,7 @@ export class NodeTransport implements Transport {
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
     });
-    const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(
+    const connection = new NodeConnection(this.#shared).from(
       options.host,
       options.port,
     );
@@ -133,17 +134,14 @@ export class NodeTransport implements Transport {
 
 function createServer(
   options: ListenOptions,
-  turnEnd: TurnEnd,
-  readTurns: ReadTurns,
+  shared: Shared,
 ): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
   const accept = (connection: NodeConnection, admission: Admission) => {
     admission.establish();
     connection.events = options.accept(connection);
   };
-  const handshakes = options.tls === null
-    ? null
-    : new NodeTlsServer(options.tls, turnEnd, readTurns);
+  const handshakes = options.tls === null ? null : new NodeTlsServer(options.tls, shared);
   const proceed = (
     socket: net.Socket,
     admission: Admission,
@@ -156,7 +154,7 @@ function createServer(
       handshakes.accept(socket, address, port, (connection) => accept(connection, admission));
       return;
     }
-    const connection = new NodeConnection(turnEnd, readTurns).from(address, port);
+    const connection = new NodeConnection(shared).from(address, port);
     connection.attach(socket, null);
     accept(connection, admission);
     // Not by way of the socket: what it reads from now on would overtake what is given back to it.

@@ -3,10 +3,9 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import net from "node:net";
 import { test } from "node:test";
-import { TurnEnd } from "../../loop/turn_end.ts";
+import { createNodeTransport } from "../create_transport.ts";
 import type { Connection, ConnectionEvents } from "../transport.ts";
 import { UpstreamGuard } from "../upstream_guard.ts";
-import { NodeTransport } from "./node_transport.ts";
 
 const OPEN = new UpstreamGuard({ blocked: [], allowed: [] });
 
@@ -15,7 +14,7 @@ async function echo(): Promise<
   { port: number; memories: Set<ArrayBufferLike>[]; close(): Promise<void> }
 > {
   const memories: Set<ArrayBufferLike>[] = [];
-  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)), OPEN);
+  const { transport } = createNodeTransport(OPEN);
   const accept = (connection: Connection): ConnectionEvents => {
     const seen = new Set<ArrayBufferLike>();
     memories.push(seen);
@@ -93,7 +92,7 @@ test("a paused connection reads nothing until it is resumed", async () => {
   let accepted!: Connection;
   const got: number[] = [];
   const waiting: (() => void)[] = [];
-  const transport = new NodeTransport(new TurnEnd((run) => setImmediate(run)), OPEN);
+  const { transport } = createNodeTransport(OPEN);
   const listener = await transport.listen({
     address: "127.0.0.1",
     port: 0,

@@ -1,14 +1,11 @@
 /** Reads of this size are part of a transfer; what requests and small responses need is less. */
 const LARGE = 16 * 1024;
-/**
- * What transfers of all connections read before they wait for the others: bytes, some 10 ms of the runtime's
- * own work, or milliseconds of ours. A wait costs as much as a read: with 1 MiB, downloads of 1 MiB on 32
- * connections cost twice as much.
- */
-export const MOST = 8 * 1024 * 1024;
-const MOST_TIME = 5;
-/** Milliseconds of a wait. */
-const WAIT = 1;
+/** Milliseconds that transfers of all connections take before they wait for the others. */
+const MOST = 4;
+/** Milliseconds between two reads up to which the time went to the second one: the runtime read meanwhile. */
+const APART = 1;
+/** Connections that go on together: each has read something before it can be held again. */
+const READERS = 4;
 
 /** A connection that reads. */
 export interface Reader {
@@ -24,24 +21,26 @@ export interface Reader {
  * pieces therefore wait together when they have read enough, until the thread was idle.
  */
 export class ReadTurns {
-  readonly #schedule: (run: () => void, milliseconds: number) => void;
+  readonly #afterOthers: (run: () => void) => void;
   readonly #now: () => number;
   readonly #held: Reader[] = [];
-  #bytes = 0;
+  /** Milliseconds of the turn so far. */
   #time = 0;
+  /** When the last read was handled. */
+  #last = 0;
   /** Connections that were held when the wait began, or began anew. */
   #seen = 0;
   readonly #check = () => this.#goOn();
 
   /**
-   * @param schedule runs a function after so many milliseconds
+   * @param afterOthers runs a function after a pause
    * @param now milliseconds, monotonic
    */
   constructor(
-    schedule: (run: () => void, milliseconds: number) => void,
+    afterOthers: (run: () => void) => void,
     now: () => number,
   ) {
-    this.#schedule = schedule;
+    this.#afterOthers = afterOthers;
     this.#now = now;
   }
 
@@ -56,25 +55,27 @@ export class ReadTurns {
    */
   count(reader: Reader, length: number, began: number): void {
     if (length < LARGE) return;
-    this.#bytes += length;
-    this.#time += this.#now() - began;
-    if (this.#bytes < MOST && this.#time < MOST_TIME) return;
+    const now = this.#now();
+    const apart = began - this.#last;
+    this.#time += now - began + (apart < APART ? apart : 0);
+    this.#last = now;
+    if (this.#time < MOST) return;
     reader.hold();
     if (this.#held.push(reader) > 1) return;
     this.#seen = 1;
-    this.#schedule(this.#check, WAIT);
+    this.#afterOthers(this.#check);
   }
 
   #goOn(): void {
     // Reads that were ready filled the wait, so the thread was not idle yet.
     if (this.#held.length > this.#seen) {
       this.#seen = this.#held.length;
-      this.#schedule(this.#check, WAIT);
+      this.#afterOthers(this.#check);
       return;
     }
-    this.#bytes = 0;
     this.#time = 0;
-    // The first ones read most: the last ones begin the next time.
-    for (const reader of this.#held.splice(0).reverse()) reader.goOn();
+    for (const reader of this.#held.splice(0, READERS)) reader.goOn();
+    this.#seen = this.#held.length;
+    if (this.#seen > 0) this.#afterOthers(this.#check);
   }
 }

@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { TurnEnd } from "../../loop/turn_end.ts";
-import type { ConnectionEvents } from "../transport.ts";
+import { createNodeTransport } from "../create_transport.ts";
+import type { Connection, ConnectionEvents } from "../transport.ts";
 import { UpstreamGuard } from "../upstream_guard.ts";
-import { NodeTransport } from "./node_transport.ts";
-import { MOST, type Reader, ReadTurns } from "./read_turns.ts";
+import { type Reader, ReadTurns } from "./read_turns.ts";
 
 const PIECE = 64 * 1024;
 
@@ -29,51 +28,69 @@ class Scene {
     this.turns.count(reader, length, began);
   }
 
-  fill(): void {
-    for (let i = 1; i < MOST / PIECE; i++) this.read(this.reader("first"), PIECE);
-  }
-
   /** The time of a wait is over. */
   waited(): void {
     for (const run of this.#due.splice(0)) run();
   }
 }
 
-test("transfers wait when they have read their share together, others read on", () => {
+test("transfers wait when they have had their time together, others read on", () => {
   const scene = new Scene();
   const [a, b, small] = ["a", "b", "small"].map((name) => scene.reader(name));
-  scene.fill();
+  scene.read(a, PIECE, 3.9);
   assert.deepEqual(scene.held, []);
-  scene.read(a, PIECE);
+  scene.read(a, PIECE, 0.1);
   scene.read(small, 1_000, 100);
   scene.read(b, PIECE);
   assert.deepEqual(scene.held, ["a", "b"]);
   scene.waited();
   assert.deepEqual(scene.wentOn, [], "another one had to be held: the thread was busy");
   scene.waited();
-  assert.deepEqual(scene.wentOn, ["b", "a"], "the last ones begin the next time");
-  scene.fill();
+  assert.deepEqual(scene.wentOn, ["a", "b"]);
+  scene.read(b, PIECE, 3.9);
   assert.deepEqual(scene.held, ["a", "b"], "counted anew");
-  scene.read(b, PIECE);
+  scene.read(b, PIECE, 0.1);
   scene.waited();
-  assert.deepEqual(scene.wentOn, ["b", "a", "b"]);
+  assert.deepEqual(scene.wentOn, ["a", "b", "b"]);
+});
+
+test("four transfers go on after each wait", () => {
+  const scene = new Scene();
+  const names = ["a", "b", "c", "d", "e", "f"];
+  for (const name of names) scene.read(scene.reader(name), PIECE, 4);
+  scene.waited();
+  scene.waited();
+  assert.deepEqual(scene.wentOn, ["a", "b", "c", "d"]);
+  scene.waited();
+  assert.deepEqual(scene.wentOn, names);
+});
+
+test("what the runtime does between two reads counts, being idle does not", () => {
+  const scene = new Scene();
+  const reader = scene.reader("transfer");
+  for (let i = 0; i < 10; i++) {
+    scene.now += 5;
+    scene.read(reader, PIECE, 0.1);
+  }
+  assert.deepEqual(scene.held, []);
+  for (let i = 0; i < 10; i++) {
+    scene.now += 0.3;
+    scene.read(reader, PIECE, 0.1);
+  }
+  assert.equal(scene.held.length > 0, true);
 });
 
 test("bug: frames of a hundred streams in one read cost 5 ms, and 200 such reads came in a row", () => {
   const scene = new Scene();
   const reader = scene.reader("streams");
   scene.read(reader, PIECE, 3);
-  scene.now += 1_000;
-  assert.deepEqual(scene.held, [], "time between reads does not count");
+  assert.deepEqual(scene.held, []);
   scene.read(reader, PIECE, 3);
   assert.deepEqual(scene.held, ["streams"]);
 });
 
 test("bug: transfers kept the events of other connections from a thread for a second", async () => {
-  const transport = new NodeTransport(
-    new TurnEnd((run) => setImmediate(run)),
-    new UpstreamGuard({ blocked: [], allowed: [] }),
-  );
+  const { transport } = createNodeTransport(new UpstreamGuard({ blocked: [], allowed: [] }));
   const workers: Worker[] = [];
   const start = async (name: string) => {
     const url = new URL("./testdata/endless_server.ts", import.meta.url);
@@ -83,7 +100,7 @@ test("bug: transfers kept the events of other connections from a thread for a se
     return port;
   };
   const open = (port: number, onData: (view: Uint8Array) => void) =>
-    new Promise<ReturnType<NodeTransport["connect"]>>((resolve, reject) => {
+    new Promise<Connection>((resolve, reject) => {
       const events: ConnectionEvents = {
         onData,
         onDrain() {},

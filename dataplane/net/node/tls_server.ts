@@ -5,9 +5,7 @@ import { contained } from "../../loop/containment.ts";
 import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
-import type { TurnEnd } from "../../loop/turn_end.ts";
-import { NodeConnection, type TlsParts } from "./connection.ts";
-import type { ReadTurns } from "./read_turns.ts";
+import { NodeConnection, type Shared, type TlsParts } from "./connection.ts";
 import { openTls, peerChain, watchHandshake } from "./tls_socket.ts";
 
 /** Called with each connection whose handshake succeeded. */
@@ -36,13 +34,11 @@ export class NodeTlsServer {
   readonly #servers = new WeakMap<TlsIdentity, Map<string, tls.Server>>();
   readonly #pending = new WeakMap<Socket, Pending>();
 
-  readonly #turnEnd: TurnEnd;
-  readonly #readTurns: ReadTurns;
+  readonly #shared: Shared;
 
-  constructor(options: TlsServerOptions, turnEnd: TurnEnd, readTurns: ReadTurns) {
+  constructor(options: TlsServerOptions, shared: Shared) {
     this.#options = options;
-    this.#turnEnd = turnEnd;
-    this.#readTurns = readTurns;
+    this.#shared = shared;
   }
 
   /** Begins the handshake on an accepted socket. */
@@ -147,7 +143,7 @@ export class NodeTlsServer {
         peerChain: choice.requestsCertificate ? peerChain(socket) : [],
       },
     };
-    const connection = new NodeConnection(this.#turnEnd, this.#readTurns).from(address, port);
+    const connection = new NodeConnection(this.#shared).from(address, port);
     connection.attach(socket, parts);
     onSecure(connection);
   }
