@@ -149,9 +149,9 @@ const FLAGS = {
   },
   "attack-seconds": {
     type: "integer",
-    default: 10,
+    default: 30,
     range: [2, 600],
-    help: "neighbours: seconds of each attack, and without",
+    help: "neighbours: seconds of each attack",
   },
   "json": { type: "string", default: "", help: "file for every figure of every round" },
 } as const satisfies FlagTable;

@@ -14,17 +14,20 @@ import { HttpConnection } from "../../support/http_client.ts";
 import { secret } from "../../support/authority.ts";
 import { SteadyLoad } from "../../soak/steady_load.ts";
 import { ATTACKS, type Report } from "./attacks.ts";
+import { warmUp } from "./warm_up.ts";
 
 /** Requests a second of the client that is to be served all the time, and its connections. */
 const RATE = 100;
 const CONNECTIONS = 4;
 const WARM_UP = 5_000;
+/** Milliseconds without an attack, before each. */
+const QUIET = 10_000;
 const SETTLE = 3_000;
 /** Clients that come while passwords are guessed. */
 const NEWCOMERS = 20;
 
 export interface NeighboursOptions {
-  /** Seconds of each attack, and without. */
+  /** Seconds of each attack. */
   readonly seconds: number;
   /** Names of those that are tried. */
   readonly attacks: readonly string[];
@@ -42,6 +45,8 @@ export interface NeighbourResult {
   /** Milliseconds: p99 without the attack, and beside it. */
   readonly base: number;
   readonly attacked: number;
+  /** The slowest request beside it. */
+  readonly worst: number;
   /** Greatest resident memory above that of the quiet gateway, in MB. */
   readonly memory: number;
   readonly report: Report;
@@ -76,6 +81,7 @@ export async function runNeighbours(options: NeighboursOptions): Promise<Neighbo
   const answered = async (path: string) =>
     (await ask(http, "normal.example.com", path))?.status === 200;
   await until("the first response", scene.children, () => answered("/"));
+  await warmUp(target);
   using load = new SteadyLoad(http, CONNECTIONS, RATE);
   await pause(WARM_UP);
   const results: NeighbourResult[] = [];
@@ -84,7 +90,7 @@ export async function runNeighbours(options: NeighboursOptions): Promise<Neighbo
     progress(`neighbours (${transport}): ${attack}`);
     load.takeTimes();
     const [failed, sent] = [load.failed, load.sent];
-    await pause(options.seconds * 1_000);
+    await pause(QUIET);
     const base = percentile(load.takeTimes(), 0.99);
     const quiet = residentMegabytes([dataplane.pid]);
     const command = lastOnCore(
@@ -105,7 +111,7 @@ export async function runNeighbours(options: NeighboursOptions): Promise<Neighbo
       await pause(200);
       memory = Math.max(memory, residentMegabytes([dataplane.pid]) - quiet);
     }
-    const attacked = percentile(load.takeTimes(), 0.99);
+    const times = load.takeTimes();
     Deno.kill(attacker.pid, "SIGTERM");
     await attacker.ended;
     const refused = await newcomers;
@@ -117,7 +123,8 @@ export async function runNeighbours(options: NeighboursOptions): Promise<Neighbo
       failed: load.failed - failed + (refused ?? 0),
       firstFailure: refused !== null && refused > 0 ? "newcomers refused" : load.firstFailure,
       base,
-      attacked,
+      attacked: percentile(times, 0.99),
+      worst: Math.max(...times),
       memory,
       report: text === "" ? {} : JSON.parse(text),
     });

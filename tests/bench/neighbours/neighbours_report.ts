@@ -12,13 +12,14 @@ const MEMORY = 100;
 export function reportNeighbours(transport: string, results: readonly NeighbourResult[]): boolean {
   print();
   print(`neighbours, ${transport}: one client attacks, another sends 100 requests a second`);
-  const rows = results.map(({ attack, sent, failed, base, attacked, memory, report }) => [
+  const rows = results.map(({ attack, sent, failed, base, attacked, worst, memory, report }) => [
     attack,
     String(sent),
     String(failed),
     shown(base, 2),
     shown(attacked, 2),
     shown(attacked / base, 2),
+    shown(worst, 1),
     shown(memory, 0),
     Object.entries(report).map(([name, value]) => `${name} ${value}`).join(", "),
   ]);
@@ -29,6 +30,7 @@ export function reportNeighbours(transport: string, results: readonly NeighbourR
     "p99 ms",
     "beside it",
     "ratio",
+    "worst",
     "MB above",
     "attacker",
   ];
