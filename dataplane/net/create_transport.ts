@@ -16,9 +16,6 @@ export const TRANSPORTS = ["node", "native"] as const;
 
 export type TransportName = (typeof TRANSPORTS)[number];
 
-/** Milliseconds: with setImmediate the runtime would not be idle, and look at no socket. */
-const PAUSE = 1;
-
 /** A transport, and how what is computed beside it takes turns with its sockets. */
 export interface TransportParts {
   readonly transport: Transport;
@@ -62,7 +59,11 @@ export function createTransport(
 export function createNodeTransport(guard: UpstreamGuard): TransportParts {
   // Events that are ready now are handled before what setImmediate asks for.
   const turnEnd = new TurnEnd((run) => setImmediate(run));
-  const pauses = new Pauses((run) => void setTimeout(run, PAUSE));
-  const afterOthers = (run: () => void) => pauses.after(run);
+  const pauses = new Pauses({
+    immediately: (run) => void setImmediate(run),
+    after: (milliseconds, run) => void setTimeout(run, milliseconds),
+    now: () => performance.now(),
+  });
+  const afterOthers = (run: () => void) => pauses.do(run);
   return { transport: new NodeTransport(turnEnd, afterOthers, guard), turnEnd, afterOthers };
 }
