@@ -94,6 +94,11 @@ export class ClientShares {
     return this.#shares.size;
   }
 
+  /** Whether at most one client holds anything: it has to share with no other. */
+  get alone(): boolean {
+    return this.#shares.size < 2;
+  }
+
   /** Returns the share of the client at an address; the caller holds it until `leave`. */
   hold(address: string): ClientShare {
     const client = clientOfAddress(address);

@@ -38,7 +38,7 @@ export class ClientTurns {
   /** Counts a request that has begun; returns whether the client's turn is over. */
   begun(share: ClientShare): boolean {
     // Requests of a trusted proxy are those of many clients.
-    if (this.#clients.size < 2 || share === this.#clients.proxies) return false;
+    if (this.#clients.alone || share === this.#clients.proxies) return false;
     if (!this.#open) {
       this.#open = true;
       this.#schedule(this.#end);

@@ -39,13 +39,15 @@ export interface TransportSetup {
 /**
  * Makes the transport of this thread.
  * @param ticker of this thread
+ * @param alone whether at most one client is connected: no other waits for its transfers
  */
 export function createTransport(
   { name, ticketKeys, descriptors, thread, sockets }: TransportSetup,
   guard: UpstreamGuard,
   ticker: Ticker,
+  alone: () => boolean,
 ): TransportParts {
-  if (name === "node") return createNodeTransport(guard);
+  if (name === "node") return createNodeTransport(guard, alone);
   const libc = new Libc(new Descriptors(descriptors, thread));
   const now = () => performance.now();
   const poller = new Poller(libc, now);
@@ -55,8 +57,11 @@ export function createTransport(
   return { transport, turnEnd, afterOthers: (run) => poller.later(run) };
 }
 
-/** Makes the portable transport. */
-export function createNodeTransport(guard: UpstreamGuard): TransportParts {
+/**
+ * Makes the portable transport.
+ * @param alone whether at most one client is connected: no other waits for its transfers
+ */
+export function createNodeTransport(guard: UpstreamGuard, alone: () => boolean): TransportParts {
   // Events that are ready now are handled before what setImmediate asks for.
   const turnEnd = new TurnEnd((run) => setImmediate(run));
   const pauses = new Pauses({
@@ -65,5 +70,5 @@ export function createNodeTransport(guard: UpstreamGuard): TransportParts {
     now: () => performance.now(),
   });
   const afterOthers = (run: () => void) => pauses.do(run);
-  return { transport: new NodeTransport(turnEnd, afterOthers, guard), turnEnd, afterOthers };
+  return { transport: new NodeTransport(turnEnd, afterOthers, alone, guard), turnEnd, afterOthers };
 }

@@ -24,7 +24,7 @@ const setup = workerData as HealthSetup;
 const port = parentPort!;
 const ticker = new Ticker();
 const guard = new UpstreamGuard(setup.upstreams);
-const { transport, turnEnd } = createTransport(setup.transport, guard, ticker);
+const { transport, turnEnd } = createTransport(setup.transport, guard, ticker, () => true);
 const certificates = new Map<string, LoadedCertificate>();
 const backends = new Map<string, Backend>();
 const slots = new Map<string, readonly number[]>();

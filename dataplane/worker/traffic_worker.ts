@@ -48,8 +48,14 @@ const logBuffers = new LogBuffers((buffer, length, lines) =>
 );
 const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
+const clients = new ClientShares(overload);
 const guard = new UpstreamGuard(setup.upstreams);
-const { transport, turnEnd, afterOthers } = createTransport(setup.transport, guard, ticker);
+const { transport, turnEnd, afterOthers } = createTransport(
+  setup.transport,
+  guard,
+  ticker,
+  () => clients.alone,
+);
 // Callbacks that libraries know keep the event loop of a thread that has died, with its descriptors.
 for (const death of ["error", "unhandledrejection"]) {
   addEventListener(death, () => transport.close());
@@ -100,7 +106,6 @@ const tables = new Tables(
 );
 const random = crypto.getRandomValues(new Uint8Array(8));
 const spans = setup.tracing ? new Spans((batch) => send({ type: "spans", spans: batch })) : null;
-const clients = new ClientShares(overload);
 const engine: Engine = {
   ticker,
   clock,

@@ -23,6 +23,7 @@ const { transport } = createTransport(
   },
   new UpstreamGuard({ blocked: [], allowed: [] }),
   new Ticker(),
+  () => true,
 );
 const settings: ClientTls = {
   serverName: plan.hosts[0],

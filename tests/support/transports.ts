@@ -43,7 +43,7 @@ const sockets = { userTimeout: 30_000, upstreamMark: 0, upstreamTos: 0x28 };
 const IMPLEMENTATIONS: Readonly<
   Record<string, (guard: UpstreamGuard, keys: SharedArrayBuffer) => Implementation>
 > = {
-  node: (guard) => ({ ...createNodeTransport(guard), [Symbol.dispose]() {} }),
+  node: (guard) => ({ ...createNodeTransport(guard, () => false), [Symbol.dispose]() {} }),
   native: (guard, ticketKeys) => {
     const libc = new Libc(new Descriptors(new SharedArrayBuffer(DESCRIPTORS_SIZE), 1));
     const now = () => performance.now();

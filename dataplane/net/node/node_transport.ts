@@ -30,14 +30,19 @@ export class NodeTransport implements Transport {
   /**
    * @param turnEnd when small pieces are written
    * @param afterOthers runs a function when the events of others that are ready now were handled
+   * @param alone whether at most one client is connected
    * @param guard where connections may not lead
    */
   constructor(
     turnEnd: TurnEnd,
     afterOthers: (run: () => void) => void,
+    alone: () => boolean,
     guard: UpstreamGuard,
   ) {
-    this.#shared = { turnEnd, readTurns: new ReadTurns(afterOthers, () => performance.now()) };
+    this.#shared = {
+      turnEnd,
+      readTurns: new ReadTurns(afterOthers, () => performance.now(), alone),
+    };
     this.#guard = guard;
   }
 

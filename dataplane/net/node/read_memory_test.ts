@@ -14,7 +14,7 @@ async function echo(): Promise<
   { port: number; memories: Set<ArrayBufferLike>[]; close(): Promise<void> }
 > {
   const memories: Set<ArrayBufferLike>[] = [];
-  const { transport } = createNodeTransport(OPEN);
+  const { transport } = createNodeTransport(OPEN, () => false);
   const accept = (connection: Connection): ConnectionEvents => {
     const seen = new Set<ArrayBufferLike>();
     memories.push(seen);
@@ -92,7 +92,7 @@ test("a paused connection reads nothing until it is resumed", async () => {
   let accepted!: Connection;
   const got: number[] = [];
   const waiting: (() => void)[] = [];
-  const { transport } = createNodeTransport(OPEN);
+  const { transport } = createNodeTransport(OPEN, () => false);
   const listener = await transport.listen({
     address: "127.0.0.1",
     port: 0,

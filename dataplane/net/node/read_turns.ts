@@ -1,11 +1,14 @@
 /** Reads of this size are part of a transfer; what requests and small responses need is less. */
 const LARGE = 16 * 1024;
-/** Milliseconds that transfers of all connections take before they wait for the others. */
-const MOST = 4;
+/**
+ * Milliseconds that transfers of all connections take before they wait for the others; when one client is alone it
+ * is its own requests that wait, and a pause costs as much as ten reads.
+ */
+const MOST = { crowded: 4, alone: 20 };
 /** Milliseconds between two reads up to which the time went to the second one: the runtime read meanwhile. */
 const APART = 1;
 /** Connections that go on together: each has read something before it can be held again. */
-const READERS = 4;
+const READERS = { crowded: 4, alone: Infinity };
 
 /** A connection that reads. */
 export interface Reader {
@@ -23,6 +26,7 @@ export interface Reader {
 export class ReadTurns {
   readonly #afterOthers: (run: () => void) => void;
   readonly #now: () => number;
+  readonly #alone: () => boolean;
   readonly #held: Reader[] = [];
   /** Milliseconds of the turn so far. */
   #time = 0;
@@ -35,13 +39,16 @@ export class ReadTurns {
   /**
    * @param afterOthers runs a function after a pause
    * @param now milliseconds, monotonic
+   * @param alone whether at most one client is connected
    */
   constructor(
     afterOthers: (run: () => void) => void,
     now: () => number,
+    alone: () => boolean,
   ) {
     this.#afterOthers = afterOthers;
     this.#now = now;
+    this.#alone = alone;
   }
 
   /** Time at which the handling of a read begins, for `count`. */
@@ -59,11 +66,15 @@ export class ReadTurns {
     const apart = began - this.#last;
     this.#time += now - began + (apart < APART ? apart : 0);
     this.#last = now;
-    if (this.#time < MOST) return;
+    if (this.#time < MOST[this.#crowd]) return;
     reader.hold();
     if (this.#held.push(reader) > 1) return;
     this.#seen = 1;
     this.#afterOthers(this.#check);
+  }
+
+  get #crowd(): "alone" | "crowded" {
+    return this.#alone() ? "alone" : "crowded";
   }
 
   #goOn(): void {
@@ -74,7 +85,7 @@ export class ReadTurns {
       return;
     }
     this.#time = 0;
-    for (const reader of this.#held.splice(0, READERS)) reader.goOn();
+    for (const reader of this.#held.splice(0, READERS[this.#crowd])) reader.goOn();
     this.#seen = this.#held.length;
     if (this.#seen > 0) this.#afterOthers(this.#check);
   }

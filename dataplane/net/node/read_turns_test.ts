@@ -7,12 +7,18 @@ import type { Connection, ConnectionEvents } from "../transport.ts";
 import { UpstreamGuard } from "../upstream_guard.ts";
 import { type Reader, ReadTurns } from "./read_turns.ts";
 
+const OPEN = new UpstreamGuard({ blocked: [], allowed: [] });
 const PIECE = 64 * 1024;
 
 class Scene {
   readonly #due: (() => void)[] = [];
   now = 0;
-  readonly turns = new ReadTurns((run) => void this.#due.push(run), () => this.now);
+  alone = false;
+  readonly turns = new ReadTurns(
+    (run) => void this.#due.push(run),
+    () => this.now,
+    () => this.alone,
+  );
   /** Names of the readers in the order in which they went on. */
   readonly wentOn: string[] = [];
   readonly held: string[] = [];
@@ -65,6 +71,19 @@ test("four transfers go on after each wait", () => {
   assert.deepEqual(scene.wentOn, names);
 });
 
+test("the transfers of a client that is alone wait later, and go on together", () => {
+  const scene = new Scene();
+  scene.alone = true;
+  const names = ["a", "b", "c", "d", "e", "f"];
+  const readers = names.map((name) => scene.reader(name));
+  for (let i = 0; i < 19; i++) scene.read(readers[i % 6], PIECE, 1);
+  assert.deepEqual(scene.held, []);
+  for (const reader of readers) scene.read(reader, PIECE, 1);
+  scene.waited();
+  scene.waited();
+  assert.deepEqual(scene.wentOn, names);
+});
+
 test("what the runtime does between two reads counts, being idle does not", () => {
   const scene = new Scene();
   const reader = scene.reader("transfer");
@@ -90,7 +109,7 @@ test("bug: frames of a hundred streams in one read cost 5 ms, and 200 such reads
 });
 
 test("bug: transfers kept the events of other connections from a thread for a second", async () => {
-  const { transport } = createNodeTransport(new UpstreamGuard({ blocked: [], allowed: [] }));
+  const { transport } = createNodeTransport(OPEN, () => false);
   const workers: Worker[] = [];
   const start = async (name: string) => {
     const url = new URL("./testdata/endless_server.ts", import.meta.url);
