@@ -16,12 +16,12 @@ import { AgentIdentities } from "./identity/agent_identities.ts";
 import { clusterInstallationSecret, installationSecret } from "./installation_secret.ts";
 import { SnapshotManager } from "./snapshot/snapshot_manager.ts";
 import type { SourceSink } from "./source/source.ts";
-import type { SourceProblem } from "./source/source_problem.ts";
 import { clusterAccess, openFolder } from "./open_source.ts";
 import type { ControllerFlags } from "./controller_flags.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { ApiClient } from "./source/kubernetes/api_client.ts";
 import { KubernetesSource } from "./source/kubernetes/kubernetes_source.ts";
+import { HeldVersions } from "./translate/held_versions.ts";
 import { outcomeProblems } from "./translate/outcome_log.ts";
 import { type ResourceUpdate, Translator } from "./translate/translator.ts";
 
@@ -137,18 +137,20 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   }
   /** What was taken in and is not published yet: of each resource the last. */
   const pending = new Map<string, ResourceUpdate>();
-  let found: readonly SourceProblem[] = [];
+  // A folder keeps what served; in a cluster the rules of the Gateway API decide.
+  const versions = client === null ? new HeldVersions(translator) : null;
   const sink: SourceSink = {
-    take(changes, problems) {
-      found = problems;
+    take(changes) {
       cluster?.taken(changes);
       const end = metrics.translations.startTimer();
-      for (const update of translator.update(changes)) pending.set(keyOf(update), update);
+      const { updates, accepted } = versions?.update(changes) ??
+        { updates: translator.update(changes), accepted: [] };
+      for (const update of updates) pending.set(keyOf(update), update);
       end();
-      return translator.wanted;
+      return { wanted: translator.wanted, accepted, held: versions?.held ?? new Map() };
     },
     touched: (key) => cluster?.touched(key),
-    publish() {
+    publish(found) {
       const updates = [...pending.values()];
       pending.clear();
       problems = found.length;

@@ -1,17 +1,25 @@
 import type { ObjectKey, SourceChange } from "../translate/source_object.ts";
+import type { HeldVersion } from "../translate/held_versions.ts";
 import type { SourceProblem } from "./source_problem.ts";
+
+/** What became of the changes that a sink took in. */
+export interface Taken {
+  /** Keys of the objects that translation looks for, of the kinds that are read by reference. */
+  readonly wanted: ReadonlySet<string>;
+  /** Objects whose newest version serves from now on. */
+  readonly accepted: readonly ObjectKey[];
+  /** Versions that are not served, by the key of their object. */
+  readonly held: ReadonlyMap<string, HeldVersion>;
+}
 
 /** Who takes in what a source finds. */
 export interface SourceSink {
-  /**
-   * Takes in changes.
-   * @returns keys of the objects that translation looks for, of the kinds that are read by reference
-   */
-  take(changes: SourceChange[], problems: SourceProblem[]): ReadonlySet<string>;
+  /** Takes in changes. */
+  take(changes: readonly SourceChange[]): Taken;
   /** Something about an object changed that is not translated: its status, or the version it has there. */
   touched(key: ObjectKey): void;
-  /** What was taken in is complete and may be served. */
-  publish(): void;
+  /** What was taken in is complete and may be served; these are the problems of the source. */
+  publish(problems: readonly SourceProblem[]): void;
 }
 
 /** Where objects come from. */

@@ -15,6 +15,8 @@ export interface SourceObject<K extends KindName = KindName> extends ObjectKey {
   readonly origin: string;
   /** Why a newer version of the object was refused while this one keeps serving; "" otherwise. */
   readonly heldBecause: string;
+  /** When this version was read (RFC 3339), where the source tells. */
+  readonly readAt?: string;
 }
 
 /** One step of a source. */

@@ -8,6 +8,7 @@ import { deriveBackendTlsPolicy } from "./backend_tls_policy.ts";
 import { deriveConfigMap, deriveSecret } from "./certificate.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
+import { type Failure, failuresOf } from "./failures.ts";
 import { deriveGatewayApiGateway } from "./gateway_api_gateway.ts";
 import { deriveGatewayClass } from "./gateway_class.ts";
 import type { AddressBook, AddressRequest } from "./address_book.ts";
@@ -49,11 +50,20 @@ export interface ResourceUpdate {
 }
 
 interface Entry {
+  readonly failures: readonly Failure[];
   readonly request: AddressRequest | null;
   readonly nodeSelector: Readonly<Record<string, string>> | null;
   readonly reads: ReadonlySet<string>;
   /** Resources of this object, by their keys. */
   readonly resources: ReadonlyMap<string, Resource>;
+}
+
+/** What an update did beside its result. */
+export interface UpdateTrace {
+  /** What was said before against the objects that were derived again. */
+  readonly before: Map<string, readonly Failure[]>;
+  /** Lookups whose result changed. */
+  readonly touched: Set<string>;
 }
 
 /** A node refused a resource: the object it came from is not served as it stands. */
@@ -94,8 +104,26 @@ export class Translator {
     return this.#wanted;
   }
 
-  /** Applies source changes; returns what changed in the configuration. */
-  update(changes: readonly SourceChange[]): ResourceUpdate[] {
+  /** The object that is translated now. */
+  objectAt(key: string): SourceObject | null {
+    return this.#store.get(key) ?? null;
+  }
+
+  /** What is said against an object. */
+  failuresOf(key: string): readonly Failure[] {
+    return this.#entries.get(key)?.failures ?? [];
+  }
+
+  /** Lookups that the derivation of an object made. */
+  readsOf(key: string): ReadonlySet<string> {
+    return this.#entries.get(key)?.reads ?? new Set();
+  }
+
+  /**
+   * Applies source changes; returns what changed in the configuration.
+   * @param trace gets what else there is to know of it
+   */
+  update(changes: readonly SourceChange[], trace?: UpdateTrace): ResourceUpdate[] {
     const dirty = new Set<string>();
     const touched = new Set<string>();
     for (const change of changes) {
@@ -105,8 +133,9 @@ export class Translator {
     // Once for each lookup: objects of one index entry all read it, and all may change together.
     for (const read of touched) {
       for (const reader of this.#readers.get(read) ?? []) dirty.add(reader);
+      trace?.touched.add(read);
     }
-    return this.#recompute(dirty);
+    return this.#recompute(dirty, trace);
   }
 
   /** Labels of the nodes that serve a Gateway, by its key; null for what is no Gateway of ours. */
@@ -139,10 +168,13 @@ export class Translator {
     return this.#recompute(dirty);
   }
 
-  #recompute(first: ReadonlySet<string>): ResourceUpdate[] {
+  #recompute(first: ReadonlySet<string>, trace?: UpdateTrace): ResourceUpdate[] {
     const updates: ResourceUpdate[] = [];
     for (let dirty = first; dirty.size > 0;) {
       const requests = new Map<string, AddressRequest | null>();
+      for (const key of trace === undefined ? [] : dirty) {
+        if (!trace!.before.has(key)) trace!.before.set(key, this.failuresOf(key));
+      }
       for (const update of this.#pass(dirty, requests)) updates.push(update);
       dirty = this.#answered(requests);
     }
@@ -223,7 +255,8 @@ export class Translator {
     for (const part of derived.resources) outcome = this.#withQuarantine(take(part), outcome);
     take({ kind: Kind.KIND_OUTCOME, name: key, body: Outcome.encode(outcome).finish() });
     const { request } = view;
-    return { reads: view.reads, resources, request, nodeSelector: derived.nodeSelector ?? null };
+    const nodeSelector = derived.nodeSelector ?? null;
+    return { reads: view.reads, resources, request, nodeSelector, failures: failuresOf(outcome) };
   }
 
   /** A refused resource shows in its object's outcome until the object changes. */

@@ -5,7 +5,7 @@ import type { SourceChange } from "../../translate/source_object.ts";
 import type { Source, SourceSink } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { SOURCE_LIMIT } from "../source_limits.ts";
-import { type FileText, FolderState } from "./folder_state.ts";
+import { type FileText, FolderState, type LastGood } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
 import type { ParsedFile } from "./parse_file.ts";
 import { ParseQueue } from "./parse_queue.ts";
@@ -55,6 +55,8 @@ export class FileSource implements Source {
   #comparing: Promise<void> | null = null;
   #compareAgain = false;
   #turn: Promise<void> = Promise.resolve();
+  /** Bodies that were accepted and are not on disk yet. */
+  readonly #good: LastGood[] = [];
 
   constructor(
     directory: string,
@@ -66,7 +68,7 @@ export class FileSource implements Source {
     this.#gate = new PublicationGate(sink);
     this.#lastGood = lastGood;
     this.#log = log;
-    this.#state = new FolderState(lastGood?.values());
+    this.#state = new FolderState(lastGood?.values(), () => new Date().toISOString());
     this.#long = new ParseQueue({
       parse: (file, text) => this.#state.parse(file, text),
       done: (file, parsed, current) =>
@@ -343,12 +345,16 @@ export class FileSource implements Source {
   }
 
   async #take(files: readonly [string, FileText | ParsedFile][], first = false): Promise<void> {
-    const step = this.#state.apply(files);
-    if (first) { for (const key of this.#state.forgetUnclaimed()) step.forgotten.push(key); }
-    if (step.changes.length > 0 || first) this.#handOn(step.changes);
+    const { changes, forgotten } = this.#state.apply(files);
+    if (first) {
+      for (const key of this.#state.forgetUnclaimed()) forgotten.push(key);
+      const { remembered, rest } = this.#state.comparedWithRemembered(changes);
+      this.#gate.remember(remembered);
+      this.#handOn(rest);
+    } else if (changes.length > 0) this.#handOn(changes);
     else this.#report();
     this.#logProblems();
-    await this.#lastGood?.record(step);
+    await this.#lastGood?.record({ good: this.#good.splice(0), forgotten });
   }
 
   #problems(): SourceProblem[] {
@@ -372,8 +378,10 @@ export class FileSource implements Source {
     this.#logProblems();
   }
 
-  #handOn(changes: SourceChange[]): void {
-    this.#gate.handOn(changes, this.#problems(), this.#state.withheld);
+  #handOn(changes: readonly SourceChange[]): void {
+    const taken = this.#gate.take(changes, this.#state.withheld);
+    if (taken !== null) this.#good.push(...this.#state.judged(taken));
+    this.#gate.publish(this.#problems());
   }
 
   #logProblems(): void {

@@ -19,7 +19,7 @@ spec: { endpoints: [{ address: 127.0.0.1, port: ${port} }] }
 /** A source over a temporary folder, and what it holds now. */
 class Fixture {
   readonly objects = new Map<string, SourceChange>();
-  problems: SourceProblem[] = [];
+  problems: readonly SourceProblem[] = [];
   steps = 0;
   source!: FileSource;
   #wake: (() => void)[] = [];
@@ -41,17 +41,18 @@ class Fixture {
     this.source = new FileSource(
       this.resources,
       {
-        take: (changes, problems) => {
+        take: (changes) => {
           this.steps++;
           for (const change of changes) {
             if (change.object === null) this.objects.delete(objectKey(change.key));
             else this.objects.set(objectKey(change.key), change);
           }
-          this.problems = problems;
-          return new Set();
+          const accepted = changes.map(({ key }) => key);
+          return { wanted: new Set(), accepted, held: new Map() };
         },
         touched() {},
-        publish: () => {
+        publish: (problems) => {
+          this.problems = problems;
           for (const wake of this.#wake.splice(0)) wake();
         },
       },

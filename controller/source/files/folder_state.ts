@@ -1,28 +1,26 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KindName, KindTypes } from "../../../api/kinds.ts";
-import {
-  type ObjectKey,
-  objectKey,
-  type SourceChange,
-  type SourceObject,
-} from "../../translate/source_object.ts";
+import { type HeldVersion, keptText } from "../../translate/held_versions.ts";
+import { type ObjectKey, objectKey, type SourceChange } from "../../translate/source_object.ts";
+import type { Taken } from "../source.ts";
 import { SOURCE_LIMIT } from "../source_limits.ts";
 import type { SourceProblem } from "../source_problem.ts";
 import { ProblemList } from "../problem_list.ts";
 import { splitDocuments } from "./documents.ts";
 import { type ParsedFile, parseFile, refusedFile, type SourceDocument } from "./parse_file.ts";
 
-/** A body that served before, kept for the case that its document turns bad. */
+/** A body that was accepted, kept for the case that its document turns bad. */
 export interface LastGood {
   readonly key: ObjectKey;
   readonly body: KindTypes[KindName];
   readonly origin: string;
+  /** When it was read (RFC 3339). */
+  readonly since: string;
 }
 
 /** What a step of the source changed. */
 export interface FolderStep {
   readonly changes: SourceChange[];
-  /** Bodies that became the last good ones. */
-  readonly good: LastGood[];
   /** Objects whose last good body is not needed any more. */
   readonly forgotten: string[];
 }
@@ -47,10 +45,20 @@ interface Claim {
   readonly document: Document;
 }
 
+/** What the translator was told of an object. */
+interface Told {
+  /** Null for a body that is remembered. */
+  readonly document: Document | null;
+  readonly body: LastGood["body"];
+  readonly heldBecause: string;
+  readonly origin: string;
+  readonly since: string;
+}
+
 /**
  * The objects of a folder of YAML files. Pure: told which text each file has now, it says what changed.
- * An object whose document is invalid keeps its last good version; of two documents for one object the
- * first (by file name, then position) counts and the other is an error.
+ * An object whose document is invalid keeps its last accepted version; of two documents for one object the
+ * one that serves counts, else the first (by file name, then position), and the other is an error.
  */
 export class FolderState {
   readonly #files = new Map<string, readonly Document[]>();
@@ -60,15 +68,18 @@ export class FolderState {
   /** Documents by the object they name. */
   readonly #claims = new Map<string, Claim[]>();
   readonly #lastGood = new Map<string, LastGood>();
-  /** What the translator was told, by object. */
-  readonly #served = new Map<
-    string,
-    { document: Document | null; body: LastGood["body"]; heldBecause: string; origin: string }
-  >();
+  readonly #served = new Map<string, Told>();
+  /** Versions that translation does not accept, by object. */
+  #held: ReadonlyMap<string, HeldVersion> = new Map();
+  readonly #now: () => string;
 
-  /** @param remembered last good bodies from before the start */
-  constructor(remembered: Iterable<LastGood> = []) {
+  /**
+   * @param remembered accepted bodies from before the start
+   * @param now the time (RFC 3339)
+   */
+  constructor(remembered: Iterable<LastGood> = [], now: () => string = () => "") {
     for (const good of remembered) this.#lastGood.set(objectKey(good.key), good);
+    this.#now = now;
   }
 
   get files(): Iterable<string> {
@@ -115,6 +126,44 @@ export class FolderState {
     return this.#settle(touched);
   }
 
+  /** Takes in what became of the changes; returns the bodies that are the last accepted ones now. */
+  judged({ accepted, held }: Pick<Taken, "accepted" | "held">): LastGood[] {
+    this.#held = held;
+    const good: LastGood[] = [];
+    for (const key of accepted) {
+      const text = objectKey(key);
+      const told = this.#served.get(text);
+      if (told === undefined || told.heldBecause !== "") continue;
+      const { body, origin, since } = told;
+      const old = this.#lastGood.get(text);
+      if (old?.origin === origin && isDeepStrictEqual(old.body, body)) continue;
+      const entry = { key, body, origin, since };
+      this.#lastGood.set(text, entry);
+      good.push(entry);
+    }
+    return good;
+  }
+
+  /** What served before the start of the objects that changes are about, and the changes that differ from it. */
+  comparedWithRemembered(
+    changes: readonly SourceChange[],
+  ): { remembered: SourceChange[]; rest: SourceChange[] } {
+    const remembered: SourceChange[] = [];
+    const rest: SourceChange[] = [];
+    for (const change of changes) {
+      const { key, object } = change;
+      const good = this.#lastGood.get(objectKey(key));
+      if (good !== undefined) {
+        const { body, origin, since } = good;
+        remembered.push({ key, object: { ...key, body, origin, heldBecause: "", readAt: since } });
+      }
+      const same = good !== undefined && object?.heldBecause === "" &&
+        object.origin === good.origin && isDeepStrictEqual(object.body, good.body);
+      if (!same) rest.push(change);
+    }
+    return { remembered, rest };
+  }
+
   /** Drops the last good bodies of objects that no document names; returns their keys. */
   forgetUnclaimed(): string[] {
     const unclaimed = [...this.#lastGood.keys()].filter((key) => !this.#claims.has(key));
@@ -149,6 +198,12 @@ export class FolderState {
     return false;
   }
 
+  /** Where the document of an object is that counts; null for an object of no document. */
+  placeOf(object: string): { readonly file: string; readonly line: number } | null {
+    const claim = this.#claims.get(object)?.[0];
+    return claim === undefined ? null : { file: claim.file, line: claim.document.line };
+  }
+
   /** The problems there are now, as many as are shown. */
   problems(): SourceProblem[] {
     const problems = new ProblemList();
@@ -164,6 +219,11 @@ export class FolderState {
           problems.add({ file, line, path: "", object, reason: WITHHELD, lastGoodServing });
         }
       }
+    }
+    for (const [object, { reason, serves }] of this.#held) {
+      const place = this.placeOf(object);
+      if (place === null) continue;
+      problems.add({ ...place, path: "", object, reason, lastGoodServing: serves });
     }
     for (const object of this.#contested) {
       const [first, ...others] = this.#claims.get(object)!;
@@ -202,8 +262,10 @@ export class FolderState {
     for (const [key, added] of come) {
       const rest = (this.#claims.get(key) ?? []).filter(({ document }) => !gone.has(document));
       const claims = rest.concat(added);
+      const ranks = new Map(claims.map((claim) => [claim, this.#rank(key, claim)]));
       claims.sort((a, b) =>
-        a.file < b.file ? -1 : a.file > b.file ? 1 : a.document.line - b.document.line
+        ranks.get(a)! - ranks.get(b)! ||
+        (a.file < b.file ? -1 : a.file > b.file ? 1 : a.document.line - b.document.line)
       );
       if (claims.length === 0) this.#claims.delete(key);
       else this.#claims.set(key, claims);
@@ -212,8 +274,15 @@ export class FolderState {
     }
   }
 
+  /** The document that serves comes before others for its object, then those of its file. */
+  #rank(key: string, { file, document }: Claim): number {
+    const told = this.#served.get(key);
+    if (told?.document?.parsed === document.parsed && told.origin === file) return 0;
+    return (told ?? this.#lastGood.get(key))?.origin === file ? 1 : 2;
+  }
+
   #settle(touched: ReadonlyMap<string, ObjectKey>): FolderStep {
-    const step: FolderStep = { changes: [], good: [], forgotten: [] };
+    const step: FolderStep = { changes: [], forgotten: [] };
     for (const [text, key] of touched) {
       const claim = this.#claims.get(text)?.[0];
       const served = this.#served.get(text);
@@ -229,26 +298,28 @@ export class FolderState {
       if (document.parsed.body !== null) {
         if (served?.document?.parsed === document.parsed && served.origin === origin) continue;
         const { body } = document.parsed;
-        const good: LastGood = { key, body, origin };
-        if (served?.document?.text !== document.text) step.good.push(good);
-        this.#lastGood.set(text, good);
-        this.#served.set(text, { document, body, heldBecause: "", origin });
-        step.changes.push({ key, object: { ...key, body, origin, heldBecause: "" } });
+        const since = this.#now();
+        this.#served.set(text, { document, body, heldBecause: "", origin, since });
+        const object = { ...key, body, origin, heldBecause: "", readAt: since };
+        step.changes.push({ key, object });
         continue;
       }
       const { substitute } = document.parsed;
       const good = this.#lastGood.get(text) ??
-        (substitute === null ? undefined : { key, body: substitute, origin });
+        (substitute === null ? undefined : { key, body: substitute, origin, since: "" });
       if (good === undefined) {
         this.#served.delete(text);
         if (served !== undefined) step.changes.push({ key, object: null });
         continue;
       }
       const problem = document.parsed.problems[0];
-      const heldBecause = `${file}:${problem.line}: ${problem.path}: ${problem.reason}`;
+      const reason = `${file}:${problem.line}: ${problem.path}: ${problem.reason}`;
+      // What stands for a policy that never served serves nothing.
+      const heldBecause = this.#lastGood.has(text) ? keptText(reason, good.since) : reason;
       if (served?.heldBecause === heldBecause && served.body === good.body) continue;
-      this.#served.set(text, { document: null, body: good.body, heldBecause, origin });
-      const object: SourceObject = { ...key, body: good.body, origin: good.origin, heldBecause };
+      const { body, since } = good;
+      this.#served.set(text, { document: null, body, heldBecause, origin, since });
+      const object = { ...key, body, origin: good.origin, heldBecause, readAt: since };
       step.changes.push({ key, object });
     }
     return step;

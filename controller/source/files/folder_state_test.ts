@@ -1,5 +1,16 @@
 import assert from "node:assert/strict";
-import { FolderState } from "./folder_state.ts";
+import { type FileText, FolderState, type FolderStep, type LastGood } from "./folder_state.ts";
+
+/** A folder all of whose valid versions are accepted. */
+class Folder extends FolderState {
+  good: LastGood[] = [];
+
+  override apply(files: Iterable<readonly [string, FileText]>): FolderStep {
+    const step = super.apply(files);
+    this.good = this.judged({ accepted: step.changes.map(({ key }) => key), held: new Map() });
+    return step;
+  }
+}
 
 function backend(name: string, port = 80): string {
   return `apiVersion: novaedge.io/v1alpha1
@@ -10,7 +21,7 @@ spec: { endpoints: [{ address: 127.0.0.1, port: ${port} }] }
 }
 
 Deno.test("a file that cannot be read keeps its objects, with the reason, until it can", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["a.yaml", backend("a")]]);
   const { changes } = state.apply([["a.yaml", { unreadable: "permission denied" }]]);
   assert.equal(changes.length, 1);
@@ -25,9 +36,10 @@ Deno.test("a file that cannot be read keeps its objects, with the reason, until 
 });
 
 Deno.test("a file that cannot be read at the start serves what is remembered of it", () => {
-  const before = new FolderState();
-  const { good } = before.apply([["a.yaml", backend("a", 81)]]);
-  const state = new FolderState(good);
+  const before = new Folder();
+  before.apply([["a.yaml", backend("a", 81)]]);
+  const { good } = before;
+  const state = new Folder(good);
   const { changes } = state.apply([["a.yaml", { unreadable: "permission denied" }]]);
   assert.deepEqual(state.forgetUnclaimed(), []);
   assert.equal(changes.length, 1);
@@ -35,7 +47,7 @@ Deno.test("a file that cannot be read at the start serves what is remembered of 
 });
 
 Deno.test("an edit above an object moves its line and nothing else", () => {
-  const state = new FolderState();
+  const state = new Folder();
   const bad = backend("bad").replace("port: 80", "port: x");
   state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}---\n${bad}`]]);
   assert.equal(state.problems()[0].line, 14);
@@ -48,7 +60,7 @@ Deno.test("an edit above an object moves its line and nothing else", () => {
 });
 
 Deno.test("bug: documents for one object were sorted once each", () => {
-  const state = new FolderState();
+  const state = new Folder();
   let comparisons = 0;
   const sort = Array.prototype.sort;
   Array.prototype.sort = function (compare) {
@@ -73,7 +85,7 @@ Deno.test("bug: documents for one object were sorted once each", () => {
 });
 
 Deno.test("of two equal documents in a file, the removal of one keeps the other", () => {
-  const state = new FolderState();
+  const state = new Folder();
   const two = `${backend("a")}---\n${backend("a")}---\n${backend("b")}`;
   state.apply([["a.yaml", two]]);
   // Both are taken over from before, at other lines.
@@ -84,7 +96,7 @@ Deno.test("of two equal documents in a file, the removal of one keeps the other"
 });
 
 Deno.test("a document beyond a limit keeps its object's last good version", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}`]]);
   const deep = backend("a").replace("spec:", `spec: ${"[".repeat(100)}`);
   const { changes } = state.apply([["a.yaml", `${deep}---\n${backend("b", 81)}`]]);
@@ -106,7 +118,7 @@ ${rest}`;
 const AIM = "  targetRef: { kind: ProxyBackend, name: a }\n";
 
 Deno.test("a policy whose target cannot be told withholds changes until it can, or it is removed", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["a.yaml", backend("a")], ["p.yaml", policy("p", "  targetRef: [\n")]]);
   assert.equal(state.withheld, true);
   assert.match(state.problems().at(-1)!.reason, /the target of this ProxyPolicy cannot be told/);
@@ -124,7 +136,7 @@ Deno.test("a policy whose target cannot be told withholds changes until it can, 
 });
 
 Deno.test("bug: a broken policy with a new target went on closing the old one", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["p.yaml", policy("p", `${AIM}  x: @\n`)]]);
   const { changes } = state.apply([[
     "p.yaml",
@@ -135,7 +147,7 @@ Deno.test("bug: a broken policy with a new target went on closing the old one", 
 });
 
 Deno.test("a policy in a file that is not UTF-8 closes its target", () => {
-  const state = new FolderState();
+  const state = new Folder();
   const { changes } = state.apply([["p.yaml", {
     unreadable: "the file is not UTF-8",
     remains: `${backend("a\ufffd")}---\n${policy("p", AIM)}`,
@@ -145,7 +157,7 @@ Deno.test("a policy in a file that is not UTF-8 closes its target", () => {
 });
 
 Deno.test("bug: documents that say nothing were errors, and held back removals", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["a.yaml", `${backend("a")}---\n${backend("b")}`]]);
   const nothing = ["null", "~", "...", "# c\n...", "%YAML 1.2", "%YAML 1.1 # c"];
   const { changes } = state.apply([[
@@ -160,7 +172,7 @@ Deno.test("bug: documents that say nothing were errors, and held back removals",
 });
 
 Deno.test("bug: whether a text removes objects was told by splitting all of it", () => {
-  const state = new FolderState();
+  const state = new Folder();
   state.apply([["a.yaml", backend("a")]]);
   let slices = 0;
   const original = String.prototype.slice;

@@ -1,6 +1,6 @@
 import { Journal } from "../../../common/journal.ts";
 import { objectKey } from "../../translate/source_object.ts";
-import type { FolderStep, LastGood } from "./folder_state.ts";
+import type { LastGood } from "./folder_state.ts";
 
 /** The journal is rewritten when it has grown by this many bytes and by a factor of its live size. */
 const SLACK = 4 * 1024 * 1024;
@@ -9,7 +9,14 @@ const GROWTH = 4;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The last valid body of every object, on disk: what keeps serving after a restart beside a bad file. */
+/** What changed of the accepted bodies. */
+export interface GoodStep {
+  readonly good: readonly LastGood[];
+  /** Keys of objects that are not kept any more. */
+  readonly forgotten: readonly string[];
+}
+
+/** The last accepted body of every object, on disk: what keeps serving after a restart beside a bad file. */
 export class LastGoodFile {
   readonly #journal: Journal;
   readonly #bodies: Map<string, LastGood>;
@@ -36,7 +43,7 @@ export class LastGoodFile {
   }
 
   /** Records a step; resolves when it is on disk. */
-  async record({ good, forgotten }: FolderStep): Promise<void> {
+  async record({ good, forgotten }: GoodStep): Promise<void> {
     if (good.length + forgotten.length === 0) return;
     for (const entry of good) this.#bodies.set(objectKey(entry.key), entry);
     for (const key of forgotten) this.#bodies.delete(key);

@@ -1,5 +1,5 @@
 import { objectKey, type SourceChange } from "../../translate/source_object.ts";
-import type { SourceSink } from "../source.ts";
+import type { SourceSink, Taken } from "../source.ts";
 import type { SourceProblem } from "../source_problem.ts";
 
 /** Hands changes to a sink, and keeps them back while nothing new may be served. */
@@ -7,26 +7,35 @@ export class PublicationGate {
   readonly #sink: SourceSink;
   /** Changes that were not handed on, the last of each object. */
   readonly #waiting = new Map<string, SourceChange>();
-  #published = false;
+  #remembered: readonly SourceChange[] = [];
+  #open = false;
 
   constructor(sink: SourceSink) {
     this.#sink = sink;
   }
 
-  /**
-   * Hands on changes with those that waited. Withheld, only the problems are published; before the first
-   * publication, nothing is: an agent would take it for a complete configuration.
-   */
-  handOn(
-    changes: readonly SourceChange[],
-    problems: SourceProblem[],
-    withheld: boolean,
-  ): void {
+  /** Versions that served before the start: what comes is compared with them. */
+  remember(changes: readonly SourceChange[]): void {
+    this.#remembered = changes;
+  }
+
+  /** Hands on changes with those that waited; null while they are withheld. */
+  take(changes: readonly SourceChange[], withheld: boolean): Taken | null {
     for (const change of changes) this.#waiting.set(objectKey(change.key), change);
-    if (withheld && !this.#published) return;
-    this.#published = true;
-    this.#sink.take(withheld ? [] : [...this.#waiting.values()], problems);
-    if (!withheld) this.#waiting.clear();
-    this.#sink.publish();
+    if (withheld) return null;
+    this.#open = true;
+    if (this.#remembered.length > 0) this.#sink.take(this.#remembered);
+    this.#remembered = [];
+    const taken = this.#sink.take([...this.#waiting.values()]);
+    this.#waiting.clear();
+    return taken;
+  }
+
+  /**
+   * Publishes what was handed on, with the problems. Before the first of it nothing is published: an agent would
+   * take it for a complete configuration.
+   */
+  publish(problems: readonly SourceProblem[]): void {
+    if (this.#open) this.#sink.publish(problems);
   }
 }

@@ -11,18 +11,23 @@ Deno.test("changes that are withheld are published together, once nothing withho
   const gate = new PublicationGate({
     take(changes) {
       events.push(`take ${changes.map(({ key }) => key.name).join()}`);
-      return new Set();
+      return { wanted: new Set(), accepted: [], held: new Map() };
     },
     touched() {},
     publish: () => events.push("publish"),
   });
-  gate.handOn([removal("a")], [], true);
+  const handOn = (changes: SourceChange[], withheld: boolean) => {
+    gate.take(changes, withheld);
+    gate.publish([]);
+  };
+  gate.remember([removal("before")]);
+  handOn([removal("a")], true);
   assert.deepEqual(events, [], "nothing before the first publication");
-  gate.handOn([removal("b")], [], false);
-  gate.handOn([removal("c")], [], true);
-  gate.handOn([removal("c"), removal("d")], [], true);
-  gate.handOn([], [], false);
+  handOn([removal("b")], false);
+  handOn([removal("c")], true);
+  handOn([removal("c"), removal("d")], true);
+  handOn([], false);
   assert.deepEqual(events, [
-    ...["take a,b", "publish", "take ", "publish", "take ", "publish", "take c,d", "publish"],
+    ...["take before", "take a,b", "publish", "publish", "publish", "take c,d", "publish"],
   ]);
 });

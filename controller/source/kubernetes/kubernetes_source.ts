@@ -336,13 +336,13 @@ export class KubernetesSource implements Source {
         this.#changes.clear();
         for (const change of await this.#referred.missing(this.#wanted)) changes.push(change);
         if (changes.length === 0) break;
-        this.#wanted = this.#sink.take(changes, this.problems());
+        this.#wanted = this.#sink.take(changes).wanted;
         for (const key of this.#referred.forget(this.#wanted)) {
           this.#changes.set(objectKey(key), { key, object: null });
         }
       }
       this.#synced = true;
-      this.#sink.publish();
+      this.#sink.publish(this.problems());
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       this.#log.error({ error: messageOf(error) }, "taking in the cluster's objects failed");

@@ -87,25 +87,25 @@ class FakeCluster implements Api {
 function read(cluster: FakeCluster, wanted: () => string[] = () => []) {
   const objects = new Map<string, SourceChange["object"]>();
   let published = new Map<string, SourceChange["object"]>();
-  let problems: SourceProblem[] = [];
+  let problems: readonly SourceProblem[] = [];
   let times = 0;
   const touched: string[] = [];
   let wake: () => void = () => {};
   const source = new KubernetesSource(
     cluster,
     {
-      take(changes, found) {
-        problems = found;
+      take(changes) {
         for (const { key, object } of changes) {
           if (object === null) objects.delete(objectKey(key));
           else objects.set(objectKey(key), object);
         }
-        return new Set(wanted());
+        return { wanted: new Set(wanted()), accepted: [], held: new Map() };
       },
       touched(key) {
         touched.push(objectKey(key));
       },
-      publish() {
+      publish(found) {
+        problems = found;
         times++;
         published = new Map(objects);
         wake();
