@@ -5,9 +5,8 @@ import fc from "fast-check";
 import { OfflineTables } from "../../cli/offline_tables.ts";
 import { Edge } from "../support/edge.ts";
 import { HttpConnection } from "../support/http_client.ts";
-import { freePort, Program } from "../support/programs.ts";
-
-const ROOT = join(import.meta.dirname!, "../..");
+import { freePort } from "../support/programs.ts";
+import { startTask } from "../support/tasks.ts";
 
 const path = fc.array(fc.constantFrom("a", "b", "ab"), { maxLength: 3 })
   .map((parts) => `/${parts.join("/")}`);
@@ -100,9 +99,7 @@ Deno.test("novaedgectl why says of any request what the gateway does with it", a
 
 Deno.test("novaedgectl why: one clear line for what it cannot read", async () => {
   const run = async (...args: string[]) => {
-    await using program = new Program("novaedgectl", Deno.execPath(), [
-      ...["run", "--no-prompt", "--allow-read", "--allow-env", join(ROOT, "cli/main.ts"), ...args],
-    ]);
+    await using program = await startTask("ctl", args);
     const { code } = await program.end("SIGWINCH");
     return { code, lines: program.lines };
   };
@@ -115,7 +112,7 @@ Deno.test("novaedgectl why: one clear line for what it cannot read", async () =>
   const relative = await run("why", "--resources", folder, "/cart");
   assert.deepEqual([relative.code, relative.lines.length], [2, 1]);
   const wrong = await run("why", "--resources", folder, url);
-  assert.equal(wrong.code, 0);
+  assert.equal(wrong.code, 1, "the folder is not all right");
   assert.match(wrong.lines.join("\n"), /a.yaml:1: kind: .*did you mean ProxyRoute/);
   assert.match(wrong.lines.join("\n"), /no listener on port 80/);
   await Deno.remove(folder, { recursive: true });

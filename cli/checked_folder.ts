@@ -1,0 +1,66 @@
+import { Kind } from "../common/delta/resources.ts";
+import { messageOf } from "../common/errors.ts";
+import { redactText } from "../common/redact.ts";
+import { FolderState } from "../controller/source/files/folder_state.ts";
+import { failuresOf } from "../controller/translate/failures.ts";
+import { Translator } from "../controller/translate/translator.ts";
+import { compileRoute } from "../dataplane/router/compile.ts";
+import { Route } from "../proto/gen/novaedge/v1/config.ts";
+import { Outcome } from "../proto/gen/novaedge/v1/distribution.ts";
+import type { NamedFile } from "./files.ts";
+
+/** One thing that a check found. */
+export interface Finding {
+  readonly severity: "error" | "warning";
+  readonly file: string;
+  /** First line of the document, or that of the field. */
+  readonly line: number;
+  /** Place in the document, "" for all of it. */
+  readonly path: string;
+  /** "Kind/namespace/name", "" when it cannot be told. */
+  readonly object: string;
+  readonly reason: string;
+}
+
+/** Checks files as the controller and the dataplane would read them, without either; in the order of files and lines. */
+export function checkFiles(files: readonly NamedFile[]): Finding[] {
+  const state = new FolderState();
+  const { changes } = state.apply(files);
+  const findings: Finding[] = state.problems().map(({ file, line, path, object, reason }) => ({
+    severity: "error",
+    file,
+    line,
+    path,
+    object,
+    reason: redactText(reason),
+  }));
+  const find = (severity: Finding["severity"], object: string, reason: string) => {
+    const { file, line } = state.placeOf(object) ?? { file: "", line: 0 };
+    findings.push({ severity, file, line, path: "", object, reason: redactText(reason) });
+  };
+  // Nothing that is refused depends on the installation's secret.
+  const updates = new Translator(new Uint8Array(32)).update(changes);
+  for (const { kind, name, resource } of updates) {
+    if (resource === null) continue;
+    if (kind === Kind.KIND_ROUTE) {
+      try {
+        compileRoute(name, Route.decode(resource.body));
+      } catch (error) {
+        find("error", name, messageOf(error));
+      }
+    }
+    if (kind !== Kind.KIND_OUTCOME) continue;
+    const outcome = Outcome.decode(resource.body);
+    for (const { place, reason, message } of failuresOf(outcome)) {
+      // What the source refuses is among its problems already.
+      if (reason === "Invalid") continue;
+      find("error", name, `${place.trim()} ${reason}: ${message}`.trim());
+    }
+    for (const { type, status, message } of outcome.conditions) {
+      if (type === "UnsupportedField" && status) {
+        find("warning", name, `has no effect yet: ${message}`);
+      }
+    }
+  }
+  return findings.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line);
+}

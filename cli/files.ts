@@ -1,0 +1,33 @@
+import { basename, dirname, join } from "node:path";
+import type { FileText } from "../controller/source/files/folder_state.ts";
+import { readFile } from "../controller/source/files/read_file.ts";
+
+/** A file's name below the folder, and its text. */
+export type NamedFile = readonly [string, FileText];
+
+/**
+ * Reads the YAML files of a folder and those below it as the controller does, in the order of their names; or one file.
+ * @throws {Deno.errors.NotFound} and other errors of the file system
+ */
+export async function readFiles(path: string): Promise<NamedFile[]> {
+  const info = await Deno.stat(path);
+  if (info.isFile) return [[basename(path), await readFile(path, info)]];
+  const files = await Array.fromAsync(filesOf(path, ""));
+  return files.sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** Folder in which names of `readFiles` are looked up. */
+export async function folderOf(path: string): Promise<string> {
+  return (await Deno.stat(path)).isFile ? dirname(path) : path;
+}
+
+async function* filesOf(folder: string, prefix: string): AsyncGenerator<NamedFile> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith(".")) continue;
+    if (isDirectory) yield* filesOf(path, `${prefix}${name}/`);
+    else if (/\.ya?ml$/i.test(name)) {
+      yield [`${prefix}${name}`, await readFile(path, await Deno.stat(path))];
+    }
+  }
+}

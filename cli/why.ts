@@ -1,0 +1,62 @@
+import { parseArgs } from "node:util";
+import { messageOf } from "../common/errors.ts";
+import { redactText } from "../common/redact.ts";
+import { readFiles } from "./files.ts";
+import { OfflineTables } from "./offline_tables.ts";
+import { complain, EXIT, fail, print } from "./output.ts";
+
+export const WHY_USAGE =
+  `novaedgectl why --resources DIR URL [--method GET] [--header "name: value"]...
+
+Explains which route of the resources in DIR serves a request, and why the others do not.
+`;
+
+interface Question {
+  readonly folder: string;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: ReadonlyMap<string, string>;
+}
+
+/** Runs `novaedgectl why`. */
+export async function why(args: string[]): Promise<void> {
+  const { folder, url, method, headers } = readQuestion(args);
+  const files = await readFiles(folder);
+  if (files.length === 0) fail(`${folder}: no YAML files`, EXIT.refused);
+  const tables = new OfflineTables(files);
+  for (const { file, line, path, reason } of tables.problems) {
+    complain(`${file}:${line}: ${path === "" ? "" : `${path}: `}${redactText(reason)}\n`);
+  }
+  print(`${JSON.stringify(tables.why({ method, url, headers }), null, 2)}\n`);
+  // What is explained is what would serve; the folder is not all right for that.
+  if (tables.problems.length > 0) Deno.exitCode = EXIT.refused;
+}
+
+function readQuestion(args: string[]): Question {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        resources: { type: "string", default: "resources" },
+        method: { type: "string", default: "GET" },
+        header: { type: "string", multiple: true, default: [] },
+      },
+    });
+  } catch (error) {
+    fail(`${messageOf(error)}\n${WHY_USAGE}`, EXIT.usage);
+  }
+  const { values, positionals: [url, ...rest] } = parsed;
+  if (url === undefined || rest.length > 0) fail(`usage: ${WHY_USAGE}`, EXIT.usage);
+  if (!URL.canParse(url)) {
+    fail(`"${url}" is not a full URL, as http://shop.example.com/cart`, EXIT.usage);
+  }
+  const headers = new Map<string, string>();
+  for (const line of values.header) {
+    const colon = line.indexOf(":");
+    if (colon < 1) fail(`--header: "${line}" is not name: value`, EXIT.usage);
+    headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
+  }
+  return { folder: values.resources, url, method: values.method.toUpperCase(), headers };
+}
