@@ -17,11 +17,6 @@ const SHORT = 8 * 1024;
  */
 export const OVERHEAD = { ofClient: 20 * 1024, ofServer: 64 * 1024 } as const;
 const OVERHEAD_PER_BYTE = 32;
-/**
- * Bytes of content after which the library may read ahead, which saves two calls a read. From what it has read ahead
- * it takes all records without content at once, whatever it is told: five hundred new keys took 25 ms.
- */
-const EARNED = 64 * 1024;
 /** Reads of one call that may bring no content. */
 const VAIN_READS = 2;
 
@@ -41,9 +36,6 @@ export class TlsChannel implements Channel {
   #freed = false;
   /** Whether the library has read more than it gave; after a handshake it may have. */
   #keeps = true;
-  /** Whether the library reads ahead, and the bytes of content since it did not. */
-  #ahead = false;
-  #content = 0;
   /** Where the library reads from; null until the handshake is complete. */
   #source: Pointer | null = null;
   /** Bytes that it has read, modulo 2^32. */
@@ -120,23 +112,12 @@ export class TlsChannel implements Channel {
       // With nothing kept it reads as much as it has room for; less than that, and nothing kept, is all there was.
       // With something kept it reads the rest of that record only, and there may be more.
       const keeps = ssl.SSL_has_pending(held) === 1;
-      this.drained = this.#ahead && !this.#keeps && !keeps && length < SHORT;
+      this.drained = !this.#keeps && !keeps && length < SHORT;
       this.#keeps = keeps;
-      if (!this.#ahead && (this.#content += length) >= EARNED) this.#readAhead(true);
       return length;
     }
     const refused = this.#refused(length, "read");
-    if (refused !== BLOCKED || came === 0) return refused;
-    this.#readAhead(false);
-    return AGAIN;
-  }
-
-  #readAhead(ahead: boolean): void {
-    this.#content = 0;
-    if (this.#ahead === ahead) return;
-    this.#ahead = ahead;
-    this.#keeps = true;
-    this.#openssl.ssl.SSL_set_read_ahead(this.#held(), ahead ? 1 : 0);
+    return refused === BLOCKED && came > 0 ? AGAIN : refused;
   }
 
   send(bytes: Uint8Array): number {
