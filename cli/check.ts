@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../common/errors.ts";
 import { checkFiles } from "./checked_folder.ts";
-import { folderOf, readFiles } from "./files.ts";
+import { readResources } from "./files.ts";
 import { EXIT, fail, print } from "./output.ts";
 
 export const CHECK_USAGE = `novaedgectl check DIR|FILE [--json]
@@ -27,9 +27,8 @@ export async function check(args: string[]): Promise<void> {
   }
   const { values, positionals: [path, ...rest] } = parsed;
   if (path === undefined || rest.length > 0) fail(`usage: ${CHECK_USAGE}`, EXIT.usage);
-  const files = await readFiles(path);
+  const { folder, files } = await readResources(path);
   if (files.length === 0) fail(`${path}: no YAML files`, EXIT.refused);
-  const folder = await folderOf(path);
   const findings = checkFiles(files).map((found) => ({ ...found, file: join(folder, found.file) }));
   const errors = findings.filter(({ severity }) => severity === "error").length;
   if (values.json) print(`${JSON.stringify({ ok: errors === 0, findings }, null, 2)}\n`);

@@ -2,7 +2,7 @@ import { Kind } from "../common/delta/resources.ts";
 import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
 import { FolderState } from "../controller/source/files/folder_state.ts";
-import { failuresOf } from "../controller/translate/failures.ts";
+import { failuresOf, failureText } from "../controller/translate/failures.ts";
 import { Translator } from "../controller/translate/translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { Route } from "../proto/gen/novaedge/v1/config.ts";
@@ -51,10 +51,9 @@ export function checkFiles(files: readonly NamedFile[]): Finding[] {
     }
     if (kind !== Kind.KIND_OUTCOME) continue;
     const outcome = Outcome.decode(resource.body);
-    for (const { place, reason, message } of failuresOf(outcome)) {
+    for (const failure of failuresOf(outcome)) {
       // What the source refuses is among its problems already.
-      if (reason === "Invalid") continue;
-      find("error", name, `${place.trim()} ${reason}: ${message}`.trim());
+      if (failure.reason !== "Invalid") find("error", name, failureText(failure));
     }
     for (const { type, status, message } of outcome.conditions) {
       if (type === "UnsupportedField" && status) {

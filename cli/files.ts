@@ -5,20 +5,23 @@ import { readFile } from "../controller/source/files/read_file.ts";
 /** A file's name below the folder, and its text. */
 export type NamedFile = readonly [string, FileText];
 
+/** Files, and the folder that their names are in. */
+export interface Resources {
+  readonly folder: string;
+  readonly files: readonly NamedFile[];
+}
+
 /**
  * Reads the YAML files of a folder and those below it as the controller does, in the order of their names; or one file.
  * @throws {Deno.errors.NotFound} and other errors of the file system
  */
-export async function readFiles(path: string): Promise<NamedFile[]> {
+export async function readResources(path: string): Promise<Resources> {
   const info = await Deno.stat(path);
-  if (info.isFile) return [[basename(path), await readFile(path, info)]];
+  if (info.isFile) {
+    return { folder: dirname(path), files: [[basename(path), await readFile(path, info)]] };
+  }
   const files = await Array.fromAsync(filesOf(path, ""));
-  return files.sort(([a], [b]) => a < b ? -1 : 1);
-}
-
-/** Folder in which names of `readFiles` are looked up. */
-export async function folderOf(path: string): Promise<string> {
-  return (await Deno.stat(path)).isFile ? dirname(path) : path;
+  return { folder: path, files: files.sort(([a], [b]) => a < b ? -1 : 1) };
 }
 
 async function* filesOf(folder: string, prefix: string): AsyncGenerator<NamedFile> {

@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
-import { readFiles } from "./files.ts";
+import { readResources } from "./files.ts";
 import { OfflineTables } from "./offline_tables.ts";
 import { complain, EXIT, fail, print } from "./output.ts";
 
@@ -21,7 +21,7 @@ interface Question {
 /** Runs `novaedgectl why`. */
 export async function why(args: string[]): Promise<void> {
   const { folder, url, method, headers } = readQuestion(args);
-  const files = await readFiles(folder);
+  const { files } = await readResources(folder);
   if (files.length === 0) fail(`${folder}: no YAML files`, EXIT.refused);
   const tables = new OfflineTables(files);
   for (const { file, line, path, reason } of tables.problems) {

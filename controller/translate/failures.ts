@@ -28,6 +28,11 @@ export function failuresOf({ conditions, listeners, parents }: Outcome): Failure
   return failures;
 }
 
+/** A failure in words: place, reason and message. */
+export function failureText({ place, reason, message }: Failure): string {
+  return `${place} ${reason}: ${message}`.trim();
+}
+
 /** The failures that were not there before; parts of a message count one by one, for one may be mended. */
 export function newFailures(
   before: readonly Failure[],

@@ -1,5 +1,5 @@
 import type { KindName } from "../../api/kinds.ts";
-import { type Failure, newFailures } from "./failures.ts";
+import { type Failure, failureText, newFailures } from "./failures.ts";
 import {
   type ObjectKey,
   objectKey,
@@ -103,7 +103,7 @@ export class HeldVersions {
         const { change, before } = candidates.get(key)!;
         const reason = before === null ? `waits: ${text}` : keptText(text, before.readAt ?? "");
         candidates.delete(key);
-        const reads = new Set(this.#translator.readsOf(key));
+        const reads = this.#translator.readsOf(key);
         const held = { key: change.key, reason, serves: before !== null, change, reads };
         this.#held.set(key, held);
         reverts.push({ key: change.key, object: before && { ...before, heldBecause: reason } });
@@ -177,8 +177,5 @@ export function keptText(reason: string, since: string): string {
 }
 
 function textOf(failures: readonly Failure[]): string {
-  return failures.map(({ place, reason, message }) =>
-    `${place.trim()} ${reason}: ${message}`.trim()
-  )
-    .join("; ");
+  return failures.map(failureText).join("; ");
 }

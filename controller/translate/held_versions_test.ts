@@ -16,7 +16,6 @@ class Site {
   readonly #versions = new HeldVersions(new Translator(new Uint8Array(32)));
   readonly #served = new Map<string, ResourceUpdate>();
   readonly good = new Map<string, LastGood>();
-  derivations = 0;
 
   constructor(files: Record<string, string | null>, good: Iterable<LastGood> = []) {
     this.#state = new FolderState(good, () => "10:00");

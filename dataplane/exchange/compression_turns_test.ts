@@ -58,7 +58,7 @@ Deno.test("a body that is alone goes on while its turn has time", () => {
   assert.equal(scheduled.length, 0);
 });
 
-Deno.test("pieces of a body were compressed behind each other, in nobody's turn", async () => {
+Deno.test("bug: pieces of a body were compressed one after the other, in no turn", async () => {
   const { clock, turns, run } = scene();
   const share = new ClientShares(new Overload()).hold("192.0.2.1");
   const pieces: number[] = [];

@@ -42,7 +42,7 @@ export class Compressor implements CompressedBody {
   readonly #input = new ByteQueue();
   /** What of a piece is left for further steps. */
   #rest: Buffer | null = null;
-  /** A piece is being compressed: another one now would be compressed behind it, in nobody's turn. */
+  /** A piece is being compressed: another one would be compressed behind it, in no turn. */
   #working = false;
   #counted = STATE;
   #ended = false;

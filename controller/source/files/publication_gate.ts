@@ -14,7 +14,7 @@ export class PublicationGate {
     this.#sink = sink;
   }
 
-  /** Versions that served before the start: what comes is compared with them. */
+  /** Sets the versions that served before the start, which come before all changes. */
   remember(changes: readonly SourceChange[]): void {
     this.#remembered = changes;
   }

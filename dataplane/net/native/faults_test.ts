@@ -191,7 +191,7 @@ check(
   },
 );
 
-check("what is asked for twice is told once, behind those that wait already", async () => {
+check("a connection that asks twice for a turn gets one, behind those that wait", async () => {
   using scene = new Scene();
   const { poller } = scene;
   const order: string[] = [];

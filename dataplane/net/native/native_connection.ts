@@ -23,7 +23,7 @@ const NOWHERE: Place = { address: "", port: 0 };
 
 /** Pieces up to this size wait for the end of the turn; larger ones are worth a call of their own. */
 const SMALL = 16 * 1024;
-/** Reads of this size are part of a transfer, which has its turn behind new events. */
+/** Reads of this size are part of a transfer, whose next read comes after new events. */
 const LARGE = 16 * 1024;
 /** Bytes that may wait for the peer before the writer is asked to. */
 const PLENTY = 64 * 1024;

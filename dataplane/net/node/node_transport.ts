@@ -69,10 +69,7 @@ export class NodeTransport implements Transport {
     const { tls: settings, preamble } = options;
     const forbidden = () => new Error(FORBIDDEN);
     if (this.#guard.forbids(options.host)) {
-      const connection = new NodeConnection(this.#shared).from(
-        options.host,
-        options.port,
-      );
+      const connection = new NodeConnection(this.#shared).from(options.host, options.port);
       connection.events = options.events;
       queueMicrotask(() => connection.fail(forbidden()));
       return connection;
@@ -85,10 +82,7 @@ export class NodeTransport implements Transport {
       keepAliveInitialDelay: 60_000,
       allowHalfOpen: true,
     });
-    const connection = new NodeConnection(this.#shared).from(
-      options.host,
-      options.port,
-    );
+    const connection = new NodeConnection(this.#shared).from(options.host, options.port);
     connection.events = options.events;
     if (settings === null) {
       connection.attach(socket, null);
@@ -137,10 +131,7 @@ export class NodeTransport implements Transport {
   }
 }
 
-function createServer(
-  options: ListenOptions,
-  shared: Shared,
-): net.Server {
+function createServer(options: ListenOptions, shared: Shared): net.Server {
   const settings = { allowHalfOpen: true, noDelay: true, keepAlive: true };
   const accept = (connection: NodeConnection, admission: Admission) => {
     admission.establish();
