@@ -187,6 +187,26 @@ forEachTransport((check, name) => {
     socket.destroy();
   });
 
+  check("bug: an answer behind two tickets of one record was not read", async (scene) => {
+    const server = tls.createServer({ cert: site.certificate, key: site.key });
+    server.on("secureConnection", (socket) => socket.on("data", () => socket.end("answer")));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as net.AddressInfo;
+    for (let i = 0; i < 20; i++) {
+      const made = scene.connect(port, null, "127.0.0.1", clientTls(), []);
+      const { connection, notes } = made;
+      await made.connected;
+      connection.write(bytes("question"));
+      await notes.until(() => notes.length > 0 || notes.happened.length > 0);
+      assert.equal(notes.text, "answer");
+      connection.close();
+      await notes.closed();
+    }
+    server.close();
+    await once(server, "close");
+  });
+
   check("keys may change now and then, beside content", async (scene) => {
     if (nativeProblem() !== "") return;
     await scene.listen({ tls: serverTls() });

@@ -160,6 +160,11 @@ export class Libc {
     return this.#errno[0];
   }
 
+  /** To tell whether a call of another library failed with anything of the system's. */
+  set errno(number: number) {
+    this.#errno[0] = number;
+  }
+
   /** @throws {SystemError} */
   streamSocket(v6: boolean): Descriptor {
     return this.#opened(

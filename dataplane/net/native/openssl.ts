@@ -44,6 +44,7 @@ const SSL = {
   SSL_read: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_write: { parameters: ["pointer", "buffer", "i32"], result: "i32" },
   SSL_get_rbio: { parameters: ["pointer"], result: "pointer" },
+  SSL_set_read_ahead: { parameters: ["pointer", "i32"], result: "void" },
   SSL_has_pending: { parameters: ["pointer"], result: "i32" },
   SSL_shutdown: { parameters: ["pointer"], result: "i32" },
   SSL_get_error: { parameters: ["pointer", "i32"], result: "i32" },

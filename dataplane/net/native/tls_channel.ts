@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { AGAIN, BLOCKED, type Channel, FAILED } from "./channel.ts";
-import { type Descriptor, type Libc, SystemError } from "./libc.ts";
+import { type Descriptor, ERRNO, type Libc, SystemError } from "./libc.ts";
 import { type OpenSsl, type Pointer, textAt, TLS_1_3 } from "./openssl.ts";
 
 /** What `SSL_get_error` says. */
@@ -17,6 +17,11 @@ const SHORT = 8 * 1024;
  */
 export const OVERHEAD = { ofClient: 20 * 1024, ofServer: 64 * 1024 } as const;
 const OVERHEAD_PER_BYTE = 32;
+/**
+ * Bytes of content after which the library may read ahead, which saves two calls a read. From what it has read ahead
+ * it takes all records without content at once, whatever it is told: five hundred new keys took 25 ms.
+ */
+const EARNED = 64 * 1024;
 /** Reads of one call that may bring no content. */
 const VAIN_READS = 2;
 
@@ -36,6 +41,9 @@ export class TlsChannel implements Channel {
   #freed = false;
   /** Whether the library has read more than it gave; after a handshake it may have. */
   #keeps = true;
+  /** Whether the library reads ahead, and the bytes of content since it did not. */
+  #ahead = false;
+  #content = 0;
   /** Where the library reads from; null until the handshake is complete. */
   #source: Pointer | null = null;
   /** Bytes that it has read, modulo 2^32. */
@@ -91,11 +99,12 @@ export class TlsChannel implements Channel {
     return AGAIN;
   }
 
-  /** One read: `AGAIN` when bytes came but no content. */
+  /** One read: `AGAIN` when it brought no content and there may be more. */
   #receive(into: Uint8Array): number {
     const { ssl, crypto } = this.#openssl;
     const held = this.#held();
     if (this.#broken) return FAILED;
+    this.#libc.errno = 0;
     const length = ssl.SSL_read(held, into as BufferSource, into.length);
     const arrived = crypto.BIO_number_read(this.#source);
     const came = (arrived - this.#arrived) >>> 0;
@@ -112,12 +121,25 @@ export class TlsChannel implements Channel {
       // With nothing kept it reads as much as it has room for; less than that, and nothing kept, is all there was.
       // With something kept it reads the rest of that record only, and there may be more.
       const keeps = ssl.SSL_has_pending(held) === 1;
-      this.drained = !this.#keeps && !keeps && length < SHORT;
+      this.drained = this.#ahead && !this.#keeps && !keeps && length < SHORT;
       this.#keeps = keeps;
+      if (!this.#ahead && (this.#content += length) >= EARNED) this.#readAhead(true);
       return length;
     }
+    const { errno } = this.#libc;
     const refused = this.#refused(length, "read");
-    return refused === BLOCKED && came > 0 ? AGAIN : refused;
+    if (refused !== BLOCKED) return refused;
+    if (came > 0) this.#readAhead(false);
+    // It gives up behind each message without content too, though it has not asked the socket for more.
+    return errno === ERRNO.EAGAIN ? BLOCKED : AGAIN;
+  }
+
+  #readAhead(ahead: boolean): void {
+    this.#content = 0;
+    if (this.#ahead === ahead) return;
+    this.#ahead = ahead;
+    this.#keeps = true;
+    this.#openssl.ssl.SSL_set_read_ahead(this.#held(), ahead ? 1 : 0);
   }
 
   send(bytes: Uint8Array): number {

@@ -5,7 +5,6 @@ import { cString, type OpenSsl, pinned, type Pointer, textAt } from "./openssl.t
 const CTRL = {
   mode: 33,
   clearMode: 78,
-  readAhead: 41,
   sessionCacheMode: 44,
   chainCert: 89,
   groups: 92,
@@ -45,7 +44,6 @@ export function createContext(
   try {
     ssl.SSL_CTX_ctrl(context, CTRL.mode, MODES, null);
     ssl.SSL_CTX_ctrl(context, CTRL.clearMode, AUTO_RETRY, null);
-    ssl.SSL_CTX_ctrl(context, CTRL.readAhead, 1n, null);
     ssl.SSL_CTX_ctrl(context, CTRL.sessionCacheMode, 0n, null);
     ssl.SSL_CTX_ctrl(context, CTRL.minimumVersion, VERSIONS[minVersion], null);
     ssl.SSL_CTX_set_options(context, server ? OPTIONS | OUR_PREFERENCE : OPTIONS);
