@@ -4,7 +4,7 @@ const LARGE = 16 * 1024;
  * Milliseconds that transfers of all connections take before they wait for the others; when one client is alone it
  * is its own requests that wait, and a pause costs as much as ten reads.
  */
-const MOST = { crowded: 4, alone: 20 };
+const MOST = { crowded: 2, alone: 20 };
 /** Milliseconds between two reads up to which the time went to the second one: the runtime read meanwhile. */
 const APART = 1;
 /** Connections that go on together: each has read something before it can be held again. */
