@@ -3,8 +3,8 @@ import type { Transform } from "node:stream";
 import zlib from "node:zlib";
 import type { ClientShare } from "../loop/client_shares.ts";
 import { type Contained, contained } from "../loop/containment.ts";
-import { ByteQueue } from "../message/byte_queue.ts";
 import type { Coding } from "../router/compression.ts";
+import { CompressionInput } from "./compression_input.ts";
 import type { CompressedBody, CompressionTurns } from "./compression_turns.ts";
 
 /** Who gets what comes out. */
@@ -39,9 +39,7 @@ export class Compressor implements CompressedBody {
   readonly #stream: Transform;
   readonly #owner: CompressorOwner;
   readonly #place: CompressorPlace;
-  readonly #input = new ByteQueue();
-  /** What of a piece is left for further steps. */
-  #rest: Buffer | null = null;
+  readonly #input = new CompressionInput(STEP);
   /** A piece is being compressed: another one would be compressed behind it, in no turn. */
   #working = false;
   #counted = STATE;
@@ -81,7 +79,7 @@ export class Compressor implements CompressedBody {
     this.#input.add(view);
     this.#count(view.length);
     this.#work();
-    this.#full ||= this.#waiting >= PLENTY;
+    this.#full ||= this.#input.length >= PLENTY;
     return !this.#full;
   }
 
@@ -97,17 +95,17 @@ export class Compressor implements CompressedBody {
 
   step(): void {
     if (this.#over || this.#blocked || this.#working) return;
-    const piece = this.#take();
+    const piece = this.#input.take();
     if (piece !== null) {
       this.#count(-piece.length);
       this.#working = true;
       this.#stream.write(piece, this.#compressed);
     }
-    if (this.#full && this.#waiting < PLENTY / 2) {
+    if (this.#full && this.#input.length < PLENTY / 2) {
       this.#full = false;
       this.#owner.onCompressorDrain();
     }
-    if (this.#over || this.#waiting > 0 || !this.#owesEnd) return;
+    if (this.#over || this.#input.length > 0 || !this.#owesEnd) return;
     this.#finished = true;
     this.#stream.end();
   }
@@ -115,7 +113,7 @@ export class Compressor implements CompressedBody {
   readonly #compressed = () => {
     this.#working = false;
     if (this.#over || this.#blocked) return;
-    if (this.#waiting > 0 || this.#owesEnd) this.#place.turns.goOn(this);
+    if (this.#input.length > 0 || this.#owesEnd) this.#place.turns.goOn(this);
   };
 
   onFault(): void {
@@ -137,20 +135,8 @@ export class Compressor implements CompressedBody {
     return this.#ended && !this.#finished;
   }
 
-  get #waiting(): number {
-    return this.#input.length + (this.#rest?.length ?? 0);
-  }
-
   #work(): void {
     if (!this.#over && !this.#blocked) this.#place.turns.add(this);
-  }
-
-  /** The next piece of at most `STEP` bytes. */
-  #take(): Buffer | null {
-    const bytes = this.#rest ?? this.#input.take();
-    if (bytes === null) return null;
-    this.#rest = bytes.length > STEP ? bytes.subarray(STEP) : null;
-    return bytes.length > STEP ? bytes.subarray(0, STEP) : bytes;
   }
 
   #count(bytes: number): void {

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { writeChunk } from "../http1/write_chunk.ts";
+import { BODY_END, CHUNK_END, chunkStart, LARGE_CHUNK, writeChunk } from "../http1/write_chunk.ts";
 import {
   type AfterResponse,
   COALESCE_LIMIT,
@@ -54,6 +54,10 @@ export class Http1Output {
     more: boolean,
   ): boolean {
     this.#chunked = chunks && answer.unsized;
+    if (this.#chunked && body !== null && body.length > LARGE_CHUNK) {
+      this.#held = writeResponse(answer, true, after, null);
+      return this.#writeAround(body, ended, more);
+    }
     const first = this.#chunked && (body !== null || ended) ? writeChunk(body, ended) : body;
     if (first === null || first.length <= COALESCE_LIMIT) {
       return this.#write(writeResponse(answer, this.#chunked, after, first), more);
@@ -64,7 +68,9 @@ export class Http1Output {
 
   sendBody(body: Buffer | null, ended: boolean, more: boolean): boolean {
     if (this.#chunked && (body !== null || ended)) {
-      return this.#write(writeChunk(body, ended), more);
+      return body !== null && body.length > LARGE_CHUNK
+        ? this.#writeAround(body, ended, more)
+        : this.#write(writeChunk(body, ended), more);
     }
     return body === null && this.#held === null ? true : this.#write(body, more);
   }
@@ -94,6 +100,14 @@ export class Http1Output {
   /** Forgets what is held: the answer is cut. */
   discard(): void {
     this.#held = null;
+  }
+
+  /** One chunk whose data is not copied: copies of large ones cost collections as well. */
+  #writeAround(data: Buffer, ended: boolean, more: boolean): boolean {
+    const start = chunkStart(data.length);
+    this.#held = this.#held === null ? start : Buffer.concat([this.#held, start]);
+    this.#write(data, false);
+    return this.#write(ended ? BODY_END : CHUNK_END, more);
   }
 
   #write(bytes: Buffer | null, more: boolean): boolean {

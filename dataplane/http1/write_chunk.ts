@@ -1,8 +1,13 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { copy, put, putHex } from "../message/bytes.ts";
 import { commit, reserve, reservedAt } from "../message/slab.ts";
 
 const LAST_CHUNK = "0\r\n";
+/** Data above this size is not worth a copy: what stands around it is written beside it. */
+export const LARGE_CHUNK = 16 * 1024;
+/** What follows the data of a chunk, and of the last one that has any. */
+export const CHUNK_END = Buffer.from("\r\n", "latin1");
+export const BODY_END = Buffer.from("\r\n0\r\n\r\n", "latin1");
 
 /**
  * One piece of a chunked body (RFC 9112 section 7.1), with the last chunk behind it when `ended`; `data`
@@ -31,4 +36,13 @@ export function writeChunk(
     at = put("\r\n", out, at);
   }
   return commit(out, at);
+}
+
+/** What precedes the data of a chunk. */
+export function chunkStart(length: number): Buffer {
+  const out = reserve(16);
+  const at = putHex(length, out, reservedAt());
+  out[at] = 13;
+  out[at + 1] = 10;
+  return commit(out, at + 2);
 }

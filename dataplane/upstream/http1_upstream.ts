@@ -3,7 +3,7 @@ import { LIMIT } from "../config/defaults.ts";
 import { BodyReader } from "../http1/body_reader.ts";
 import { INCOMPLETE } from "../http1/parse_request.ts";
 import { parseResponse } from "../http1/parse_response.ts";
-import { writeChunk } from "../http1/write_chunk.ts";
+import { BODY_END, CHUNK_END, chunkStart, LARGE_CHUNK, writeChunk } from "../http1/write_chunk.ts";
 import { COALESCE_LIMIT } from "../http1/write_response.ts";
 import { ascii, LF } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
@@ -115,6 +115,10 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   sendBody(body: Buffer | null, ended: boolean): boolean {
     if (this.#state === State.Tunnel) return this.#sendRaw(body, ended);
     this.#requestEnded = ended;
+    if (this.#chunkedRequest && body !== null && body.length > LARGE_CHUNK) {
+      this.#connection.writeBoth(chunkStart(body.length), body);
+      return this.#sent(this.#connection.write(ended ? BODY_END : CHUNK_END));
+    }
     const bytes = this.#chunkedRequest && (body !== null || ended) ? writeChunk(body, ended) : body;
     return this.#sent(bytes === null ? true : this.#connection.write(bytes));
   }

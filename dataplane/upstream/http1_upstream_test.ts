@@ -270,6 +270,14 @@ Deno.test("what follows of a request body is framed as its beginning was", () =>
   chunked.connection.sendBody(Buffer.from("more"), false);
   chunked.connection.sendBody(null, true);
   assert.equal(chunked.stream.take(), "request5\r\nhello\r\n4\r\nmore\r\n0\r\n\r\n");
+  const large = "x".repeat(20_000);
+  for (const [ended, end] of [[false, ""], [true, "0\r\n\r\n"]] as const) {
+    const { stream, connection } = setup(
+      new User("POST", { body: "hello", ended: false, unsized: true }),
+    );
+    connection.sendBody(Buffer.from(large), ended);
+    assert.equal(stream.take(), `request5\r\nhello\r\n4e20\r\n${large}\r\n${end}`);
+  }
 });
 
 Deno.test("trailers of a request end its chunks; a body of known length has no place for them", () => {

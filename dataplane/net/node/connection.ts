@@ -4,7 +4,7 @@ import { contain, contained } from "../../loop/containment.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
-import { lasting, readAlone, readView, shareMemory } from "./read_memory.ts";
+import { held, lasting, readDone, readEnded, readView, shareMemory } from "./read_memory.ts";
 import type { Reader, ReadTurns } from "./read_turns.ts";
 
 /** Larger pieces are worth a call of their own as soon as they are there. */
@@ -22,11 +22,11 @@ const CONNECTION = Symbol("connection");
 type Held = Socket & { [CONNECTION]: NodeConnection };
 
 function onData(this: Held, view: Buffer): void {
-  readAlone(this, view.length);
   this[CONNECTION].socketData(view);
 }
 function onRead(this: Socket, length: number): boolean {
   (this as Held)[CONNECTION].socketData(readView(this, length));
+  readDone(this, length);
   return true;
 }
 function onDrain(this: Held): void {
@@ -150,7 +150,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
     const socket = this.#socket!;
     if (bytes.length > SMALL) {
       this.flush();
-      return socket.write(bytes);
+      return socket.write(bytes, held(bytes));
     }
     if (this.#waiting === null && !this.#corked) {
       this.#waiting = bytes;
@@ -166,8 +166,9 @@ export class NodeConnection implements Connection, Flushable, Reader {
     this.flush();
     const socket = this.#socket!;
     socket.cork();
-    socket.write(lasting(first));
-    const flowing = socket.write(lasting(second));
+    const [head, rest] = [lasting(first), lasting(second)];
+    socket.write(head, held(head));
+    const flowing = socket.write(rest, held(rest));
     socket.uncork();
     return flowing;
   }
@@ -266,6 +267,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
   socketClose(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#socket !== null) readEnded(this.#socket);
     const events = this.events;
     this.events = NOBODY;
     contained(this, () => events.onClose(this.#error));
