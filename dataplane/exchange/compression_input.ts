@@ -15,6 +15,8 @@ export class CompressionInput {
   #memory = Buffer.allocUnsafeSlow(0);
   #start = 0;
   #end = 0;
+  /** Up to where may be written: what was taken last may be in use behind it. */
+  #limit = 0;
 
   constructor(step: number) {
     this.#step = step;
@@ -27,7 +29,7 @@ export class CompressionInput {
 
   /** Takes a copy. */
   add(view: Uint8Array): void {
-    if (this.#end + view.length > this.#memory.length) this.#makeRoom(view.length);
+    if (this.#end + view.length > this.#limit) this.#makeRoom(view.length);
     this.#memory.set(view, this.#end);
     this.#end += view.length;
   }
@@ -36,6 +38,7 @@ export class CompressionInput {
   take(): Buffer | null {
     if (this.length === 0) return null;
     const from = this.#start;
+    this.#limit = this.#memory.length;
     this.#start = Math.min(from + this.#step, this.#end);
     return this.#memory.subarray(from, this.#start);
   }
@@ -44,10 +47,13 @@ export class CompressionInput {
   #makeRoom(bytes: number): void {
     const { length } = this;
     const needed = length + bytes;
-    // What was taken last may be in use still: it stands right before what waits.
-    const into = needed <= this.#start - this.#step
+    // What was taken last stands right before what waits, unless that was moved meanwhile.
+    const free = this.#limit === this.#memory.length ? this.#start - this.#step : 0;
+    const again = needed <= free;
+    const into = again
       ? this.#memory
       : Buffer.allocUnsafeSlow(needed <= SHORT ? needed : Math.max(MEMORY, needed));
+    this.#limit = again ? free : into.length;
     into.set(this.#memory.subarray(this.#start, this.#end));
     this.#memory = into;
     this.#start = 0;
