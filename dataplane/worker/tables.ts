@@ -6,6 +6,7 @@ import {
   Policy,
   Route,
 } from "../../proto/gen/novaedge/v1/config.ts";
+import { faults } from "../loop/containment.ts";
 import { Kind } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { UpstreamGuard } from "../net/upstream_guard.ts";
 import type { PolicyStore } from "../policy/policy_store.ts";
@@ -71,19 +72,29 @@ export class Tables {
   apply(changes: readonly ResourceChange[], slots: readonly BackendSlots[]): Refusal[] {
     for (const [name, own] of slots) this.#backendSlots.set(name, own);
     const refusals: Refusal[] = [];
-    const commits: (() => void)[] = [];
+    const refuse = ({ kind, name }: ResourceChange, error: unknown) =>
+      refusals.push({ kind, name, reason: (error as Error).message });
+    const commits: { change: ResourceChange; commit: () => void }[] = [];
     for (const change of changes) {
       try {
-        commits.push(this.#prepare(change));
+        commits.push({ change, commit: this.#prepare(change) });
       } catch (error) {
-        refusals.push({ kind: change.kind, name: change.name, reason: (error as Error).message });
+        refuse(change, error);
       }
     }
-    for (const commit of commits) commit();
+    for (const { change, commit } of commits) {
+      try {
+        commit();
+      } catch (error) {
+        // A fault of ours: the worker would end by it, and each that follows it.
+        faults.report(error);
+        refuse(change, error);
+      }
+    }
     return refusals;
   }
 
-  /** Decodes and compiles; the returned function cannot fail. */
+  /** Decodes and compiles; the returned function does not fail but by a fault of ours. */
   #prepare({ kind, name, body }: ResourceChange): () => void {
     switch (kind) {
       case Kind.KIND_BACKEND:

@@ -57,18 +57,22 @@ const { transport, turnEnd, afterOthers } = createTransport(
   () => clients.alone,
 );
 // Callbacks that libraries know keep the event loop of a thread that has died, with its descriptors.
-for (const death of ["error", "unhandledrejection"]) {
-  addEventListener(death, () => transport.close());
-}
+addEventListener("error", () => transport.close());
 const events = new EventLog(
   (event) => send({ type: "event", ...event }),
   () => performance.now(),
 );
-faults.report = (error) => {
+function fault(text: string, error: unknown): void {
   counters[GLOBAL.faults]++;
   const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
-  events.add("error", "connection closed after an internal error", { error: message, stack });
-};
+  events.add("error", text, { error: message, stack });
+}
+faults.report = (error) => fault("connection closed after an internal error", error);
+// What a library does in the background belongs to no connection: others need not end for it.
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fault("work in the background failed with an internal error", event.reason);
+});
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());
 const services = new PolicyServices(send);
@@ -300,7 +304,13 @@ async function handle(message: ToWorker): Promise<void> {
 /** Lets tests see that a broken worker takes nothing with it but its own connections. */
 function breakOnPurpose(fault: string): void {
   if (!setup.faultInjection) return;
-  if (fault === "throw") throw new Error("fault injected");
+  if (fault === "throw") {
+    setTimeout(() => {
+      throw new Error("fault injected");
+    });
+    return;
+  }
+  if (fault === "reject") throw new Error("fault injected");
   if (fault === "collect") {
     // What is left after a collection tells a leak from garbage.
     collect?.();

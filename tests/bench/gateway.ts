@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
-import { CONTROLLER_V8_FLAGS, V8_FLAGS, YOUNG_FLAG } from "../../common/v8_flags.ts";
 import type { TransportName } from "../../dataplane/net/create_transport.ts";
+import { shippedCommand } from "../support/shipped.ts";
 import { freePorts } from "./ports.ts";
-import { denoCommand } from "./runtime.ts";
 import { type Child, type Scene, until } from "./scene.ts";
 
 export interface GatewayOptions {
@@ -47,34 +46,34 @@ export async function startGateway(scene: Scene, options: GatewayOptions): Promi
   const socket = join(scene.subfolder(`${prefix}run`), "dataplane.sock");
   const dataplane = scene.spawn(
     `${prefix}dataplane`,
-    denoCommand("dataplane/main.ts", [
+    shippedCommand("dataplane", [
       `--socket=${socket}`,
       `--workers=${options.workers}`,
       `--transport=${transport}`,
-    ], V8_FLAGS),
+    ]),
     { core: options.core, openFiles: options.openFiles },
   );
   const controller = scene.spawn(
     `${prefix}controller`,
-    denoCommand("controller/main.ts", [
+    shippedCommand("controller", [
       ...(options.source ?? [`--resources=${resources}`]),
       `--state-dir=${join(scene.folder, `${prefix}controller`)}`,
       `--grpc-port=${grpc}`,
       "--metrics-port=0",
       "--health-port=0",
-    ], CONTROLLER_V8_FLAGS),
+    ]),
     { core: options.besides },
   );
   const agent = scene.spawn(
     `${prefix}agent`,
-    denoCommand("agent/main.ts", [
+    shippedCommand("agent", [
       `--controller-addr=127.0.0.1:${grpc}`,
       `--dataplane-socket=${socket}`,
       `--state-dir=${join(scene.folder, `${prefix}agent`)}`,
       "--metrics-port=0",
       "--health-port=0",
       `--admin=127.0.0.1:${admin}`,
-    ], [YOUNG_FLAG]),
+    ]),
     { core: options.besides },
   );
   await until("readiness of the gateway", [dataplane, controller, agent], () => isReady(admin));

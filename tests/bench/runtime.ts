@@ -5,12 +5,8 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const CONFIG = `${ROOT}deno.json`;
 
-/** Command that runs one of our programs or scripts with the runtime that runs the bench. */
-export function denoCommand(
-  script: string,
-  args: readonly string[],
-  v8Flags: readonly string[] = [],
-): string[] {
+/** Command that runs a script of the bench with the runtime that runs the bench. */
+export function denoCommand(script: string, args: readonly string[]): string[] {
   return [
     Deno.execPath(),
     "run",
@@ -18,7 +14,6 @@ export function denoCommand(
     "--no-prompt",
     "--quiet",
     `--config=${CONFIG}`,
-    ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
     `${ROOT}${script}`,
     ...args,
   ];

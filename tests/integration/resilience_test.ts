@@ -127,3 +127,16 @@ for (const fault of ["throw", "oom"]) {
     assert.equal(await edge.metric("novaedge_worker_deaths_total"), 1);
   });
 }
+
+Deno.test("bug: a promise of a library that was rejected ended its worker", async () => {
+  const args = ["--fault-injection"];
+  await using system = await running({ workers: 1, dataplaneArgs: args });
+  const { edge, port } = system;
+  using connection = await HttpConnection.open(port);
+  assert.equal((await connection.request("GET", "/")).status, 200);
+  await injectFault(edge, 0, "reject");
+  await edge.dataplane.line(/work in the background failed with an internal error/);
+  assert.equal((await connection.request("GET", "/")).status, 200);
+  assert.equal(await edge.metric("novaedge_worker_deaths_total"), 0);
+  assert.equal(await edge.metric("novaedge_internal_errors_total"), 1);
+});

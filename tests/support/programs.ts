@@ -1,7 +1,4 @@
-import { join, resolve } from "node:path";
-import { V8_ARGUMENT } from "../../common/v8_flags.ts";
-
-const ROOT = resolve(import.meta.dirname!, "../..");
+import { shippedCommand } from "./shipped.ts";
 
 /** Milliseconds after which a line that does not come fails the test instead of hanging it. */
 const GUARD = 20_000;
@@ -101,22 +98,10 @@ export class Program {
   }
 }
 
-/** Starts a program of the suite with the runtime that runs the tests. */
-export function startProgram(name: string, args: string[], cwd?: string): Program {
-  return new Program(
-    name,
-    Deno.execPath(),
-    [
-      "run",
-      "-A",
-      "--no-check",
-      "--unstable-worker-options",
-      V8_ARGUMENT,
-      join(ROOT, name, "main.ts"),
-      ...args,
-    ],
-    { ...(cwd === undefined ? {} : { cwd }), env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" } },
-  );
+/** Starts a program of the suite as its task does, with the runtime that runs the tests. */
+export function startProgram(name: string, args: string[]): Program {
+  const [command, ...rest] = shippedCommand(name, args);
+  return new Program(name, command, rest, { env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" } });
 }
 
 /** A port that nothing uses now. */
