@@ -1,6 +1,9 @@
-/** Writes deploy/crds and docs/reference from the schemas; with --check it fails on a difference instead. */
+/** Writes proto/gen from the .proto files, and deploy/crds and docs/reference from the schemas. */
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { parseFlags } from "../common/flags.ts";
+import { readCommandLine } from "../common/program.ts";
+import { generateProto } from "../proto/generate.ts";
 import { admissionOf } from "./admission.ts";
 import { crdOf } from "./crd.ts";
 import { KINDS } from "./kinds.ts";
@@ -9,7 +12,18 @@ import { referencePage } from "./reference.ts";
 const root = join(import.meta.dirname!, "..");
 const crds = join(root, "deploy", "crds");
 const reference = join(root, "docs", "reference");
-const check = Deno.args.includes("--check");
+const FLAGS = {
+  "check": {
+    type: "boolean",
+    default: false,
+    help: "write nothing, and fail where a file is not what would be written",
+  },
+} as const;
+const { check } = readCommandLine(
+  "generate",
+  () => parseFlags("generate", FLAGS, Deno.args, (variable) => Deno.env.get(variable)),
+);
+await generateProto(check);
 
 async function put(path: string, text: string): Promise<void> {
   if (!check) await Deno.writeTextFile(path, text);

@@ -1,9 +1,4 @@
-/**
- * Regenerates `proto/gen` from the .proto files with buf and ts-proto, both pinned here, offline once
- * they are in the npm cache. With `--check` it writes to a temporary folder and fails on a difference.
- */
 import { join, relative } from "node:path";
-import process from "node:process";
 
 const BUF = "@bufbuild/buf@1.75.0";
 const TS_PROTO = "ts-proto@2.18.0";
@@ -61,23 +56,31 @@ async function generate(out: string): Promise<void> {
   }
 }
 
-const committed = join(root, "gen");
-if (Deno.args.includes("--check")) {
+/**
+ * Regenerates `proto/gen` from the .proto files with buf and ts-proto, both pinned here, offline once
+ * they are in the npm cache.
+ * @param check write to a temporary folder instead, and compare
+ * @throws {Error} when `check` finds a difference, or a tool fails
+ */
+export async function generateProto(check: boolean): Promise<void> {
+  const committed = join(root, "gen");
+  if (!check) {
+    await Deno.remove(committed, { recursive: true }).catch(() => {});
+    await generate(committed);
+    return;
+  }
   const fresh = await Deno.makeTempDir({ prefix: "novaedge-gen-" });
   try {
     await generate(fresh);
     for await (const path of files(fresh)) {
       const name = relative(fresh, path);
       const old = await Deno.readTextFile(join(committed, name)).catch(() => "");
-      if (old !== await Deno.readTextFile(path)) {
-        process.stderr.write(`proto/gen/${name} is not what the .proto files give\n`);
-        Deno.exit(1);
-      }
+      if (old === await Deno.readTextFile(path)) continue;
+      throw new Error(
+        `proto/gen/${name} is not what the .proto files give; run deno task generate`,
+      );
     }
   } finally {
     await Deno.remove(fresh, { recursive: true });
   }
-} else {
-  await Deno.remove(committed, { recursive: true }).catch(() => {});
-  await generate(committed);
 }

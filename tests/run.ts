@@ -37,6 +37,18 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
+const HELP = `Usage: deno task test [--transport=native] [FOLDER|FILE ...]
+
+Runs tests and ends with their totals; all that need only Node and npm without a folder or file.
+
+  --transport=native  programs that tests start carry their traffic by the native transport
+  --help              this text
+`;
+if (Deno.args.some((argument) => argument === "--help" || argument === "-h")) {
+  print(HELP.trimEnd());
+  Deno.exit(0);
+}
+
 /** Programs that tests start carry their streams by this transport. */
 const TRANSPORT = "--transport=";
 const transport = Deno.args.find((argument) => argument.startsWith(TRANSPORT))

@@ -18,13 +18,19 @@ export function echo(request: Request, port: number): Response {
 /** Fields that differ from one request to the next. */
 const HIDDEN = /^(x-forwarded-|x-real-ip$|x-request-id$|user-agent$|accept)/;
 
+const USAGE = "Usage: echo.ts PORT [PORT ...]";
+
 function refuse(message: string): never {
   Deno.stderr.writeSync(new TextEncoder().encode(`echo: ${message}\n`));
   Deno.exit(2);
 }
 
 if (import.meta.main) {
-  if (Deno.args.length === 0) refuse("which ports? Usage: echo.ts PORT [PORT ...]");
+  if (Deno.args.includes("--help")) {
+    Deno.stdout.writeSync(new TextEncoder().encode(`${USAGE}\n`));
+    Deno.exit(0);
+  }
+  if (Deno.args.length === 0) refuse(`which ports? ${USAGE}`);
   for (const text of Deno.args) {
     const port = Number(text);
     if (!/^\d+$/.test(text) || port < 1 || port > 65535) refuse(`"${text}" is not a port`);

@@ -3,6 +3,8 @@
  * deployed, and keeps the report in docs/conformance. Ends with one line of totals.
  */
 import { join } from "node:path";
+import { parseFlags } from "../../common/flags.ts";
+import { readCommandLine } from "../../common/program.ts";
 import { VERSION } from "../../common/version.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { SUITE, suiteProgram } from "../cluster/images.ts";
@@ -17,6 +19,7 @@ function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
+readCommandLine("conformance", () => parseFlags("conformance", {}, Deno.args, () => undefined));
 const problem = await clusterProblem();
 if (problem !== "") {
   print(`the conformance suite of the Gateway API (${problem})`);
