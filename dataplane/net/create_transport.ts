@@ -7,6 +7,7 @@ import { Libc } from "./native/libc.ts";
 import { NativeTransport } from "./native/native_transport.ts";
 import { Poller } from "./native/poller.ts";
 import type { SocketSettings } from "./native/socket_options.ts";
+import { dropSpareMemory } from "./node/read_memory.ts";
 import { NodeTransport } from "./node/node_transport.ts";
 import type { Transport } from "./transport.ts";
 import type { UpstreamGuard } from "./upstream_guard.ts";
@@ -22,6 +23,8 @@ export interface TransportParts {
   readonly turnEnd: TurnEnd;
   /** Runs something when the events of others that are ready now were handled. */
   afterOthers(run: () => void): void;
+  /** Lets memory go that is kept for transfers to come. */
+  dropSpareMemory(): void;
 }
 
 /** What crosses to each thread that carries streams. */
@@ -54,7 +57,7 @@ export function createTransport(
   const turnEnd = new TurnEnd((run) => poller.afterBatch(run));
   const parts = { libc, poller, turnEnd, ticker, guard, ticketKeys, now, sockets };
   const transport = new NativeTransport(parts);
-  return { transport, turnEnd, afterOthers: (run) => poller.later(run) };
+  return { transport, turnEnd, afterOthers: (run) => poller.later(run), dropSpareMemory() {} };
 }
 
 /**
@@ -70,5 +73,6 @@ export function createNodeTransport(guard: UpstreamGuard, alone: () => boolean):
     now: () => performance.now(),
   });
   const afterOthers = (run: () => void) => pauses.do(run);
-  return { transport: new NodeTransport(turnEnd, afterOthers, alone, guard), turnEnd, afterOthers };
+  const transport = new NodeTransport(turnEnd, afterOthers, alone, guard);
+  return { transport, turnEnd, afterOthers, dropSpareMemory };
 }

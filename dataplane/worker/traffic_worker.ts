@@ -50,7 +50,7 @@ const accessLog = new AccessLog(logBuffers);
 const overload = new Overload();
 const clients = new ClientShares(overload);
 const guard = new UpstreamGuard(setup.upstreams);
-const { transport, turnEnd, afterOthers } = createTransport(
+const { transport, turnEnd, afterOthers, dropSpareMemory } = createTransport(
   setup.transport,
   guard,
   ticker,
@@ -142,7 +142,10 @@ const idleCollector = new IdleCollector();
 /** There with --expose-gc. */
 const { gc } = globalThis as { gc?: (options: { type: string; flavor: string }) => void };
 /** Collects all there is, and lets the memory go. */
-const collect = gc === undefined ? undefined : () => gc({ type: "major", flavor: "last-resort" });
+const collect = gc === undefined ? undefined : () => {
+  dropSpareMemory();
+  gc({ type: "major", flavor: "last-resort" });
+};
 let claims = 0;
 const claiming = new Map<number, (problem: string) => void>();
 const ports = new Ports(

@@ -11,7 +11,9 @@ const LARGE = 16 * 1024;
 const SMALL = 4 * 1024;
 /** Writes up to this size are copied, so that their memory need not wait for them. */
 const COPIED = 16 * 1024;
-/** Pieces of memory that wait for the next transfer. */
+/** Sockets that have a piece of memory of their own: the one that has read nothing for longest gives it up. */
+const TRANSFERS = 64;
+/** Pieces of memory that wait for the next transfer: writes of one turn of the thread end behind it. */
 const SPARE = 64;
 
 /** The runtime calls it on the socket with the bytes read; `readView` has them. Returns true to go on. */
@@ -35,7 +37,7 @@ interface Piece {
   /** Writes that have not ended. */
   holds: number;
   /** A socket reads into it. */
-  read: boolean;
+  owned: boolean;
   /** One of the writes failed: the runtime may still have it. */
   spoiled: boolean;
   /** Ends a write. */
@@ -46,6 +48,8 @@ const memory = Buffer.allocUnsafeSlow(SIZE);
 const views: Buffer[] = [];
 const pieces = new WeakMap<ArrayBufferLike, Piece>();
 const spare: Piece[] = [];
+/** Sockets with a piece of their own; the one that read last comes last. */
+const transfers = new Map<Reading, Piece>();
 
 /** The option exists for sockets that one opens; accepted ones are told in the same fields. */
 const fields = ((): Fields | null => {
@@ -80,26 +84,25 @@ export function readView(socket: Socket, length: number): Buffer {
 /** Says where the socket's next read goes, behind one of so many bytes. */
 export function readDone(socket: Socket, length: number): void {
   const reading = socket as Reading;
-  const own = reading[fields!.buffer] as Buffer;
-  if (own === memory) {
-    if (length > LARGE) readInto(reading, pieceForRead());
+  const piece = transfers.get(reading);
+  if (piece === undefined) {
+    if (length > LARGE && reading._handle !== null) own(reading);
     return;
   }
-  const piece = pieces.get(own.buffer)!;
-  if (length >= SMALL && piece.holds === 0) return;
-  readInto(reading, length < SMALL ? memory : pieceForRead());
-  piece.read = false;
-  keep(piece);
+  if (length < SMALL) share(reading, piece);
+  else if (piece.holds > 0) {
+    disown(reading, piece);
+    own(reading);
+  } else {
+    transfers.delete(reading);
+    transfers.set(reading, piece);
+  }
 }
 
 /** The socket reads no more. */
 export function readEnded(socket: Socket): void {
-  const own = fields === null
-    ? undefined
-    : (socket as Reading)[fields.buffer] as Buffer | undefined;
-  const piece = own === undefined ? undefined : pieces.get(own.buffer);
-  // The runtime may still read into it.
-  if (piece !== undefined) piece.spoiled = true;
+  const piece = transfers.get(socket as Reading);
+  if (piece !== undefined) disown(socket as Reading, piece);
 }
 
 /** Bytes that stay: those of shared memory are copied, and few of a piece. */
@@ -117,21 +120,44 @@ export function held(bytes: Uint8Array): ((error?: Error | null) => void) | unde
   return piece.written;
 }
 
+/** Lets the pieces go that no transfer has. */
+export function dropSpareMemory(): void {
+  spare.length = 0;
+}
+
 function pieceOf({ buffer }: Uint8Array): Piece | undefined {
   return buffer.byteLength === SIZE ? pieces.get(buffer) : undefined;
 }
 
-function pieceForRead(): Buffer {
+/** Gives a socket a piece of its own. */
+function own(reading: Reading): void {
+  if (transfers.size >= TRANSFERS) {
+    const [[oldest, piece]] = transfers;
+    share(oldest, piece);
+  }
   const piece = spare.pop() ?? createPiece();
-  piece.read = true;
-  return piece.memory;
+  piece.owned = true;
+  transfers.set(reading, piece);
+  readInto(reading, piece.memory);
+}
+
+/** Lets a socket read into the shared memory again; the runtime fills memory when it calls, not before. */
+function share(reading: Reading, piece: Piece): void {
+  readInto(reading, memory);
+  disown(reading, piece);
+}
+
+function disown(reading: Reading, piece: Piece): void {
+  transfers.delete(reading);
+  piece.owned = false;
+  keep(piece);
 }
 
 function createPiece(): Piece {
   const piece: Piece = {
     memory: Buffer.allocUnsafeSlow(SIZE),
     holds: 0,
-    read: false,
+    owned: false,
     spoiled: false,
     written: (error) => {
       piece.holds--;
@@ -145,7 +171,7 @@ function createPiece(): Piece {
 
 /** Keeps a piece that is free for another transfer. */
 function keep(piece: Piece): void {
-  const free = piece.holds === 0 && !piece.read && !piece.spoiled;
+  const free = piece.holds === 0 && !piece.owned && !piece.spoiled;
   if (free && spare.length < SPARE) spare.push(piece);
 }
 
