@@ -9,6 +9,7 @@ import { type FileText, FolderState, type LastGood } from "./folder_state.ts";
 import type { LastGoodFile } from "./last_good.ts";
 import type { ParsedFile } from "./parse_file.ts";
 import { ParseQueue } from "./parse_queue.ts";
+import { FolderWatch } from "./folder_watch.ts";
 import { PublicationGate } from "./publication_gate.ts";
 import { readFile } from "./read_file.ts";
 
@@ -47,7 +48,7 @@ export class FileSource implements Source {
   readonly #due = new Map<string, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #rescanTimer: ReturnType<typeof setTimeout> | undefined;
-  #watcher: Deno.FsWatcher | null = null;
+  readonly #watch: FolderWatch;
   #folderProblem = "";
   #reported = "";
   #synced = false;
@@ -68,6 +69,7 @@ export class FileSource implements Source {
     this.#gate = new PublicationGate(sink);
     this.#lastGood = lastGood;
     this.#log = log;
+    this.#watch = new FolderWatch(directory, (event) => this.#onEvent(event), log);
     this.#state = new FolderState(lastGood?.values(), () => new Date().toISOString());
     this.#long = new ParseQueue({
       parse: (file, text) => this.#state.parse(file, text),
@@ -91,7 +93,6 @@ export class FileSource implements Source {
 
   /** Reads the folder and starts watching; returns after the first look, synced or not. */
   async start(): Promise<void> {
-    this.#watch();
     await this.#compare();
     this.#scheduleRescan();
   }
@@ -100,7 +101,7 @@ export class FileSource implements Source {
     this.#stopped = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#rescanTimer);
-    this.#watcher?.close();
+    this.#watch.stop();
     await this.#comparing;
     await this.#long.stop();
     await this.#turn;
@@ -112,25 +113,6 @@ export class FileSource implements Source {
       this.#log.error({ error: messageOf(error) }, "reading the resources failed");
     });
     return this.#turn;
-  }
-
-  #watch(): void {
-    try {
-      this.#watcher = Deno.watchFs(this.#directory, { recursive: true });
-    } catch {
-      // The rescan reports the folder; watching starts when it is there.
-      return;
-    }
-    void this.#follow(this.#watcher);
-  }
-
-  async #follow(watcher: Deno.FsWatcher): Promise<void> {
-    try {
-      for await (const event of watcher) this.#onEvent(event);
-    } catch (error) {
-      this.#log.warn({ error: messageOf(error) }, "watching the resources failed; polling instead");
-    }
-    if (this.#watcher === watcher) this.#watcher = null;
   }
 
   #onEvent(event: Deno.FsEvent): void {
@@ -190,10 +172,10 @@ export class FileSource implements Source {
   }
 
   #scheduleRescan(): void {
+    clearTimeout(this.#rescanTimer);
     if (this.#stopped) return;
     const wait = this.#folderProblem === "" && this.#synced ? RESCAN : RETRY;
     this.#rescanTimer = setTimeout(async () => {
-      if (this.#watcher === null) this.#watch();
       await this.#compare();
       this.#scheduleRescan();
     }, wait);
@@ -244,6 +226,7 @@ export class FileSource implements Source {
   async #compare(): Promise<void> {
     const found = new Map<string, Stamp>();
     let problem = "";
+    await this.#watch.renew();
     try {
       await this.#list("", found);
       if (found.size === 0) {
@@ -259,6 +242,7 @@ export class FileSource implements Source {
     if (problem !== "") {
       this.#folderProblem = problem;
       this.#report();
+      this.#scheduleRescan();
       return;
     }
     const first = !this.#synced;

@@ -168,6 +168,18 @@ Deno.test("FileSource keeps everything when the folder empties, and says so", as
   await fixture.until(() => fixture.ports.a === 81 && fixture.problems.length === 0);
 });
 
+Deno.test("a folder that was removed and made again is read, and followed", async () => {
+  await using fixture = await Fixture.open({ "a.yaml": backend("a") });
+  await Deno.remove(fixture.resources, { recursive: true });
+  await fixture.until(() => fixture.problems.length > 0);
+  assert.deepEqual(fixture.ports, { a: 80 });
+  await Deno.mkdir(fixture.resources);
+  await fixture.rename("a.yaml", backend("a", 81));
+  await fixture.until(() => fixture.ports.a === 81 && fixture.problems.length === 0);
+  await fixture.rename("a.yaml", backend("a", 82));
+  await fixture.until(() => fixture.ports.a === 82);
+});
+
 Deno.test("FileSource reports two documents for one object; the first file counts", async () => {
   await using fixture = await Fixture.open({
     "1.yaml": backend("a", 1),
