@@ -4,6 +4,7 @@ import { compareVersions, type Version, versionText } from "../common/delta/reso
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
+import { messageOf } from "../common/errors.ts";
 import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
 import { VERSION } from "../common/version.ts";
@@ -14,6 +15,7 @@ import { ConfigManager } from "./config/config_manager.ts";
 import { ControllerClient, type StreamIdentity } from "./config/controller_client.ts";
 import { NodeView } from "./config/node_view.ts";
 import { DataplaneClient } from "./dataplane/dataplane_client.ts";
+import { servedListeners, type Serving } from "./serving.ts";
 import { LinuxSystem } from "./system/linux_system.ts";
 import { AddressHolder } from "./vip/address_holder.ts";
 
@@ -83,8 +85,15 @@ export const AGENT_FLAGS = {
 
 export type AgentFlags = FlagValues<typeof AGENT_FLAGS>;
 
-/** Runs the agent until the signal is aborted. */
-export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<void> {
+/**
+ * Runs the agent until the signal is aborted.
+ * @param onServing told once, when the dataplane serves what is held
+ */
+export async function runAgent(
+  flags: AgentFlags,
+  signal: AbortSignal,
+  onServing: (serving: Serving) => void = () => {},
+): Promise<void> {
   const log = createLogger("agent", flags["log-level"] as LogLevel);
   const node = flags["node-name"] || hostname();
   const admin = flags.admin === "" ? null : readAdminFlags(flags.admin, flags["admin-hosts"]);
@@ -102,6 +111,7 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     log.warn("no word from a controller: holding the addresses that this node had");
     void holder.hold(view.heldHere());
   }, ALONE);
+  let announce = () => {};
   /** Grows with each connection to the controller: what belongs to an old one is not answered. */
   let connection = 0;
   /** The version last said to run in the dataplane. */
@@ -116,7 +126,10 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     view,
     log,
     complete: () => config.complete,
-    onApplied: (refusals) => settle(refusals),
+    onApplied: (refusals) => {
+      settle(refusals);
+      announce();
+    },
     onState: () => controller.send({ $case: "status", value: status() }),
   });
   const controller: ControllerClient = new ControllerClient({
@@ -268,7 +281,25 @@ export async function runAgent(flags: AgentFlags, signal: AbortSignal): Promise<
     },
   };
   const servers = listen(flags, allMetrics, ready);
-  if (admin !== null) servers.push(serveAdmin(admin, adminApp(context, admin.hosts).fetch));
+  let adminServes = false;
+  if (admin !== null) {
+    try {
+      servers.push(serveAdmin(admin, adminApp(context, admin.hosts).fetch));
+      adminServes = true;
+    } catch (error) {
+      // Traffic does not need it.
+      log.error({ address: admin.address }, messageOf(error));
+    }
+  }
+  announce = () => {
+    if (!ready().ready) return;
+    announce = () => {};
+    onServing({
+      listeners: servedListeners(config.store.values(), dataplane.problems),
+      errors: sourceErrorsOf(config.store).length,
+      admin: adminServes ? `http://${admin!.address}` : "",
+    });
+  };
   log.info({ node }, "agent started");
   const heartbeat = setInterval(
     () => controller.send({ $case: "status", value: status() }),

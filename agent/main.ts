@@ -1,4 +1,4 @@
 import { runProgram } from "../common/program.ts";
 import { AGENT_FLAGS, runAgent } from "./agent.ts";
 
-await runProgram("novaedge-agent", AGENT_FLAGS, runAgent);
+await runProgram("novaedge-agent", AGENT_FLAGS, (flags, signal) => runAgent(flags, signal));

@@ -1,3 +1,4 @@
+import { closeDebugger } from "./debugger.ts";
 import { messageOf } from "./errors.ts";
 import { FlagError, type FlagTable, type FlagValues, HelpRequested, parseFlags } from "./flags.ts";
 import { redactText } from "./redact.ts";
@@ -8,10 +9,17 @@ const EXIT_FAILURE = 1;
 /** Interrupts within this time count as one: a terminal and a wrapper may both send it. */
 const INTERRUPT_WINDOW = 500;
 
+/** What a process can be asked to do while it runs; a program puts in what it does then. */
+export interface Asked {
+  /** For SIGHUP: look at once at what is followed anyway. */
+  reload: () => void;
+}
+
 /** A program as `main.ts` starts it: runs until the signal is aborted, then ends in order. */
 export type Program<T extends FlagTable> = (
   flags: FlagValues<T>,
   signal: AbortSignal,
+  asked: Asked,
 ) => Promise<void>;
 
 /**
@@ -37,7 +45,7 @@ function stderr(text: string): void {
 
 /**
  * Runs a program as the process: flags, signals, exit codes. SIGINT and SIGTERM end it in order with
- * exit code 0; a later one ends it at once.
+ * exit code 0; a later one ends it at once. SIGHUP and SIGUSR1 end nothing.
  */
 export async function runProgram<const T extends FlagTable>(
   name: string,
@@ -59,8 +67,14 @@ export async function runProgram<const T extends FlagTable>(
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
+  const asked: Asked = { reload() {} };
+  Deno.addSignalListener("SIGHUP", () => asked.reload());
+  Deno.addSignalListener(
+    "SIGUSR1",
+    () => closeDebugger(() => stderr(`${name}: SIGUSR1: the runtime's debugger was closed\n`)),
+  );
   try {
-    await program(flags, abort.signal);
+    await program(flags, abort.signal, asked);
   } catch (error) {
     stderr(`${name}: ${redactText(messageOf(error))}\n`);
     Deno.exit(error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE);

@@ -5,7 +5,7 @@ import { keyOf, versionText } from "../common/delta/resources.ts";
 import { HostAllowlist } from "../common/host_allowlist.ts";
 import { createLogger, type LogLevel } from "../common/log.ts";
 import { collectProcessMetrics } from "../common/process_metrics.ts";
-import { aborted } from "../common/program.ts";
+import { aborted, type Asked } from "../common/program.ts";
 import { redactTree } from "../common/redact.ts";
 import { hostRefusal } from "../common/request_guard.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
@@ -58,7 +58,11 @@ class ControllerMetrics {
 }
 
 /** Runs the controller until the signal is aborted. */
-export async function runController(flags: ControllerFlags, signal: AbortSignal): Promise<void> {
+export async function runController(
+  flags: ControllerFlags,
+  signal: AbortSignal,
+  asked: Asked,
+): Promise<void> {
   const log = createLogger("controller", flags["log-level"] as LogLevel);
   // The start time orders the terms of controllers that read a folder; an agent that holds a higher one raises it.
   const snapshot = new SnapshotManager(Date.now());
@@ -199,6 +203,10 @@ export async function runController(flags: ControllerFlags, signal: AbortSignal)
   }
   if (source instanceof KubernetesSource) cluster?.start(source, translator);
   await source.start();
+  asked.reload = () => {
+    log.info({ source: source.name }, "reload: looking at the source");
+    source.lookAgain();
+  };
 
   await aborted(signal);
   await cluster?.stop();

@@ -1,4 +1,8 @@
 import { runProgram } from "../common/program.ts";
 import { DATAPLANE_FLAGS, runDataplane } from "./dataplane.ts";
 
-await runProgram("novaedge-dataplane", DATAPLANE_FLAGS, runDataplane);
+await runProgram(
+  "novaedge-dataplane",
+  DATAPLANE_FLAGS,
+  (flags, signal) => runDataplane(flags, signal),
+);

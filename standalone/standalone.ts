@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { readAdminFlags } from "../agent/admin/admin_server.ts";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
+import type { Serving } from "../agent/serving.ts";
 import { NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { LOG_LEVELS } from "../common/log.ts";
@@ -12,7 +13,7 @@ import {
   type Folders,
   type PermissionSet,
 } from "../common/permissions.ts";
-import { aborted } from "../common/program.ts";
+import { aborted, type Asked } from "../common/program.ts";
 import { CONTROLLER_FLAGS, type ControllerFlags } from "../controller/controller_flags.ts";
 import { DATAPLANE_FLAGS, type DataplaneFlags } from "../dataplane/dataplane.ts";
 import { nativeProblem } from "../dataplane/net/native/native_problem.ts";
@@ -36,9 +37,9 @@ export const STANDALONE_FLAGS = {
   "admin-hosts": AGENT_FLAGS["admin-hosts"],
   "drain-timeout": {
     type: "integer",
-    default: 2,
+    default: 30,
     range: [0, 3600],
-    help: "seconds that work in flight may take at the end",
+    help: "seconds that work in flight may take at the end; a second Ctrl-C ends at once",
   },
   "log-level": { type: "string", default: "warn", choices: LOG_LEVELS, help: "least level logged" },
 } as const satisfies FlagTable;
@@ -57,6 +58,8 @@ function defaultsOf<T extends FlagTable>(table: T): FlagValues<T> {
 
 /** One program in a worker of its own. */
 class Child {
+  /** Told once, when the node serves what it holds. */
+  onServing: (serving: Serving) => void = () => {};
   readonly #worker: Worker;
   readonly #ended: Promise<void>;
   readonly name: string;
@@ -74,6 +77,10 @@ class Child {
     } as WorkerOptions);
     this.#ended = new Promise((done) => {
       this.#worker.onmessage = ({ data }: MessageEvent<FromChild>) => {
+        if (data.type === "serving") {
+          this.onServing(data.serving);
+          return;
+        }
         if (data.type === "failed") onFailure(data.reason);
         done();
       };
@@ -92,20 +99,29 @@ class Child {
     this.#worker.terminate();
   }
 
+  reload(): void {
+    this.#send({ type: "reload" });
+  }
+
   #send(message: ToChild): void {
     this.#worker.postMessage(message);
   }
 }
 
 /** Runs controller, agent and dataplane in one process, each with its own permissions. */
-export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal): Promise<void> {
+export async function runStandalone(
+  flags: StandaloneFlags,
+  signal: AbortSignal,
+  asked: Asked,
+): Promise<void> {
   // Checked before the agent starts, so that a wrong flag ends with exit code 2.
   readAdminFlags(flags.admin, flags["admin-hosts"]);
   const unusable = flags.transport === "native" ? nativeProblem() : "";
   if (unusable !== "") throw new FlagError(`--transport native: ${unusable}`);
-  const state = resolve(flags["state-dir"]);
   const demo = flags.resources === "";
-  const resources = demo ? join(state, "demo") : resolve(flags.resources);
+  // What the demo saved is not what a folder is served from, before it was read.
+  const state = resolve(flags["state-dir"], demo ? "demo" : "");
+  const resources = demo ? join(state, "resources") : resolve(flags.resources);
   const run = await runFolder(state);
   const demoFile = demo ? await (await import("./demo/demo_folder.ts")).prepareDemo(resources) : "";
   if (!demo) await checkFolder(resources);
@@ -157,27 +173,33 @@ export async function runStandalone(flags: StandaloneFlags, signal: AbortSignal)
   };
   const children: Child[] = [];
   try {
+    children.push(
+      start(
+        { program: "dataplane", flags: dataplaneFlags },
+        dataplanePermissions(folders("dataplane"), flags.transport === "native"),
+      ),
+    );
+    const agent = start(
+      {
+        program: "agent",
+        flags: agentFlags,
+        after: [dataplaneFlags.socket, controllerFlags["grpc-socket"]],
+      },
+      agentPermissions(folders("agent"), flags.admin),
+    );
+    const controller = start(
+      { program: "controller", flags: controllerFlags },
+      controllerPermissions(folders("controller")),
+    );
+    children.push(agent, controller);
     if (demo) {
       const ports = DEMO_BACKENDS.map(({ port }) => port);
       children.push(
         start({ program: "demo", flags: { backends: DEMO_BACKENDS } }, demoPermissions(ports)),
       );
     }
-    children.unshift(
-      start(
-        { program: "dataplane", flags: dataplaneFlags },
-        dataplanePermissions(folders("dataplane"), flags.transport === "native"),
-      ),
-      start(
-        { program: "agent", flags: agentFlags },
-        agentPermissions(folders("agent"), flags.admin),
-      ),
-      start(
-        { program: "controller", flags: controllerFlags },
-        controllerPermissions(folders("controller")),
-      ),
-    );
-    await Promise.race([announce(flags, demoFile, resources, signal), failure.promise]);
+    asked.reload = () => controller.reload();
+    agent.onServing = (serving) => say(servingText(serving, demoFile, resources));
     await Promise.race([aborted(signal), failure.promise]);
   } finally {
     // The dataplane first: it drains while the others still answer it.
@@ -205,40 +227,31 @@ async function checkFolder(folder: string): Promise<void> {
   if (!info.isDirectory) throw new NovaEdgeError("RESOURCES", `${folder} is not a folder`);
 }
 
-/** Waits until traffic is served, then says where. */
-async function announce(
-  flags: StandaloneFlags,
+/** What a person needs to know when traffic is served. */
+function servingText(
+  { listeners, errors, admin }: Serving,
   demoFile: string,
   resources: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const admin = `http://${flags.admin}`;
-  while (!signal.aborted) {
-    const ready = await fetch(`${admin}/ready`).then(async (response) => {
-      await response.body?.cancel();
-      return response.ok;
-    }, () => false);
-    if (ready) break;
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  if (signal.aborted) return;
-  const config = await (await fetch(`${admin}/config`)).json() as {
-    gateways: { listeners: { port: number; protocol: number; bindAddresses: string[] }[] }[];
-    errors: unknown[];
-    dataplane: { listenerProblems: { listener: string; reason: string }[] };
-  };
-  const lines = ["NovaEdge is serving", ""];
-  for (const { listeners } of config.gateways) {
-    for (const { port, protocol, bindAddresses } of listeners) {
-      lines.push(`  ${protocol === 2 ? "https" : "http"}://${bindAddresses[0] ?? "*"}:${port}`);
-    }
-  }
-  lines.push(`  ${admin}/config  what runs and what became of each object`, "");
+): string {
+  const closed = listeners.filter(({ problem }) => problem !== "").length;
+  const lines = [
+    closed === 0
+      ? "NovaEdge is serving"
+      : `NovaEdge is serving, but ${closed} of ${listeners.length} listeners are not open`,
+    "",
+    ...listeners.map(({ url, problem }) =>
+      problem === "" ? `  ${url}` : `  ${url}  NOT OPEN: ${problem}`
+    ),
+  ];
+  if (admin !== "") lines.push(`  ${admin}/config  what runs and what became of each object`);
+  lines.push("");
   if (demoFile !== "") lines.push("  Try:   curl http://127.0.0.1:8080/", `  Edit:  ${demoFile}`);
   else lines.push(`  Edit:  ${resources}`);
-  if (config.errors.length > 0) {
-    lines.push("", `  ${config.errors.length} problem(s) in the resources: see above or /config`);
-  }
+  if (errors > 0) lines.push("", `  ${errors} problem(s) in the resources: see above or /config`);
   lines.push("  Stop:  Ctrl-C", "");
-  Deno.stderr.writeSync(new TextEncoder().encode(`${lines.join("\n")}\n`));
+  return lines.join("\n");
+}
+
+function say(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
 }

@@ -30,5 +30,7 @@ export interface Source {
   readonly synced: boolean;
   /** Reads and follows; resolves after the first look, which may not have been complete. */
   start(): Promise<void>;
+  /** Looks at once for changes of which no event told. */
+  lookAgain(): void;
   stop(): Promise<void>;
 }

@@ -9,9 +9,13 @@ export const probeByBinding: Probe = (address, port) => {
     Deno.listen({ hostname: address === "" ? "0.0.0.0" : address, port }).close();
     return "";
   } catch (error) {
-    return error instanceof Deno.errors.AddrInUse
-      ? `port ${port} is taken by another process`
-      : messageOf(error);
+    if (error instanceof Deno.errors.AddrInUse) return `port ${port} is taken by another process`;
+    if (error instanceof Deno.errors.PermissionDenied && port < 1024) {
+      return `port ${port} needs the right to bind ports below 1024: grant the capability ` +
+        "CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE), or set " +
+        `sysctl net.ipv4.ip_unprivileged_port_start=${port}`;
+    }
+    return messageOf(error);
   }
 };
 

@@ -56,6 +56,77 @@ Deno.test("the demo serves both listeners without arguments but its state folder
   assert.equal((await secure.request("GET", "/")).status, 200);
   assert.ok(program.lines.some((line) => line.includes("curl http://127.0.0.1:8080/")));
   assert.equal((await program.end("SIGTERM")).code, 0);
+
+  // Bug: what the demo had saved ran first in a folder of one's own, and its URLs were shown.
+  await using blue = textBackend("blue");
+  const port = freePort();
+  await Deno.writeTextFile(
+    join(place.resources, "all.yaml"),
+    documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
+  );
+  await using own = await startStandalone([
+    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
+    ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`],
+  ]);
+  await own.line(/Stop: +Ctrl-C/);
+  const urls = own.lines.filter((line) => /^ {2}https?:/.test(line) && !line.includes("/config"));
+  assert.deepEqual(urls, [`  http://127.0.0.1:${port}`]);
+});
+
+Deno.test("a port and an admin port that are taken cost only what they are for", async () => {
+  await using blue = textBackend("blue");
+  await using place = await prepared();
+  const port = freePort();
+  const hold = () => Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  using taken = hold();
+  using admin = hold();
+  const [takenPort, adminPort] = [taken, admin].map(({ addr }) => (addr as Deno.NetAddr).port);
+  await Deno.writeTextFile(
+    join(place.resources, "all.yaml"),
+    documents(gateway("edge", port, takenPort), backend("blue", blue.port), route("shop", "blue")),
+  );
+  await using program = await startStandalone([
+    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
+    ...["--workers", "1", "--admin", `127.0.0.1:${adminPort}`],
+  ]);
+  await program.line(/Stop: +Ctrl-C/);
+  const text = program.lines.join("\n");
+  assert.match(text, /^NovaEdge is serving, but 1 of 2 listeners are not open$/m);
+  assert.match(text, new RegExp(`^ {2}http://127\\.0\\.0\\.1:${port}$`, "m"));
+  assert.match(
+    text,
+    new RegExp(
+      `^ {2}http://127\\.0\\.0\\.1:${takenPort} {2}NOT OPEN: .*is taken by another process`,
+      "m",
+    ),
+  );
+  assert.match(text, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${adminPort} \\(admin\\)`));
+  assert.doesNotMatch(text, /\/config {2}what runs/);
+  assert.equal((await get(port)).body, "blue");
+  assert.equal((await program.end("SIGTERM")).code, 0);
+});
+
+Deno.test("bug: SIGHUP ended the gateway, and SIGUSR1 opened the runtime's debugger", async () => {
+  await using blue = textBackend("blue");
+  await using place = await prepared();
+  const port = freePort();
+  await Deno.writeTextFile(
+    join(place.resources, "all.yaml"),
+    documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
+  );
+  await using program = await startStandalone([
+    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
+    ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`, "--log-level", "info"],
+  ]);
+  await program.line(/Stop: +Ctrl-C/);
+  program.process.kill("SIGHUP");
+  await program.line(/reload: looking at the source/);
+  assert.equal((await get(port)).body, "blue");
+  program.process.kill("SIGUSR1");
+  await program.line(/SIGUSR1: the runtime's debugger was closed/);
+  await assert.rejects(Deno.connect({ hostname: "127.0.0.1", port: 9229 }), /refused/i);
+  assert.equal((await get(port)).body, "blue");
+  assert.equal((await program.end("SIGTERM")).code, 0);
 });
 
 Deno.test("a wrong flag is one clear line and exit code 2, for every program", async () => {

@@ -97,6 +97,10 @@ export class FileSource implements Source {
     this.#scheduleRescan();
   }
 
+  lookAgain(): void {
+    this.#compareSoon();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

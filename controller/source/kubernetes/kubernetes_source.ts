@@ -181,6 +181,9 @@ export class KubernetesSource implements Source {
     return Promise.resolve();
   }
 
+  /** The API server tells every change. */
+  lookAgain(): void {}
+
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     for (const timer of this.#retries) clearTimeout(timer);
