@@ -161,6 +161,10 @@ export async function runAgent(
       () => Number(dataplane.connected),
     ],
     novaedge_agent_resources: ["Resources held.", () => config.store.size],
+    novaedge_agent_listeners_down: [
+      "Listeners that the dataplane could not open.",
+      () => dataplane.problems.length,
+    ],
     novaedge_config_errors: ["Problems of the source.", () => sourceErrorsOf(config.store).length],
   });
 
@@ -247,13 +251,24 @@ export async function runAgent(
     );
   }
 
+  /** What is still to come before anything is served, "" for nothing. */
+  const missing = () => {
+    if (!config.complete) return "no complete configuration yet";
+    if (!dataplane.connected) return "the dataplane is not connected";
+    return dataplane.applied === null ? "the dataplane has not applied a configuration yet" : "";
+  };
   const ready = () => {
-    if (!config.complete) return { ready: false, reason: "no complete configuration yet" };
-    if (!dataplane.connected) return { ready: false, reason: "the dataplane is not connected" };
-    if (dataplane.applied === null) {
-      return { ready: false, reason: "the dataplane has not applied a configuration yet" };
-    }
-    return { ready: true, reason: "" };
+    const reason = missing();
+    if (reason !== "") return { ready: false, reason };
+    const listeners = servedListeners(config.store.values(), dataplane.problems);
+    const closed = listeners.filter(({ problem }) => problem !== "");
+    if (closed.length === 0) return { ready: true, reason: "" };
+    const why = closed.map(({ url, problem }) => `${url}: ${problem}`).join("; ");
+    return {
+      // With some of its listeners a node is better than none.
+      ready: closed.length < listeners.length,
+      reason: `${closed.length} of ${listeners.length} listeners are not open: ${why}`,
+    };
   };
   const allMetrics = async () => {
     const own = await metrics.registry.metrics();
@@ -292,7 +307,7 @@ export async function runAgent(
     }
   }
   announce = () => {
-    if (!ready().ready) return;
+    if (missing() !== "") return;
     announce = () => {};
     onServing({
       listeners: servedListeners(config.store.values(), dataplane.problems),
@@ -363,7 +378,7 @@ function listen(
 
 function agentMetrics(figures: Readonly<Record<string, [string, () => number]>>) {
   const registry = new Registry();
-  collectProcessMetrics(registry);
+  collectProcessMetrics(registry, "agent");
   for (const [name, [help, value]] of Object.entries(figures)) {
     new Gauge({
       name,

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { NovaEdgeError } from "./errors.ts";
+import { VERSION } from "./version.ts";
 
 /** One command-line flag; its environment variable is NOVAEDGE_ and the name in capitals. */
 export interface Flag {
@@ -27,7 +28,7 @@ export class FlagError extends NovaEdgeError {
   }
 }
 
-/** Thrown for --help; `message` is the text to print. */
+/** Thrown for --help and --version; `message` is the text to print. */
 export class HelpRequested extends NovaEdgeError {
   constructor(text: string) {
     super("HELP", text);
@@ -42,7 +43,7 @@ export function variableOf(flag: string): string {
 /**
  * Reads flags: command line, then environment, then default.
  * @throws {FlagError} with one line that names the flag and what is wrong
- * @throws {HelpRequested} for --help
+ * @throws {HelpRequested} for --help and --version
  */
 export function parseFlags<const T extends FlagTable>(
   program: string,
@@ -60,7 +61,11 @@ export function parseFlags<const T extends FlagTable>(
   try {
     const parsed = parseArgs({
       args: [...args],
-      options: { ...options, help: { type: "boolean", short: "h" } },
+      options: {
+        ...options,
+        help: { type: "boolean", short: "h" },
+        version: { type: "boolean" },
+      },
       allowPositionals: false,
       allowNegative: true,
     });
@@ -69,6 +74,7 @@ export function parseFlags<const T extends FlagTable>(
     throw new FlagError(`${firstSentence((error as Error).message)} (--help lists the flags)`);
   }
   if (given.help === true) throw new HelpRequested(helpText(program, table));
+  if (given.version === true) throw new HelpRequested(versionLine(program));
   const values: Record<string, string | number | boolean> = {};
   for (const [name, flag] of Object.entries(table)) {
     const raw = given[name] ?? environment(variableOf(name));
@@ -115,6 +121,12 @@ function helpText(program: string, table: FlagTable): string {
     "Flags, each also as an environment variable (--log-level is NOVAEDGE_LOG_LEVEL):",
     ...rows,
     `  ${"--help".padEnd(28)} this text`,
+    `  ${"--version".padEnd(28)} versions of the program and of the runtime`,
     "",
   ].join("\n");
+}
+
+/** What --version prints. */
+export function versionLine(program: string): string {
+  return `${program} ${VERSION} (deno ${Deno.version.deno})\n`;
 }

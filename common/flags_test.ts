@@ -81,6 +81,14 @@ Deno.test("help lists every flag, its default and its variable's rule", () => {
   }
 });
 
+Deno.test("--version says the versions of the program and of the runtime", () => {
+  assert.throws(() => parse(["--version"]), (error: Error) => {
+    assert.ok(error instanceof HelpRequested);
+    assert.match(error.message, /^prog \d+\.\d+\.\d+ \(deno \d+\.\d+\.\d+\)\n$/);
+    return true;
+  });
+});
+
 Deno.test("arbitrary arguments give values in range or a FlagError, nothing else", () => {
   const word = fc.oneof(
     fc.constantFrom("--port", "--human", "--no-human", "--log-level", "--", "-h", "-x", "--port=1"),

@@ -1,7 +1,17 @@
 import { Gauge, type Registry } from "prom-client";
+import { VERSION } from "./version.ts";
 
-/** Memory figures of this process; the runtime's default collectors would need to read /proc. */
-export function collectProcessMetrics(registry: Registry): void {
+/**
+ * Versions and memory of this process; the runtime's default collectors would need to read /proc.
+ * @param program its name, as "agent"
+ */
+export function collectProcessMetrics(registry: Registry, program: string): void {
+  new Gauge({
+    name: "novaedge_build_info",
+    help: "1, with the versions of the program and of the runtime.",
+    labelNames: ["program", "version", "deno"],
+    registers: [registry],
+  }).set({ program, version: VERSION, deno: Deno.version.deno }, 1);
   const figures = ["rss", "heapUsed", "heapTotal", "external"] as const;
   const names = {
     rss: "process_resident_memory_bytes",

@@ -52,7 +52,7 @@ class ControllerMetrics {
     });
 
   constructor(figures: Readonly<Record<string, [string, () => number]>>) {
-    collectProcessMetrics(this.registry);
+    collectProcessMetrics(this.registry, "controller");
     for (const [name, [help, value]] of Object.entries(figures)) this.#gauge(name, help, value);
   }
 }

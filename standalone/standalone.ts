@@ -234,10 +234,11 @@ function servingText(
   resources: string,
 ): string {
   const closed = listeners.filter(({ problem }) => problem !== "").length;
+  const most = closed === listeners.length
+    ? "NovaEdge serves nothing: no listener is open"
+    : `NovaEdge is serving, but ${closed} of ${listeners.length} listeners are not open`;
   const lines = [
-    closed === 0
-      ? "NovaEdge is serving"
-      : `NovaEdge is serving, but ${closed} of ${listeners.length} listeners are not open`,
+    closed === 0 ? "NovaEdge is serving" : most,
     "",
     ...listeners.map(({ url, problem }) =>
       problem === "" ? `  ${url}` : `  ${url}  NOT OPEN: ${problem}`

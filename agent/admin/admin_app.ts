@@ -13,6 +13,7 @@ import { Outcome, SourceError, type StatsReply } from "../../proto/gen/novaedge/
 export interface AdminContext {
   readonly node: string;
   readonly store: ResourceStore;
+  /** `reason` says why it is not ready, or what is missing all the same. */
   ready(): { ready: boolean; reason: string };
   state(): Record<string, unknown>;
   stats(): Promise<StatsReply>;
@@ -87,7 +88,8 @@ export function adminApp(context: AdminContext, hosts: HostAllowlist): Hono {
   app.get("/healthz", (c) => c.text("ok\n"));
   app.get("/ready", (c) => {
     const { ready, reason } = context.ready();
-    return ready ? c.text("ready\n") : c.text(`${reason}\n`, 503);
+    if (!ready) return c.text(`${reason}\n`, 503);
+    return c.text(reason === "" ? "ready\n" : `ready, but ${reason}\n`);
   });
   app.get("/metrics", async (c) => c.text(await context.metrics()));
   app.get("/config", (c) => c.json(redactTree(dump(context))));

@@ -232,3 +232,26 @@ Deno.test("a field that restricts and is not served yet closes its rule", async 
   assert.match(JSON.stringify(objects), /UnsupportedField/);
   assert.deepEqual(blue.requests, []);
 });
+
+Deno.test("bug: /ready said nothing of listeners that are down", async () => {
+  await using blue = textBackend("blue");
+  const port = freePort();
+  using taken = Deno.listen({ hostname: "0.0.0.0", port: 0 });
+  const { port: closed } = taken.addr as Deno.NetAddr;
+  await using edge = await Edge.start({
+    "gateway.yaml": gateway("edge", port, closed),
+    "rest.yaml": documents(backend("blue", blue.port), route("shop", "blue")),
+  });
+  const ready = async () => {
+    const response = await edge.get("/ready");
+    return [response.status, await response.text()];
+  };
+  const reason = `listeners are not open: http://127.0.0.1:${closed}: ` +
+    `port ${closed} is taken by another process\n`;
+  assert.deepEqual(await ready(), [200, `ready, but 1 of 2 ${reason}`]);
+  assert.equal(await edge.metric("novaedge_agent_listeners_down"), 1);
+  const version = /^novaedge_build_info\{program="agent",version="[\d.]+",deno="[\d.]+"\} 1$/m;
+  assert.match(await (await edge.get("/metrics")).text(), version);
+  await edge.change("gateway.yaml", gateway("edge", closed));
+  assert.deepEqual(await ready(), [503, `1 of 1 ${reason}`]);
+});
