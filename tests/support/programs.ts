@@ -104,10 +104,19 @@ export function startProgram(name: string, args: string[]): Program {
   return new Program(name, command, rest, { env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" } });
 }
 
-/** A port that nothing uses now. */
+/** Below those that the system gives to connections, which could take a port before its program does. */
+const PORTS = { first: 10_000, count: 20_000 };
+let asked = Math.floor(Math.random() * PORTS.count);
+
+/** A port that nothing uses now, never the same twice. */
 export function freePort(): number {
-  const listener = Deno.listen({ port: 0, hostname: "127.0.0.1" });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  for (;;) {
+    const port = PORTS.first + asked++ % PORTS.count;
+    try {
+      Deno.listen({ port, hostname: "0.0.0.0" }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
