@@ -28,6 +28,15 @@ export function failuresOf({ conditions, listeners, parents }: Outcome): Failure
   return failures;
 }
 
+/** Conditions that say what an object asks for and this version does not serve. */
+const REMARKS: ReadonlySet<string> = new Set(["UnsupportedField"]);
+
+/** What of an object is not served by this version. */
+export function remarksOf({ conditions }: Outcome): Failure[] {
+  return conditions.filter(({ type, status }) => status && REMARKS.has(type))
+    .map(({ type, reason, message }) => ({ place: "", type, reason, message }));
+}
+
 /** A failure in words: place, reason and message. */
 export function failureText({ place, reason, message }: Failure): string {
   return `${place} ${reason}: ${message}`.trim();

@@ -1,9 +1,9 @@
 import { Kind } from "../../common/delta/resources.ts";
 import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
-import { failuresOf } from "./failures.ts";
+import { failuresOf, remarksOf } from "./failures.ts";
 import type { ResourceUpdate } from "./translator.ts";
 
-/** Lines about the objects among the updates whose outcome says that something does not hold. */
+/** Lines about the objects among the updates whose outcome says that something does not hold, or is not served. */
 export function outcomeProblems(updates: readonly ResourceUpdate[]): string[] {
   const lines: string[] = [];
   for (const { kind, resource } of updates) {
@@ -13,6 +13,9 @@ export function outcomeProblems(updates: readonly ResourceUpdate[]): string[] {
     for (const { place, reason, message } of failuresOf(outcome)) {
       // What a source refused it reports itself, with file and line.
       if (reason !== "Invalid") lines.push(`${object}${place}: ${reason}: ${message}`);
+    }
+    for (const { type, message } of remarksOf(outcome)) {
+      lines.push(`${object}: ${type}: not served by this version: ${message}`);
     }
   }
   return lines;

@@ -230,6 +230,8 @@ Deno.test("a field that restricts and is not served yet closes its rule", async 
   assert.equal((await get(port)).body, "500 route_closed\n");
   const { objects } = await edge.json("/config");
   assert.match(JSON.stringify(objects), /UnsupportedField/);
+  // Bug: only /config said so.
+  await edge.controller.line(/ProxyRoute\/default\/shop: UnsupportedField: .*bodyTransform/);
   assert.deepEqual(blue.requests, []);
 });
 
