@@ -1,9 +1,7 @@
 import { hostname } from "node:os";
-import { Counter, Gauge, Registry } from "prom-client";
 import { compareVersions, type Version, versionText } from "../common/delta/resources.ts";
 import type { FlagTable, FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type LogLevel } from "../common/log.ts";
-import { collectProcessMetrics } from "../common/process_metrics.ts";
 import { messageOf } from "../common/errors.ts";
 import { aborted } from "../common/program.ts";
 import { probe, serveStatus, type StatusServer } from "../common/status_server.ts";
@@ -15,6 +13,7 @@ import { ConfigManager } from "./config/config_manager.ts";
 import { ControllerClient, type StreamIdentity } from "./config/controller_client.ts";
 import { NodeView } from "./config/node_view.ts";
 import { DataplaneClient } from "./dataplane/dataplane_client.ts";
+import { agentMetrics } from "./metrics.ts";
 import { servedListeners, type Serving } from "./serving.ts";
 import { LinuxSystem } from "./system/linux_system.ts";
 import { AddressHolder } from "./vip/address_holder.ts";
@@ -152,20 +151,11 @@ export async function runAgent(
     },
   });
   const metrics = agentMetrics({
-    novaedge_agent_controller_connected: [
-      "1 while connected to the controller.",
-      () => Number(controller.connected),
-    ],
-    novaedge_agent_dataplane_connected: [
-      "1 while connected to the dataplane.",
-      () => Number(dataplane.connected),
-    ],
-    novaedge_agent_resources: ["Resources held.", () => config.store.size],
-    novaedge_agent_listeners_down: [
-      "Listeners that the dataplane could not open.",
-      () => dataplane.problems.length,
-    ],
-    novaedge_config_errors: ["Problems of the source.", () => sourceErrorsOf(config.store).length],
+    novaedge_agent_controller_connected: () => Number(controller.connected),
+    novaedge_agent_dataplane_connected: () => Number(dataplane.connected),
+    novaedge_agent_resources: () => config.store.size,
+    novaedge_agent_listeners_down: () => dataplane.problems.length,
+    novaedge_config_errors: () => sourceErrorsOf(config.store).length,
   });
 
   let leaving = false;
@@ -374,32 +364,4 @@ function listen(
     }, flags["status-address"]));
   }
   return servers;
-}
-
-function agentMetrics(figures: Readonly<Record<string, [string, () => number]>>) {
-  const registry = new Registry();
-  collectProcessMetrics(registry, "agent");
-  for (const [name, [help, value]] of Object.entries(figures)) {
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  }
-  return {
-    registry,
-    deltas: new Counter({
-      name: "novaedge_agent_deltas_total",
-      help: "Deltas applied.",
-      registers: [registry],
-    }),
-    refusals: new Counter({
-      name: "novaedge_agent_refusals_total",
-      help: "Resources the dataplane refused.",
-      registers: [registry],
-    }),
-  };
 }

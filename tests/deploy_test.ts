@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { agentMetrics } from "../agent/metrics.ts";
 import { VERSION } from "../common/version.ts";
 import { countersOf, countersSize, LISTENER_SLOTS } from "../dataplane/observe/counters.ts";
 import { renderMetrics } from "../dataplane/observe/prometheus.ts";
@@ -19,17 +20,25 @@ const FIGURES = {
   endpoints: { endpoints: 0, unhealthy: 0, ejected: 0, breakersOpen: 0 },
 };
 
-/** Names of all families that the dataplane shows. */
-function families(): Set<string> {
+/** Names of all families that dataplane and agent show. */
+const FAMILIES: ReadonlySet<string> = await (async () => {
   const region = countersOf(new SharedArrayBuffer(countersSize(1)), 0).fill(1);
-  const text = renderMetrics([region], new Map([["l", 0]]), FIGURES);
+  const { registry } = agentMetrics({
+    novaedge_agent_controller_connected: () => 1,
+    novaedge_agent_dataplane_connected: () => 1,
+    novaedge_agent_resources: () => 1,
+    novaedge_agent_listeners_down: () => 1,
+    novaedge_config_errors: () => 1,
+  });
+  const text = renderMetrics([region], new Map([["l", 0]]), FIGURES) + await registry.metrics();
   return new Set(Array.from(text.matchAll(/^# TYPE (\w+)/gm), ([, name]) => name));
-}
+})();
 
 function unknown(text: string): string[] {
-  const known = families();
   return Array.from(text.matchAll(/\bnovaedge_\w+/g), ([name]) => name)
-    .filter((name) => !known.has(name) && !known.has(name.replace(/_(bucket|sum|count)$/, "")));
+    .filter((name) =>
+      !FAMILIES.has(name) && !FAMILIES.has(name.replace(/_(bucket|sum|count)$/, ""))
+    );
 }
 
 Deno.test("the dashboard asks for metrics that there are", async () => {
