@@ -138,6 +138,27 @@ Deno.test("any method goes to another endpoint when the first takes no connectio
   assert.equal(client.take(), OK);
 });
 
+Deno.test("bug: a backend whose connection had gone stale and who was gone itself cost a GET", () => {
+  const endpoints = [1, 2].map((n) => ({ address: `10.0.0.${n}`, port: 80, weight: 1 }));
+  const edge = harness({}, { endpoints } as never);
+  const client = edge.client();
+  for (const i of [0, 1]) {
+    client.receive(GET);
+    edge.upstream(i).receive(OK);
+    edge.upstream(i).take();
+  }
+  client.take();
+  client.receive(GET);
+  const stale = [0, 1].find((i) => edge.upstream(i).take() !== "")!;
+  edge.transport.opened[stale].connection.gone();
+  const fresh = edge.transport.opened[2];
+  fresh.connection.gone(new Error("refused"));
+  const other = edge.transport.opened[3];
+  assert.notEqual(other.options.host, fresh.options.host);
+  edge.upstream(3).receive(OK);
+  assert.equal(client.take(), OK);
+});
+
 Deno.test("surplus bytes destroy the connection, so the next user never gets them", () => {
   const tails = ["X", OK, "\r\n"];
   const answers = [

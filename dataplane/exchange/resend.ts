@@ -17,9 +17,9 @@ export const FAILURE_STATUS: Readonly<Record<UpstreamFailure, number>> = {
 };
 
 /**
- * Without retry configuration a request goes out again, once and on a fresh connection, only if not a
- * byte of it was written, if the backend proved that it did not process it, or if it is a safe method
- * without a body whose reused connection closed before any byte of an answer.
+ * Without retry configuration a request goes out again on a fresh connection only if not a byte of it was
+ * written, if the backend proved that it did not process it, or if it is a safe method without a body whose
+ * reused connection closed before any byte of an answer.
  * @param stream on which it was sent, null when it was not
  * @param kept whether all of its body could be sent again
  */

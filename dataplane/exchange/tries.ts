@@ -35,7 +35,10 @@ function budgetOf(policy: RetryPolicy): RetryBudget {
 export class Tries {
   readonly #engine: Engine;
   #policy: RetryPolicy | null = null;
+  /** Sent once more though a backend may have seen it, or it was refused unseen. */
   #resent = false;
+  /** Sent elsewhere since its endpoint took no connection. */
+  #moved = false;
   #retries = 0;
 
   constructor(engine: Engine) {
@@ -44,7 +47,7 @@ export class Tries {
 
   /** Times that the request was sent, or was to be sent, so far. */
   get count(): number {
-    return 1 + this.#retries + (this.#resent ? 1 : 0);
+    return 1 + this.#retries + (this.#resent ? 1 : 0) + (this.#moved ? 1 : 0);
   }
 
   /** Whether the body must be kept for a second time. */
@@ -55,6 +58,7 @@ export class Tries {
   begin(): void {
     this.#policy = null;
     this.#resent = false;
+    this.#moved = false;
     this.#retries = 0;
   }
 
@@ -79,14 +83,24 @@ export class Tries {
     const policy = this.#policy;
     if (policy !== null && policy.attempts === 0) return null;
     const { method, hasBody, complete } = request;
-    if (!this.#resent && !answered && mayResend(failure, stream, method, hasBody, complete)) {
-      this.#resent = true;
-      this.#engine.counters[GLOBAL.resent]++;
-      return { wait: 0, elsewhere: stream === null, fresh: true };
+    if (!answered && mayResend(failure, stream, method, hasBody, complete)) {
+      const unsent = stream === null;
+      // The backend whose connection had gone stale may be gone itself.
+      if (unsent ? this.#mayMove(policy) : !this.#resent) {
+        if (unsent) this.#moved = true;
+        else this.#resent = true;
+        this.#engine.counters[GLOBAL.resent]++;
+        return { wait: 0, elsewhere: unsent, fresh: true };
+      }
     }
     if (policy === null || !covers(policy, failure)) return null;
     const unseen = stream === null || failure === "upstream_refused";
     return this.#retry(policy, unseen || policy.methods.has(request.method), request);
+  }
+
+  #mayMove(policy: RetryPolicy | null): boolean {
+    if (this.#moved) return false;
+    return !this.#resent || policy === null || this.count <= policy.attempts;
   }
 
   /** The backend had its time. */
