@@ -110,7 +110,10 @@ export async function runAgent(
     log.warn("no word from a controller: holding the addresses that this node had");
     void holder.hold(view.heldHere());
   }, ALONE);
-  let announce = () => {};
+  /** Whether `onServing` was called. */
+  let servingTold = false;
+  /** URL of the admin API, "" while it is not served. */
+  let adminUrl = "";
   /** Grows with each connection to the controller: what belongs to an old one is not answered. */
   let connection = 0;
   /** The version last said to run in the dataplane. */
@@ -127,7 +130,7 @@ export async function runAgent(
     complete: () => config.complete,
     onApplied: (refusals) => {
       settle(refusals);
-      announce();
+      tellServing();
     },
     onState: () => controller.send({ $case: "status", value: status() }),
   });
@@ -242,11 +245,22 @@ export async function runAgent(
   }
 
   /** What is still to come before anything is served, "" for nothing. */
-  const missing = () => {
+  function missing(): string {
     if (!config.complete) return "no complete configuration yet";
     if (!dataplane.connected) return "the dataplane is not connected";
     return dataplane.applied === null ? "the dataplane has not applied a configuration yet" : "";
-  };
+  }
+
+  function tellServing(): void {
+    if (servingTold || missing() !== "") return;
+    servingTold = true;
+    onServing({
+      listeners: servedListeners(config.store.values(), dataplane.problems),
+      errors: sourceErrorsOf(config.store).length,
+      admin: adminUrl,
+    });
+  }
+
   const ready = () => {
     const reason = missing();
     if (reason !== "") return { ready: false, reason };
@@ -286,25 +300,15 @@ export async function runAgent(
     },
   };
   const servers = listen(flags, allMetrics, ready);
-  let adminServes = false;
   if (admin !== null) {
     try {
       servers.push(serveAdmin(admin, adminApp(context, admin.hosts).fetch));
-      adminServes = true;
+      adminUrl = `http://${admin.address}`;
     } catch (error) {
       // Traffic does not need it.
       log.error({ address: admin.address }, messageOf(error));
     }
   }
-  announce = () => {
-    if (missing() !== "") return;
-    announce = () => {};
-    onServing({
-      listeners: servedListeners(config.store.values(), dataplane.problems),
-      errors: sourceErrorsOf(config.store).length,
-      admin: adminServes ? `http://${admin!.address}` : "",
-    });
-  };
   log.info({ node }, "agent started");
   const heartbeat = setInterval(
     () => controller.send({ $case: "status", value: status() }),

@@ -1,7 +1,7 @@
-import { Counter, Gauge, Registry } from "prom-client";
-import { collectProcessMetrics } from "../common/process_metrics.ts";
+import { Counter, Registry } from "prom-client";
+import { collectProcessMetrics, gauge } from "../common/process_metrics.ts";
 
-/** Figures that are read when they are asked for, with what they say. */
+/** Gauges, read on each scrape, and their help texts. */
 const GAUGES = {
   novaedge_agent_controller_connected: "1 while connected to the controller.",
   novaedge_agent_dataplane_connected: "1 while connected to the dataplane.",
@@ -24,14 +24,7 @@ export function agentMetrics(
   const registry = new Registry();
   collectProcessMetrics(registry, "agent");
   for (const [name, value] of Object.entries(values)) {
-    new Gauge({
-      name,
-      help: GAUGES[name as keyof typeof GAUGES],
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
+    gauge(registry, name, GAUGES[name as keyof typeof GAUGES], value);
   }
   return {
     registry,

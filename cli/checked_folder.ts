@@ -2,7 +2,7 @@ import { Kind } from "../common/delta/resources.ts";
 import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
 import { FolderState } from "../controller/source/files/folder_state.ts";
-import { failuresOf, failureText } from "../controller/translate/failures.ts";
+import { failuresOf, failureText, remarksOf } from "../controller/translate/failures.ts";
 import { Translator } from "../controller/translate/translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { Route } from "../proto/gen/novaedge/v1/config.ts";
@@ -55,10 +55,8 @@ export function checkFiles(files: readonly NamedFile[]): Finding[] {
       // What the source refuses is among its problems already.
       if (failure.reason !== "Invalid") find("error", name, failureText(failure));
     }
-    for (const { type, status, message } of outcome.conditions) {
-      if (type === "UnsupportedField" && status) {
-        find("warning", name, `has no effect yet: ${message}`);
-      }
+    for (const { message } of remarksOf(outcome)) {
+      find("warning", name, `has no effect yet: ${message}`);
     }
   }
   return findings.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line);

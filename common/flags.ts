@@ -127,6 +127,6 @@ function helpText(program: string, table: FlagTable): string {
 }
 
 /** What --version prints. */
-export function versionLine(program: string): string {
+function versionLine(program: string): string {
   return `${program} ${VERSION} (deno ${Deno.version.deno})\n`;
 }

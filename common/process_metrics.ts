@@ -1,6 +1,18 @@
 import { Gauge, type Registry } from "prom-client";
 import { VERSION } from "./version.ts";
 
+/** Registers a gauge whose value is read on each scrape. */
+export function gauge(registry: Registry, name: string, help: string, value: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(value());
+    },
+  });
+}
+
 /**
  * Versions and memory of this process; the runtime's default collectors would need to read /proc.
  * @param program its name, as "agent"
@@ -20,13 +32,7 @@ export function collectProcessMetrics(registry: Registry, program: string): void
     external: "process_external_memory_bytes",
   };
   for (const figure of figures) {
-    new Gauge({
-      name: names[figure],
-      help: `Memory of the process: ${figure}.`,
-      registers: [registry],
-      collect() {
-        this.set(Deno.memoryUsage()[figure]);
-      },
-    });
+    const value = () => Deno.memoryUsage()[figure];
+    gauge(registry, names[figure], `Memory of the process: ${figure}.`, value);
   }
 }

@@ -1,10 +1,10 @@
 import { hostname } from "node:os";
 import { dirname } from "node:path";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Histogram, Registry } from "prom-client";
 import { keyOf, versionText } from "../common/delta/resources.ts";
 import { HostAllowlist } from "../common/host_allowlist.ts";
 import { createLogger, type LogLevel } from "../common/log.ts";
-import { collectProcessMetrics } from "../common/process_metrics.ts";
+import { collectProcessMetrics, gauge } from "../common/process_metrics.ts";
 import { aborted, type Asked } from "../common/program.ts";
 import { redactTree } from "../common/redact.ts";
 import { hostRefusal } from "../common/request_guard.ts";
@@ -41,19 +41,12 @@ class ControllerMetrics {
     help: "Resources that a node refused.",
     registers: [this.registry],
   });
-  readonly #gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [this.registry],
-      collect() {
-        this.set(value());
-      },
-    });
 
   constructor(figures: Readonly<Record<string, [string, () => number]>>) {
     collectProcessMetrics(this.registry, "controller");
-    for (const [name, [help, value]] of Object.entries(figures)) this.#gauge(name, help, value);
+    for (const [name, [help, value]] of Object.entries(figures)) {
+      gauge(this.registry, name, help, value);
+    }
   }
 }
 

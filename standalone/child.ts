@@ -1,4 +1,5 @@
 /** Worker of the standalone process: runs one program with the permissions its parent gave it. */
+import { delay } from "../common/backoff.ts";
 import { messageOf } from "../common/errors.ts";
 import type { Asked } from "../common/program.ts";
 import type { FromChild, ToChild } from "./messages.ts";
@@ -36,11 +37,11 @@ async function run(message: ToChild & { type: "start" }): Promise<void> {
   }
 }
 
-/** Resolves when a socket is there, or nobody waits any more. */
+/** Resolves when a socket is there, or the signal is aborted. */
 async function appeared(path: string, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     if (await Deno.stat(path).then(() => true, () => false)) return;
-    await new Promise((resolve) => setTimeout(resolve, LOOK));
+    await delay(LOOK, signal);
   }
 }
 

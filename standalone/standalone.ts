@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { readAdminFlags } from "../agent/admin/admin_server.ts";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
-import type { Serving } from "../agent/serving.ts";
+import type { ServedListener, Serving } from "../agent/serving.ts";
 import { NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { LOG_LEVELS } from "../common/log.ts";
@@ -233,12 +233,8 @@ function servingText(
   demoFile: string,
   resources: string,
 ): string {
-  const closed = listeners.filter(({ problem }) => problem !== "").length;
-  const most = closed === listeners.length
-    ? "NovaEdge serves nothing: no listener is open"
-    : `NovaEdge is serving, but ${closed} of ${listeners.length} listeners are not open`;
   const lines = [
-    closed === 0 ? "NovaEdge is serving" : most,
+    headline(listeners),
     "",
     ...listeners.map(({ url, problem }) =>
       problem === "" ? `  ${url}` : `  ${url}  NOT OPEN: ${problem}`
@@ -251,6 +247,14 @@ function servingText(
   if (errors > 0) lines.push("", `  ${errors} problem(s) in the resources: see above or /config`);
   lines.push("  Stop:  Ctrl-C", "");
   return lines.join("\n");
+}
+
+function headline(listeners: readonly ServedListener[]): string {
+  const closed = listeners.filter(({ problem }) => problem !== "").length;
+  if (closed === 0) return "NovaEdge is serving";
+  return closed === listeners.length
+    ? "NovaEdge serves nothing: no listener is open"
+    : `NovaEdge is serving, but ${closed} of ${listeners.length} listeners are not open`;
 }
 
 function say(text: string): void {

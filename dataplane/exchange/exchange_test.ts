@@ -138,7 +138,7 @@ Deno.test("any method goes to another endpoint when the first takes no connectio
   assert.equal(client.take(), OK);
 });
 
-Deno.test("bug: a backend whose connection had gone stale and who was gone itself cost a GET", () => {
+Deno.test("bug: a GET failed when its stale connection closed and the endpoint was gone as well", () => {
   const endpoints = [1, 2].map((n) => ({ address: `10.0.0.${n}`, port: 80, weight: 1 }));
   const edge = harness({}, { endpoints } as never);
   const client = edge.client();

@@ -56,7 +56,7 @@ export class Http1Output {
     this.#chunked = chunks && answer.unsized;
     if (this.#chunked && body !== null && body.length > LARGE_CHUNK) {
       this.#held = writeResponse(answer, true, after, null);
-      return this.#writeAround(body, ended, more);
+      return this.sendBody(body, ended, more);
     }
     const first = this.#chunked && (body !== null || ended) ? writeChunk(body, ended) : body;
     if (first === null || first.length <= COALESCE_LIMIT) {

@@ -5,8 +5,9 @@ import { commit, reserve, reservedAt } from "../message/slab.ts";
 const LAST_CHUNK = "0\r\n";
 /** Data above this size is not worth a copy: what stands around it is written beside it. */
 export const LARGE_CHUNK = 16 * 1024;
-/** What follows the data of a chunk, and of the last one that has any. */
+/** Bytes behind the data of a chunk. */
 export const CHUNK_END = Buffer.from("\r\n", "latin1");
+/** The same, and the last chunk without trailers. */
 export const BODY_END = Buffer.from("\r\n0\r\n\r\n", "latin1");
 
 /**

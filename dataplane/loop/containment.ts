@@ -11,9 +11,9 @@ export interface Contained {
 
 /**
  * Where faults are reported. A thread that serves traffic counts and logs them; anywhere else a fault
- * stays what it was, an uncaught exception.
+ * stays what it was, an uncaught exception. `what` says what became of it; without it, its connection was closed.
  */
-export const faults: { report(error: unknown): void } = {
+export const faults: { report(error: unknown, what?: string): void } = {
   report(error) {
     queueMicrotask(() => {
       throw error;

@@ -87,7 +87,7 @@ export class Tables {
         commit();
       } catch (error) {
         // A fault of ours: the worker would end by it, and each that follows it.
-        faults.report(error);
+        faults.report(error, "a resource was refused after an internal error");
         refuse(change, error);
       }
     }

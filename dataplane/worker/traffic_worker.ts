@@ -62,16 +62,15 @@ const events = new EventLog(
   (event) => send({ type: "event", ...event }),
   () => performance.now(),
 );
-function fault(text: string, error: unknown): void {
+faults.report = (error, what = "connection closed after an internal error") => {
   counters[GLOBAL.faults]++;
   const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
-  events.add("error", text, { error: message, stack });
-}
-faults.report = (error) => fault("connection closed after an internal error", error);
+  events.add("error", what, { error: message, stack });
+};
 // What a library does in the background belongs to no connection: others need not end for it.
 addEventListener("unhandledrejection", (event) => {
   event.preventDefault();
-  fault("work in the background failed with an internal error", event.reason);
+  faults.report(event.reason, "work in the background failed with an internal error");
 });
 const clock = new TurnClock(() => performance.now(), turnEnd);
 const sharedNow = sharedClock(setup.clockOrigin, () => clock.now());

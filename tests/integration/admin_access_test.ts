@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { backend, documents, gateway, route } from "../support/edge.ts";
 import { type Answer, HttpConnection } from "../support/http_client.ts";
-import { freePort } from "../support/programs.ts";
-import { startStandalone, startTask, taskFolder } from "../support/tasks.ts";
+import { freePort, startProgram } from "../support/programs.ts";
+import { startTask, taskFolder } from "../support/tasks.ts";
 
 type Fields = Record<string, string>;
 
@@ -17,7 +17,7 @@ async function startAdmin(...args: string[]) {
     join(resources, "edge.yaml"),
     documents(gateway("edge", freePort()), backend("b", 9), route("all", "b")),
   );
-  const program = await startStandalone([
+  const program = startProgram("standalone", [
     ...["--resources", resources, "--state-dir", join(folder.path, "state")],
     ...["--workers", "1", "--admin", `127.0.0.1:${admin}`, "--log-level", "info", ...args],
   ]);
@@ -155,7 +155,7 @@ Deno.test("an invalid --admin or --admin-hosts is one clear line and exit code 2
   ];
   for (const task of ["agent", "start"]) {
     for (const [args, text] of cases) {
-      await using program = await startTask(task, args);
+      await using program = startTask(task, args);
       assert.equal((await program.end("SIGCONT")).code, 2);
       assert.equal(program.lines.length, 1);
       assert.match(program.lines[0], text);
@@ -172,12 +172,12 @@ Deno.test("probes and metrics of agent and controller accept any Host and refuse
     ...[freePort(), freePort(), freePort(), freePort()],
   ];
   const socket = join(folder.path, "controller.sock");
-  await using controller = await startTask("controller", [
+  await using controller = startTask("controller", [
     ...["--resources", resources, "--state-dir", join(folder.path, "controller")],
     ...["--grpc-socket", socket],
     ...["--health-port", String(controllerHealth), "--metrics-port", String(controllerMetrics)],
   ]);
-  await using agent = await startTask("agent", [
+  await using agent = startTask("agent", [
     ...["--controller-addr", `unix:${socket}`, "--state-dir", join(folder.path, "agent")],
     ...["--dataplane-socket", join(folder.path, "none.sock"), "--admin", "", "--node-name", "n1"],
     ...["--health-port", String(health), "--metrics-port", String(metrics)],

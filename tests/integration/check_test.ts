@@ -6,7 +6,7 @@ import { secret } from "../support/authority.ts";
 import { startTask } from "../support/tasks.ts";
 
 async function run(...args: string[]): Promise<{ code: number; lines: string[] }> {
-  await using program = await startTask("ctl", args);
+  await using program = startTask("ctl", args);
   const { code } = await program.end("SIGWINCH");
   return { code, lines: program.lines };
 }

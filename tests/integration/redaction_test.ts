@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { httpBackend } from "../support/backends.ts";
 import { HttpConnection } from "../support/http_client.ts";
-import { freePort } from "../support/programs.ts";
-import { startStandalone, startTask, taskFolder } from "../support/tasks.ts";
+import { freePort, startProgram } from "../support/programs.ts";
+import { startTask, taskFolder } from "../support/tasks.ts";
 
 /** Random secrets by place. Letters only: redaction cannot recognize them by their form. */
 class Secrets {
@@ -185,7 +185,7 @@ Deno.test("bug: values of header filters and other secrets were shown by the adm
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(directory, name), text);
   }
-  await using program = await startStandalone([
+  await using program = startProgram("standalone", [
     ...["--resources", directory, "--state-dir", join(folder.path, "state"), "--workers", "1"],
     ...["--admin", `127.0.0.1:${admin}`, "--log-level", "debug"],
   ]);
@@ -253,7 +253,7 @@ Deno.test("bug: values of header filters and other secrets were shown by the adm
     /"becomes":"https:\/\/\[redacted\]@login\.test\/\?token=\[redacted\]"/,
   );
   assert.match(explained[4], /"route":"ProxyRoute\/default\/matches"/);
-  await using ctl = await startTask("ctl", [
+  await using ctl = startTask("ctl", [
     ...[
       "why",
       "--resources",
@@ -288,7 +288,7 @@ Deno.test("bug: a kubeconfig that is no YAML was printed with the line of its to
   const secrets = new Secrets();
   const path = join(folder.path, "kubeconfig");
   await Deno.writeTextFile(path, `users:\n- user: { token: "${secrets.at("token")}" ]\n`);
-  await using program = await startTask("controller", ["--kubeconfig", path]);
+  await using program = startTask("controller", ["--kubeconfig", path]);
   assert.equal((await program.end("SIGCONT")).code, 1);
   const text = program.lines.join("\n");
   assert.match(text, /kubeconfig: line \d: Flow map/);
@@ -298,7 +298,7 @@ Deno.test("bug: a kubeconfig that is no YAML was printed with the line of its to
 Deno.test("bug: a flag that is refused was printed with the password in its URL", async () => {
   const secrets = new Secrets();
   await using folder = await taskFolder();
-  await using program = await startTask("dataplane", [
+  await using program = startTask("dataplane", [
     ...["--socket", join(folder.path, "dataplane.sock"), "--transport", "node"],
     ...["--otlp-endpoint", `ftp://me:${secrets.at("password")}@collector.test`],
   ]);

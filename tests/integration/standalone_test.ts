@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { freePort, startProgram } from "../support/programs.ts";
-import { startStandalone } from "../support/tasks.ts";
+import { freePort, type Program, startProgram } from "../support/programs.ts";
 import { textBackend } from "../support/backends.ts";
 import { backend, documents, gateway, route } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
@@ -19,19 +18,29 @@ async function prepared(): Promise<
   };
 }
 
+/** Writes a site for these listeners and one backend, and starts everything in one process over it. */
+async function started(
+  place: { folder: string; resources: string },
+  backendPort: number,
+  ports: readonly number[],
+  { admin = freePort(), args = [] }: { admin?: number; args?: string[] } = {},
+): Promise<Program> {
+  await Deno.writeTextFile(
+    join(place.resources, "all.yaml"),
+    documents(gateway("edge", ...ports), backend("blue", backendPort), route("shop", "blue")),
+  );
+  return startProgram("standalone", [
+    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
+    ...["--workers", "1", "--admin", `127.0.0.1:${admin}`, ...args],
+  ]);
+}
+
 for (const [signals, signal] of [[1, "SIGINT"], [3, "SIGINT"], [1, "SIGTERM"]] as const) {
   Deno.test(`standalone serves and ends in order with code 0 on ${signals} x ${signal}`, async () => {
     await using blue = textBackend("blue");
     await using place = await prepared();
     const port = freePort();
-    await Deno.writeTextFile(
-      join(place.resources, "all.yaml"),
-      documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
-    );
-    await using program = await startStandalone([
-      ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
-      ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`],
-    ]);
+    await using program = await started(place, blue.port, [port]);
     await program.line(/Stop: +Ctrl-C/);
     assert.equal((await get(port)).body, "blue");
     using idle = await HttpConnection.open(port);
@@ -48,7 +57,7 @@ for (const [signals, signal] of [[1, "SIGINT"], [3, "SIGINT"], [1, "SIGTERM"]] a
 
 Deno.test("the demo serves both listeners without arguments but its state folder", async () => {
   await using place = await prepared();
-  await using program = await startStandalone(["--state-dir", join(place.folder, "state")]);
+  await using program = startProgram("standalone", ["--state-dir", join(place.folder, "state")]);
   await program.line(/Stop: +Ctrl-C/);
   const answer = await get(8080, "/green");
   assert.match(answer.body, /^Hello from green: GET \/green for 127\.0\.0\.1/);
@@ -60,20 +69,13 @@ Deno.test("the demo serves both listeners without arguments but its state folder
   // Bug: what the demo had saved ran first in a folder of one's own, and its URLs were shown.
   await using blue = textBackend("blue");
   const port = freePort();
-  await Deno.writeTextFile(
-    join(place.resources, "all.yaml"),
-    documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
-  );
-  await using own = await startStandalone([
-    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
-    ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`],
-  ]);
+  await using own = await started(place, blue.port, [port]);
   await own.line(/Stop: +Ctrl-C/);
   const urls = own.lines.filter((line) => /^ {2}https?:/.test(line) && !line.includes("/config"));
   assert.deepEqual(urls, [`  http://127.0.0.1:${port}`]);
 });
 
-Deno.test("a port and an admin port that are taken cost only what they are for", async () => {
+Deno.test("bug: a taken port was said to be served, and a taken admin port ended the gateway", async () => {
   await using blue = textBackend("blue");
   await using place = await prepared();
   const port = freePort();
@@ -81,14 +83,7 @@ Deno.test("a port and an admin port that are taken cost only what they are for",
   using taken = hold();
   using admin = hold();
   const [takenPort, adminPort] = [taken, admin].map(({ addr }) => (addr as Deno.NetAddr).port);
-  await Deno.writeTextFile(
-    join(place.resources, "all.yaml"),
-    documents(gateway("edge", port, takenPort), backend("blue", blue.port), route("shop", "blue")),
-  );
-  await using program = await startStandalone([
-    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
-    ...["--workers", "1", "--admin", `127.0.0.1:${adminPort}`],
-  ]);
+  await using program = await started(place, blue.port, [port, takenPort], { admin: adminPort });
   await program.line(/Stop: +Ctrl-C/);
   const text = program.lines.join("\n");
   assert.match(text, /^NovaEdge is serving, but 1 of 2 listeners are not open$/m);
@@ -110,14 +105,7 @@ Deno.test("bug: SIGHUP ended the gateway, and SIGUSR1 opened the runtime's debug
   await using blue = textBackend("blue");
   await using place = await prepared();
   const port = freePort();
-  await Deno.writeTextFile(
-    join(place.resources, "all.yaml"),
-    documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
-  );
-  await using program = await startStandalone([
-    ...["--resources", place.resources, "--state-dir", join(place.folder, "state")],
-    ...["--workers", "1", "--admin", `127.0.0.1:${freePort()}`, "--log-level", "info"],
-  ]);
+  await using program = await started(place, blue.port, [port], { args: ["--log-level", "info"] });
   await program.line(/Stop: +Ctrl-C/);
   program.process.kill("SIGHUP");
   await program.line(/reload: looking at the source/);

@@ -99,7 +99,7 @@ Deno.test("novaedgectl why says of any request what the gateway does with it", a
 
 Deno.test("novaedgectl why: one clear line for what it cannot read", async () => {
   const run = async (...args: string[]) => {
-    await using program = await startTask("ctl", args);
+    await using program = startTask("ctl", args);
     const { code } = await program.end("SIGWINCH");
     return { code, lines: program.lines };
   };

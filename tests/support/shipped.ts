@@ -5,6 +5,11 @@ const ROOT = resolve(import.meta.dirname!, "../..");
 const TASKS: Readonly<Record<string, { readonly command: string }>> = JSON.parse(
   Deno.readTextFileSync(join(ROOT, "deno.json")),
 ).tasks;
+/** The words of a task's command. */
+export function taskWords(name: string): string[] {
+  return TASKS[name].command.split(" ");
+}
+
 /** Programs whose traffic may take the native transport, which has a task of its own. */
 const CARRIERS = ["dataplane", "start"];
 const FOLDERS = /^(--allow-(?:read|write))=(.*)$/;
@@ -18,7 +23,7 @@ const FOLDERS = /^(--allow-(?:read|write))=(.*)$/;
 export function shippedCommand(name: string, args: readonly string[]): string[] {
   const task = name === "standalone" ? "start" : name;
   const native = CARRIERS.includes(task) && transportOf(args) === "native";
-  const [, , ...words] = TASKS[native ? `${task}:native` : task].command.split(" ");
+  const [, , ...words] = taskWords(native ? `${task}:native` : task);
   const at = words.findIndex((word) => !word.startsWith("--"));
   const own = temporaryFolders(args);
   const flags = words.slice(0, at).map((flag) => {

@@ -1,24 +1,18 @@
 import assert from "node:assert/strict";
 import { join, resolve } from "node:path";
 import { Program } from "./programs.ts";
+import { taskWords } from "./shipped.ts";
 
 const ROOT = resolve(import.meta.dirname!, "../..");
 
 /** Starts a program exactly as a task of deno.json does, permissions included, with other arguments. */
-export async function startTask(name: string, args: string[]): Promise<Program> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(join(ROOT, "deno.json")));
-  const [program, ...command] = (tasks[name].command as string).split(" ");
+export function startTask(name: string, args: string[]): Program {
+  const [program, ...command] = taskWords(name);
   assert.equal(program, "deno");
   return new Program(name, Deno.execPath(), [...command, ...args], {
     cwd: ROOT,
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
   });
-}
-
-/** Starts everything in one process, on the transport under test. */
-export function startStandalone(args: string[]): Promise<Program> {
-  const native = Deno.env.get("NOVAEDGE_TRANSPORT") === "native";
-  return startTask(native ? "start:native" : "start", args);
 }
 
 /** A folder below the one that the tasks of controller and agent may write to. */

@@ -9,6 +9,7 @@ export class FolderWatch {
   #watcher: Deno.FsWatcher | null = null;
   /** Tells the folder that is watched from others of its name. */
   #identity = "";
+  #stopped = false;
 
   constructor(directory: string, onEvent: (event: Deno.FsEvent) => void, log: Logger) {
     this.#directory = directory;
@@ -20,13 +21,13 @@ export class FolderWatch {
   async renew(): Promise<void> {
     const info = await Deno.stat(this.#directory).catch(() => null);
     const identity = info === null ? "" : `${info.dev}:${info.ino}:${info.birthtime?.getTime()}`;
-    if (this.#watcher !== null && identity === this.#identity) return;
     if (this.#watcher !== null) {
-      this.stop();
+      if (identity === this.#identity) return;
+      this.#close();
       // The runtime (2.9.3) ends a watch in a turn of its own; one begun before hears nothing.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
-    if (info === null) return;
+    if (info === null || this.#stopped) return;
     try {
       this.#watcher = Deno.watchFs(this.#directory, { recursive: true });
     } catch {
@@ -37,7 +38,13 @@ export class FolderWatch {
     void this.#follow(this.#watcher);
   }
 
+  /** Ends for good, also what `renew` is about to begin. */
   stop(): void {
+    this.#stopped = true;
+    this.#close();
+  }
+
+  #close(): void {
     this.#watcher?.close();
     this.#watcher = null;
   }

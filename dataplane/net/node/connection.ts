@@ -4,11 +4,19 @@ import { contain, contained } from "../../loop/containment.ts";
 import { turn } from "../../loop/turn.ts";
 import type { Flushable, TurnEnd } from "../../loop/turn_end.ts";
 import { type Connection, type ConnectionEvents, NOBODY, type TlsFacts } from "../transport.ts";
-import { held, lasting, readDone, readEnded, readView, shareMemory } from "./read_memory.ts";
+import {
+  COPIED,
+  held,
+  lasting,
+  readDone,
+  readEnded,
+  readView,
+  shareMemory,
+} from "./read_memory.ts";
 import type { Reader, ReadTurns } from "./read_turns.ts";
 
-/** Larger pieces are worth a call of their own as soon as they are there. */
-const SMALL = 16 * 1024;
+/** Larger pieces are worth a call of their own as soon as they are there. What waits is never held memory. */
+const SMALL = COPIED;
 
 /** What the connections of a thread share. */
 export interface Shared {

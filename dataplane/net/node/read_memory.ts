@@ -10,7 +10,7 @@ const LARGE = 16 * 1024;
 /** Smaller reads come to the shared memory again. */
 const SMALL = 4 * 1024;
 /** Writes up to this size are copied, so that their memory need not wait for them. */
-const COPIED = 16 * 1024;
+export const COPIED = 16 * 1024;
 /** Sockets that have a piece of memory of their own: the one that has read nothing for longest gives it up. */
 const TRANSFERS = 64;
 /** Pieces of memory that wait for the next transfer: writes of one turn of the thread end behind it. */
@@ -76,8 +76,8 @@ export function shareMemory(socket: Socket, onRead: OnRead): void {
 
 /** What was read, valid until `readDone`. */
 export function readView(socket: Socket, length: number): Buffer {
-  const own = (socket as Reading)[fields!.buffer] as Buffer;
-  if (own !== memory || length > KNOWN) return own.subarray(0, length);
+  const from = (socket as Reading)[fields!.buffer] as Buffer;
+  if (from !== memory || length > KNOWN) return from.subarray(0, length);
   return views[length] ??= memory.subarray(0, length);
 }
 
