@@ -156,6 +156,28 @@ forEachTransport((check) => {
     assert.equal(clientNotes.error, null);
   });
 
+  check("a write that fails loses nothing of what the peer sent before", async (scene) => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { connection, notes, connected } = scene.connect((listener.addr as Deno.NetAddr).port);
+    const [peer] = await Promise.all([listener.accept(), connected]);
+    listener.close();
+    connection.write(bytes("request"));
+    await peer.read(new Uint8Array(7));
+    connection.pause();
+    // Content that the peer leaves unread: closing resets the connection then (RFC 1122, 4.2.2.13).
+    connection.write(Buffer.alloc(64 * 1024));
+    await peer.write(bytes("response"));
+    peer.close();
+    for (let i = 0; i < 50; i++) {
+      connection.write(Buffer.alloc(64 * 1024));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    connection.resume();
+    await notes.closed();
+    assert.equal(notes.text, "response");
+    assert.notEqual(notes.error, null);
+  });
+
   check("closing is told once, and nothing after it", async (scene) => {
     await scene.listen();
     const { client, clientNotes, server, serverNotes } = await scene.pair();

@@ -247,6 +247,35 @@ forEachTransport((check, name) => {
     assert.deepEqual([clientNotes.error, serverNotes.error], [null, null]);
   });
 
+  check("a write that fails loses nothing of what the peer sent before, by TLS", async (scene) => {
+    const listener = Deno.listenTls({
+      hostname: "127.0.0.1",
+      port: 0,
+      cert: site.certificate,
+      key: site.key,
+    });
+    const { port } = listener.addr as Deno.NetAddr;
+    const made = scene.connect(port, null, "127.0.0.1", clientTls(), []);
+    const accepting = listener.accept();
+    const peer = await accepting;
+    await Promise.all([peer.handshake(), made.connected]);
+    listener.close();
+    made.connection.write(bytes("request"));
+    await peer.read(new Uint8Array(7));
+    made.connection.pause();
+    made.connection.write(Buffer.alloc(64 * 1024));
+    await peer.write(bytes("response"));
+    peer.close();
+    for (let i = 0; i < 50; i++) {
+      made.connection.write(Buffer.alloc(64 * 1024));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    made.connection.resume();
+    await made.notes.closed();
+    assert.equal(made.notes.text, "response");
+    assert.notEqual(made.notes.error, null);
+  });
+
   check("a TLS stream that is cut is an error, not an end", async (scene) => {
     await scene.listen({ tls: serverTls() });
     const raw = net.connect({ host: "127.0.0.1", port: scene.listener.port });

@@ -96,6 +96,18 @@ Deno.test("bytes behind an answer never reach the next user of the connection", 
   assert.equal((await connection.request("GET", "/b")).body, "bbb");
 });
 
+Deno.test("an early response of a backend that leaves the content unread reaches the client", async () => {
+  await using early = earlyBackend("HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig");
+  const { edge, port } = await edgeFor(early.port);
+  await using _edge = edge;
+  const body = "x".repeat(4 * 1024 * 1024);
+  for (let i = 0; i < 20; i++) {
+    using connection = await HttpConnection.open(port);
+    const { status, body: text } = await connection.request("POST", "/upload", {}, body);
+    assert.deepEqual([status, text], [413, "big"]);
+  }
+});
+
 Deno.test("large bodies pass both ways, chunked and sized, without being held in memory", async () => {
   const SIZE = 64 * 1024 * 1024;
   await using server = await largeEcho();
@@ -125,4 +137,24 @@ async function largeEcho() {
   );
   await Promise.resolve();
   return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
+/** Responds to the head of a request and closes with the rest unread, which resets the connection. */
+function earlyBackend(response: string) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serve = async (connection: Deno.TcpConn) => {
+    await connection.read(new Uint8Array(512));
+    await connection.write(new TextEncoder().encode(response));
+    connection.close();
+  };
+  const serving = (async () => {
+    for await (const connection of listener) await serve(connection).catch(() => {});
+  })();
+  return {
+    port: listener.addr.port,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await serving;
+    },
+  };
 }

@@ -86,6 +86,8 @@ export class NativeConnection implements Connection, Flushable, Watched {
   #paused = false;
   #ended = false;
   #closed = false;
+  /** Why nothing can be sent any more; what the peer sent before is still read. */
+  #sendFailure: Error | null = null;
   #local: Place | null = null;
 
   /** @param socket closed by this connection; -1 for one that fails before it begins */
@@ -138,7 +140,9 @@ export class NativeConnection implements Connection, Flushable, Watched {
   }
 
   write(given: Uint8Array): boolean {
-    if (this.#closed || this.#ending || given.length === 0) return true;
+    if (this.#closed || this.#ending || this.#sendFailure !== null || given.length === 0) {
+      return true;
+    }
     if (given.length > SMALL) {
       this.flush();
       this.#send(given);
@@ -152,7 +156,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
   }
 
   writeBoth(first: Uint8Array, second: Uint8Array): boolean {
-    if (this.#closed || this.#ending) return true;
+    if (this.#closed || this.#ending || this.#sendFailure !== null) return true;
     if (first.length + second.length <= MEMORY) {
       if (this.#waitingBytes + first.length + second.length > MEMORY) this.flush();
       this.#waiting.push(first, second);
@@ -172,7 +176,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     const pieces = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;
-    if (!this.#closed) this.#send(gathered(pieces));
+    if (!this.#closed && this.#sendFailure === null) this.#send(gathered(pieces));
   }
 
   pause(): void {
@@ -186,7 +190,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
   }
 
   end(): void {
-    if (this.#closed || this.#ending) return;
+    if (this.#closed || this.#ending || this.#sendFailure !== null) return;
     this.flush();
     this.#ending = true;
     this.#finishWhenSent();
@@ -241,6 +245,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
       this.#readable = false;
       if (length === 0) this.#peerEnded();
       else if (length === FAILED) this.#close(channel.failure, false);
+      else if (this.#sendFailure !== null) this.#close(this.#sendFailure, false);
       return;
     }
     this.#shared.poller.again(this);
@@ -257,6 +262,10 @@ export class NativeConnection implements Connection, Flushable, Watched {
   }
 
   #peerEnded(): void {
+    if (this.#sendFailure !== null) {
+      this.#close(this.#sendFailure, false);
+      return;
+    }
     if (this.#ended) return;
     this.#ended = true;
     contained(this, () => this.events.onEnd());
@@ -268,7 +277,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     let rest = bytes;
     if (this.#queued === 0 && this.#channel !== null) {
       const taken = this.#give(this.#channel, bytes);
-      if (taken === bytes.length || this.#closed) return;
+      if (taken === bytes.length || this.#closed || this.#sendFailure !== null) return;
       rest = bytes.subarray(taken);
     }
     // What is kept must not change under it; `slice` of a Buffer would be the same memory.
@@ -282,12 +291,29 @@ export class NativeConnection implements Connection, Flushable, Watched {
       const taken = channel.send(at === 0 ? bytes : bytes.subarray(at));
       if (taken === BLOCKED) return at;
       if (taken === FAILED) {
-        this.#close(channel.failure, false);
+        this.#sendingFailed(channel.failure!);
         return at;
       }
       at += taken;
       if (at === bytes.length) return at;
     }
+  }
+
+  /**
+   * A backend may respond to the head of a request and close with the content unread, which resets the
+   * connection: its response is read before the connection closes. A client that is gone needs no more.
+   */
+  #sendingFailed(error: Error): void {
+    if (this.admission !== null) {
+      this.#close(error, false);
+      return;
+    }
+    this.#sendFailure = error;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#readable = true;
+    this.#endComes = true;
+    if (!this.#paused) this.#shared.poller.again(this);
   }
 
   #sendQueued(): void {
@@ -296,7 +322,7 @@ export class NativeConnection implements Connection, Flushable, Watched {
     while (this.#queue.length > 0) {
       const piece = this.#queue[0];
       const taken = this.#give(channel, piece);
-      if (this.#closed) return;
+      if (this.#closed || this.#sendFailure !== null) return;
       this.#queued -= taken;
       if (taken < piece.length) {
         this.#queue[0] = piece.subarray(taken);

@@ -38,6 +38,8 @@ export class TlsChannel implements Channel {
   #ssl: Pointer;
   /** Nothing may be asked of it any more but to be freed. */
   #broken = false;
+  /** The socket takes nothing any more; what it received before can still be read. */
+  #unsendable = false;
   #freed = false;
   /** Whether the library has read more than it gave; after a handshake it may have. */
   #keeps = true;
@@ -145,7 +147,7 @@ export class TlsChannel implements Channel {
   send(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
     const held = this.#held();
-    if (this.#broken) return FAILED;
+    if (this.#broken || this.#unsendable) return FAILED;
     const taken = this.#openssl.ssl.SSL_write(held, bytes as BufferSource, bytes.length);
     return taken > 0 ? taken : this.#refused(taken, "write");
   }
@@ -223,7 +225,7 @@ export class TlsChannel implements Channel {
   }
 
   #sayEnd(): void {
-    if (this.#broken) return;
+    if (this.#broken || this.#unsendable) return;
     this.#broken = this.#openssl.ssl.SSL_shutdown(this.#ssl) < 0;
     if (this.#broken) this.#openssl.crypto.ERR_clear_error();
   }
@@ -239,7 +241,10 @@ export class TlsChannel implements Channel {
         return 0;
       case ERROR.system:
         this.failure = new SystemError(call, errno);
-        break;
+        if (call !== "write") break;
+        this.#openssl.crypto.ERR_clear_error();
+        this.#unsendable = true;
+        return FAILED;
       default: {
         const { reason, text } = this.#openssl.takeError();
         this.failure = new Error(

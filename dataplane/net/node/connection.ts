@@ -14,6 +14,7 @@ import {
   shareMemory,
 } from "./read_memory.ts";
 import type { Reader, ReadTurns } from "./read_turns.ts";
+import { readAfterWriteFailure } from "./write_failure.ts";
 
 /** Larger pieces are worth a call of their own as soon as they are there. What waits is never held memory. */
 const SMALL = COPIED;
@@ -46,6 +47,9 @@ function onEnd(this: Held): void {
 function onError(this: Held, error: Error): void {
   this[CONNECTION].socketError(error);
 }
+function onWriteFailure(this: Socket, error: Error): void {
+  (this as Held)[CONNECTION].socketWriteFailed(error);
+}
 function onClose(this: Held): void {
   this[CONNECTION].socketClose();
 }
@@ -71,6 +75,8 @@ export class NodeConnection implements Connection, Flushable, Reader {
   #tls: TlsParts | null = null;
   #error: Error | null = null;
   #closed = false;
+  /** Nothing can be sent any more; what the peer sent before is still read. */
+  #unsendable = false;
   flushDue = false;
   readonly #shared: Shared;
   /** The owner wants no data for now. */
@@ -121,6 +127,14 @@ export class NodeConnection implements Connection, Flushable, Reader {
     socket.on("close", onClose);
   }
 
+  /**
+   * A backend may respond to the head of a request and close with the content unread, which resets the
+   * connection: its response is read before the connection closes.
+   */
+  readAfterWriteFailure(): void {
+    readAfterWriteFailure(this.#socket!, onWriteFailure);
+  }
+
   /** For the socket's listeners. */
   socketData(view: Buffer): void {
     if (this.#closed) return;
@@ -148,12 +162,17 @@ export class NodeConnection implements Connection, Flushable, Reader {
     this.socketClose();
   }
 
+  socketWriteFailed(error: Error): void {
+    this.#error ??= error;
+    this.#unsendable = true;
+  }
+
   /**
    * Small pieces leave at the end of the turn: the peers of all connections are then woken together, and
    * neither the kernel nor we run with cold caches for each of them (a seventh of a request's cost).
    */
   write(given: Uint8Array): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#unsendable) return true;
     const bytes = lasting(given);
     const socket = this.#socket!;
     if (bytes.length > SMALL) {
@@ -170,7 +189,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
   }
 
   writeBoth(first: Uint8Array, second: Uint8Array): boolean {
-    if (this.#closed) return true;
+    if (this.#closed || this.#unsendable) return true;
     this.flush();
     const socket = this.#socket!;
     socket.cork();
@@ -193,7 +212,7 @@ export class NodeConnection implements Connection, Flushable, Reader {
   flush(): void {
     const waiting = this.#waiting;
     this.#waiting = null;
-    if (waiting !== null && !this.#closed) this.#socket!.write(waiting);
+    if (waiting !== null && !this.#closed && !this.#unsendable) this.#socket!.write(waiting);
     if (!this.#corked) return;
     this.#corked = false;
     this.#socket!.uncork();
@@ -264,8 +283,8 @@ export class NodeConnection implements Connection, Flushable, Reader {
 
   socketEnd(): void {
     if (this.#closed) return;
-    if (this.#tls !== null && this.#tls.truncated()) {
-      // Whoever cut the stream, the peer did not say that it was done.
+    if (this.#unsendable || (this.#tls !== null && this.#tls.truncated())) {
+      // The peer did not say that it was done.
       this.#error ??= new Error("connection cut without close_notify");
       this.close();
       this.socketClose();

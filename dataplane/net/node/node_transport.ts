@@ -86,6 +86,7 @@ export class NodeTransport implements Transport {
     connection.events = options.events;
     if (settings === null) {
       connection.attach(socket, null);
+      connection.readAfterWriteFailure();
       socket.once("connect", () => {
         if (this.#guard.forbids(socket.remoteAddress ?? "")) {
           socket.destroy(forbidden());

@@ -85,6 +85,7 @@ export function connectTls(
         peerChain: [],
       },
     });
+    connection.readAfterWriteFailure();
     contained(connection, options.onConnect);
   });
 }
