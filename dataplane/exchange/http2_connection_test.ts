@@ -205,9 +205,13 @@ Deno.test("an early answer asks for no more of the request by RST_STREAM with NO
   edge.upstream(0).receive(answer("early"));
   const received = client.on(1);
   assert.deepEqual([received.body, received.ended], ["early", true]);
-  assert.deepEqual(received.resets, [ErrorCode.NoError]);
-  // What was under way is taken and its window given back.
-  for (let i = 0; i < 40; i++) client.data(1, Buffer.alloc(16_384), false);
+  // What is under way is taken and its window given back.
+  for (let i = 0; i < 20; i++) client.data(1, Buffer.alloc(16_384), false);
+  // libcurl 7.88 reports a framing error for a reset that comes together with the response.
+  assert.deepEqual(client.on(1).resets, []);
+  edge.pass(LIMIT.lingering);
+  assert.deepEqual(client.on(1).resets, [ErrorCode.NoError]);
+  for (let i = 0; i < 20; i++) client.data(1, Buffer.alloc(16_384), false);
   assert.ok(client.updates.get(0)! > LIMIT.connectionWindow - DEFAULT_WINDOW);
   assert.equal(client.goAway, -1);
   assert.equal(edge.overload.buffered, 0);
@@ -219,7 +223,21 @@ Deno.test("an answer of our own to a request with content ends with NO_ERROR too
   client.post(1);
   assert.equal(client.on(1).status, 404);
   assert.equal(client.on(1).ended, true);
+  assert.deepEqual(client.on(1).resets, []);
+  edge.pass(LIMIT.lingering);
   assert.deepEqual(client.on(1).resets, [ErrorCode.NoError]);
+});
+
+Deno.test("a client that ends its request behind an early answer gets no reset", () => {
+  const edge = new Harness();
+  const client = frameClient(edge);
+  client.post(1);
+  client.data(1, "rest", true);
+  edge.pass(LIMIT.lingering);
+  assert.equal(client.on(1).status, 404);
+  assert.deepEqual(client.on(1).resets, []);
+  client.get(3);
+  assert.equal(client.on(3).status, 404);
 });
 
 Deno.test("an answer waits for the window of its stream and goes on", () => {
@@ -669,6 +687,7 @@ Deno.test("bug: of a request that is answered before its backend took all of it 
       backend.receive(OK);
       assert.equal(client.on(1).body, "ok");
       assert.equal(edge.overload.buffered, 0);
+      edge.pass(LIMIT.lingering);
       assert.deepEqual(client.on(1).resets, ended ? [] : [ErrorCode.NoError]);
       client.drain();
       client.send(pingFrame(true, "draining"));

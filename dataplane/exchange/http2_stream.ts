@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
 import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
@@ -25,6 +26,8 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   #receiving = false;
   /** Content that comes in its own time. */
   #streaming = false;
+  /** The response has left; content that still comes is discarded. */
+  #lingering = false;
   /** Of the content that is due: the request's, or the answer's that the client does not take. */
   readonly #progress = new Progress();
 
@@ -78,13 +81,24 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.#exchange?.abort(byPeer ? "client_gone" : "bad_framing");
   }
 
+  /**
+   * The client gets time to read the response before it is told that the rest of its request is not wanted
+   * (RFC 9113 section 8.1). Some report an error when RST_STREAM comes together with a response.
+   */
+  override linger(): void {
+    if (this.#lingering) return;
+    this.#lingering = true;
+    this.deadline = this.#now + LIMIT.lingering;
+  }
+
   onDrained(): void {
+    if (this.#lingering) return;
     if (this.#answerStarted) this.deadline = Infinity;
     this.#exchange?.downstreamDrained();
   }
 
   onProgress(bytes: number): void {
-    if (this.deadline === Infinity) return;
+    if (this.deadline === Infinity || this.#lingering) return;
     this.deadline = this.#progress.add(this.#connection.engine.ticker.now, bytes);
   }
 
@@ -93,6 +107,10 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   }
 
   onDeadline(): void {
+    if (this.#lingering) {
+      this.#connection.leaveStream(this, ErrorCode.NoError);
+      return;
+    }
     const next = this.#progress.next(this.#connection.engine.ticker.now);
     if (next !== null) {
       this.deadline = next;
@@ -156,7 +174,6 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
 
   exchangeDone(): void {
     this.#exchange = null;
-    // The client is told that the rest of its request is not wanted (RFC 9113 section 8.1).
     if (!this.remoteEnded && !this.closed) this.#connection.leaveWhenSent(this);
     // What was kept of the request has no reader any more.
     if (this.receivingPaused) this.resumeReceiving();
@@ -184,6 +201,7 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   /** A client that stops taking bytes has the same time as one that stops sending them. */
   #sent(flowing: boolean): boolean {
     this.#receiving = false;
+    if (this.#lingering) return flowing;
     if (flowing) this.deadline = Infinity;
     else if (this.deadline === Infinity) this.deadline = this.#progress.begin(this.#now);
     return flowing;

@@ -241,7 +241,7 @@ export abstract class Session<S extends Stream> implements FrameSink, StreamSess
     if (stream.closed || !stream.localEnded) return;
     // What the peer sent last may still wait to be wanted.
     if (stream.remoteEnded && !stream.undelivered) this.#remove(stream as S);
-    else if (stream.leaving) this.leaveStream(stream as S, ErrorCode.NoError);
+    else if (stream.leaving) stream.linger();
   }
 
   /**

@@ -39,7 +39,7 @@ export abstract class Stream {
   /** Whether this side, or the peer, has ended its direction. */
   localEnded = false;
   remoteEnded = false;
-  /** Nobody wants the rest of what the peer sends: the stream ends with our direction. */
+  /** The rest of what the peer sends is not wanted: `linger` is called when our direction has ended. */
   leaving = false;
   /** No longer one of its connection's streams. */
   closed = false;
@@ -78,6 +78,8 @@ export abstract class Stream {
   abstract onDrained(): void;
   /** Some bytes of what was queued have been sent. */
   abstract onProgress(bytes: number): void;
+  /** Our direction has ended while the peer still sends what is not wanted. */
+  linger(): void {}
 
   /** Sends content; false asks to wait for `onDrained`. The view is used or copied before this returns. */
   protected sendContent(view: Buffer | null, ended: boolean): boolean {

@@ -4,6 +4,9 @@ import type { AddressInfo } from "node:net";
 import { backendWith, rule, Scene } from "./scene.ts";
 import { interop, run } from "./tools.ts";
 
+const REFUSED = "{ matches: [{ path: { type: PathPrefix, value: /refused } }], " +
+  "filters: [{ type: DirectResponse, directResponse: { statusCode: 413 } }] }";
+
 await interop(
   "curl: HTTP/1.1 and HTTP/2, plain and TLS, uploads and downloads",
   ["curl"],
@@ -15,7 +18,7 @@ await interop(
         request.method === "PUT" ? new Response(await request.text()) : new Response(body),
     );
     await using scene = await Scene.start(
-      [rule("/data", "data")],
+      [rule("/data", "data"), REFUSED],
       [backendWith("data", server.addr.port, "protocol: HTTP")],
     );
     const upload = scene.file("upload");
@@ -53,6 +56,21 @@ await interop(
       ]);
       assert.equal(put.stdout, "200", `${flag} ${base}: ${put.stderr}`);
       assert.equal(await Deno.readTextFile(scene.file("got")), body);
+      // The response comes before the content.
+      for (let i = 0; i < 5; i++) {
+        const early = await run(curl, [
+          ...options,
+          "-T",
+          upload,
+          "-o",
+          scene.file("got"),
+          "-w",
+          "%{http_code}",
+          `${base}/refused`,
+        ]);
+        assert.equal(early.stdout, "413", `${flag} ${base}: ${early.stderr}`);
+        assert.equal(early.stderr, "");
+      }
     }
     await server.shutdown();
   },
