@@ -28,7 +28,7 @@ import { httpDate } from "./http_date.ts";
 import type { Peer } from "./peer.ts";
 
 /** Scratch of all sessions of a worker: a section is used up in the turn it is decoded. */
-const section = new FieldSection(LIMIT.headBytes, 4 * LIMIT.headBytes);
+const section = new FieldSection(LIMIT.headBytes, 4 * LIMIT.headBytes, true);
 const head = new RequestHead(LIMIT.fields);
 const trailers = new HeaderBlock(LIMIT.fields);
 const own = new HeaderBlock(16);

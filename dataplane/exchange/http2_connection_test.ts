@@ -57,6 +57,31 @@ function allGone(...connections: FakeConnection[]): void {
   for (const connection of connections) connection.gone();
 }
 
+Deno.test("bug: a jar of 130 cookies in fields of their own was too many fields", () => {
+  const edge = harness();
+  const client = frameClient(edge);
+  const jar = Array.from({ length: 130 }, (_, i) => `c${i}=${"v".repeat(i)}`);
+  const fields = jar.map((cookie) => ["cookie", cookie] as [string, string]);
+  client.get(1, "/", ...fields.slice(0, 60), ["x-a", "1"], ...fields.slice(60));
+  const head = edge.upstream(0).take();
+  assert.ok(head.includes(`cookie: ${jar.join("; ")}\r\n`), head);
+  assert.match(head, /^x-a: 1\r$/m);
+});
+
+Deno.test("too many fields have the same reason by HTTP/1.1 and HTTP/2", () => {
+  const edge = harness();
+  const client = frameClient(edge);
+  const fields = Array.from({ length: 200 }, (_, i) => [`x-${i}`, "1"] as [string, string]);
+  client.get(1, "/", ...fields);
+  assert.equal(client.on(1).status, 431);
+  const plain = edge.client();
+  plain.receive(`GET / HTTP/1.1\r\nhost: h\r\n${"a: 1\r\n".repeat(200)}\r\n`);
+  assert.deepEqual(edge.log().map(({ reason }) => reason), [
+    "too_many_headers",
+    "too_many_headers",
+  ]);
+});
+
 Deno.test("a GET travels to an HTTP/1.1 backend and back", () => {
   const edge = harness();
   const client = frameClient(edge);

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { text } from "../message/bytes.ts";
-import type { FieldId } from "../message/field_id.ts";
+import { FieldId } from "../message/field_id.ts";
 import { HeaderBlock } from "../message/header_block.ts";
 import { ENTRY_OVERHEAD, Pseudo } from "./field_entry.ts";
 
@@ -11,6 +11,8 @@ interface Bounds {
 }
 
 const PSEUDO_COUNT = 8;
+/** Bytes between two cookies of one field. */
+const COOKIE_SEPARATOR = "; ";
 
 /**
  * One decoded field section: regular fields as lines of a header block, pseudo-header fields as bounds.
@@ -26,17 +28,25 @@ export class FieldSection {
   malformed = "";
   /** Whether it is larger than the limit; its fields are then not kept. */
   tooLarge = false;
+  /** Whether that is because it has more fields than its block takes. */
+  tooMany = false;
   readonly #limit: number;
+  readonly #joinsCookies: boolean;
   readonly #pseudo: Bounds[] = Array.from({ length: PSEUDO_COUNT }, () => ({ start: -1, end: -1 }));
   #size = 0;
   #regular = false;
+  #hasCookie = false;
+  /** Bounds of the cookies behind the first, in pairs. */
+  readonly #cookies: number[] = [];
 
   /**
    * @param limit size of a section as RFC 9113 section 6.5.2 counts it (SETTINGS_MAX_HEADER_LIST_SIZE)
    * @param longest bytes of the longest single line that a decoder may hand over
+   * @param joinsCookies whether cookies count as one field, which `joinCookies` makes of them
    */
-  constructor(limit: number, longest: number) {
+  constructor(limit: number, longest: number, joinsCookies = false) {
     this.#limit = limit;
+    this.#joinsCookies = joinsCookies;
     this.buffer = Buffer.allocUnsafeSlow(limit + longest);
     this.block = new HeaderBlock(0);
   }
@@ -51,6 +61,9 @@ export class FieldSection {
     this.tooLarge = false;
     this.#size = 0;
     this.#regular = false;
+    this.tooMany = false;
+    this.#hasCookie = false;
+    this.#cookies.length = 0;
     for (let i = 1; i < PSEUDO_COUNT; i++) this.#pseudo[i].start = -1;
   }
 
@@ -86,7 +99,11 @@ export class FieldSection {
     pseudo: Pseudo,
     malformed: boolean,
   ): void {
-    this.#size += nameLength + valueLength + ENTRY_OVERHEAD;
+    // Cookies come in pieces for the sake of compression (RFC 9113 section 8.2.3).
+    const another = id === FieldId.Cookie && this.#hasCookie;
+    this.#size += another
+      ? valueLength + COOKIE_SEPARATOR.length
+      : nameLength + valueLength + ENTRY_OVERHEAD;
     if (this.#size > this.#limit) this.tooLarge = true;
     if (this.tooLarge) {
       // The rest is decoded for the table's sake only.
@@ -104,13 +121,35 @@ export class FieldSection {
       }
       bounds.start = valueStart;
       bounds.end = valueEnd;
+    } else if (another) {
+      this.buffer.copyWithin(this.at, valueStart, valueEnd);
+      this.#cookies.push(this.at, this.at += valueLength);
+      return;
     } else {
       this.#regular = true;
+      this.#hasCookie ||= this.#joinsCookies && id === FieldId.Cookie;
       if (!this.block.add(this.at, nameEnd, valueStart, valueEnd, valueEnd + 2, id)) {
-        this.tooLarge = true;
+        this.tooLarge = this.tooMany = true;
       }
     }
     this.at = valueEnd + 2;
+  }
+
+  /** Makes one field of all cookies; without this the section has only the first of them. */
+  joinCookies(): void {
+    if (this.#cookies.length === 0) return;
+    const { block } = this;
+    const values: string[] = [];
+    for (let i = 0; i < block.count; i++) {
+      if (block.id(i) !== FieldId.Cookie) continue;
+      values.push(block.value(i));
+      block.remove(i);
+      break;
+    }
+    for (let i = 0; i < this.#cookies.length; i += 2) {
+      values.push(text(this.buffer, this.#cookies[i], this.#cookies[i + 1]));
+    }
+    this.append("cookie", values.join(COOKIE_SEPARATOR), FieldId.Cookie);
   }
 
   /** Appends a line of our own making. */
@@ -121,6 +160,8 @@ export class FieldSection {
     const valueEnd = nameEnd + 2 + this.buffer.write(value, nameEnd + 2, "latin1");
     this.buffer.write("\r\n", valueEnd, "latin1");
     this.at = valueEnd + 2;
-    if (!this.block.add(start, nameEnd, nameEnd + 2, valueEnd, this.at, id)) this.tooLarge = true;
+    if (!this.block.add(start, nameEnd, nameEnd + 2, valueEnd, this.at, id)) {
+      this.tooLarge = this.tooMany = true;
+    }
   }
 }

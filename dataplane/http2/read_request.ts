@@ -30,19 +30,13 @@ export function readRequest(
   head.version = Version.Http2;
   const { framing } = head;
   framing.close = framing.keepAlive = framing.upgrade = false;
-  if (section.tooLarge) {
-    head.refuse("head_too_large");
-    return "refused";
-  }
+  if (section.tooLarge) return tooLarge(section, head);
   if (section.malformed !== "" || !readPseudo(section, head)) return "malformed";
   if (!checkFields(section, head)) return "malformed";
   framing.contentLength = readLength(head.block);
   if (framing.contentLength < -1) return "malformed";
   if (ended && framing.contentLength > 0) return "malformed";
-  if (section.tooLarge) {
-    head.refuse("head_too_large");
-    return "refused";
-  }
+  if (section.tooLarge) return tooLarge(section, head);
   const tunnel = framing.upgrade;
   // What follows an extended CONNECT is not content and has no length.
   if (tunnel && framing.contentLength >= 0) return "malformed";
@@ -54,6 +48,11 @@ export function readRequest(
     dropKey(head);
   }
   return "request";
+}
+
+function tooLarge({ tooMany }: FieldSection, head: RequestHead): "refused" {
+  head.refuse(tooMany ? "too_many_headers" : "head_too_large");
+  return "refused";
 }
 
 /** Method, target and host out of the pseudo-header fields. */
@@ -107,13 +106,11 @@ function checkFields(section: FieldSection, head: RequestHead): boolean {
   const { block } = head;
   const { buffer } = section;
   const authority = section.value(Pseudo.Authority);
-  let cookies = 0;
   let host: string | null = null;
   for (let i = 0; i < block.count; i++) {
     const id = block.id(i);
     if ((FORBIDDEN & (1 << id)) !== 0) return false;
     if (id === FieldId.Te && block.value(i).toLowerCase() !== "trailers") return false;
-    if (id === FieldId.Cookie) cookies++;
     if (id === FieldId.Host) {
       if (host !== null || !validHost(buffer, block.valueStart(i), block.valueEnd(i))) return false;
       host = block.value(i);
@@ -123,7 +120,7 @@ function checkFields(section: FieldSection, head: RequestHead): boolean {
     if (authority === "") return false;
     section.append("host", authority, FieldId.Host);
   } else if (authority !== "" && authority.toLowerCase() !== host.toLowerCase()) return false;
-  if (cookies > 1) joinCookies(section, head);
+  section.joinCookies();
   return true;
 }
 
@@ -132,16 +129,4 @@ function dropKey({ block }: RequestHead): void {
   for (let i = 0; i < block.count; i++) {
     if (block.name(i) === "sec-websocket-key") block.remove(i);
   }
-}
-
-/** Cookie may come in pieces for the sake of compression; others know one field (section 8.2.3). */
-function joinCookies(section: FieldSection, head: RequestHead): void {
-  const { block } = head;
-  const values: string[] = [];
-  for (let i = 0; i < block.count; i++) {
-    if (block.id(i) !== FieldId.Cookie) continue;
-    values.push(block.value(i));
-    block.remove(i);
-  }
-  section.append("cookie", values.join("; "), FieldId.Cookie);
 }
