@@ -33,6 +33,7 @@ export function httpRule(rule: HttpRouteRule): GatewayRule {
         ...(queryParams === undefined ? {} : { queryParams: unique(queryParams, false) }),
       })) as Matches,
       filters,
+      redirectsToListenerPort: true,
       backendRefs: rule.backendRefs ?? [],
       ...(request === undefined ? {} : { timeout: request }),
       ...(backendRequest === undefined ? {} : { backendTimeout: backendRequest }),

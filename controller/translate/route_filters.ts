@@ -47,6 +47,7 @@ interface Building {
   rewrite: UrlRewrite | undefined;
   answer: DirectResponse | undefined;
   readonly mirrors: MirrorTo[];
+  readonly listenerPort: boolean;
 }
 
 /** Translates the filters of one rule; those that are not served yet are left to the unserved fields. */
@@ -58,6 +59,7 @@ export function translateFilters(rule: RuleSpec, place: string): TranslatedFilte
     rewrite: undefined,
     answer: undefined,
     mirrors: [],
+    listenerPort: rule.redirectsToListenerPort === true,
   };
   const { mirror } = rule;
   if (mirror !== undefined) {
@@ -161,6 +163,7 @@ function addRedirect({ redirectURL, redirect }: Filter, building: Building): str
     port,
     path: modifier(path),
     status: statusCode,
+    listenerPort: building.listenerPort,
   });
   if (redirectURL !== undefined && !/^(https?:\/\/|\/)[\x21-\x7e]*$/.test(redirectURL)) {
     return "redirectURL must be an absolute http or https URL, or a path";

@@ -19,4 +19,6 @@ export interface RuleSpec
   readonly backendRefs?: readonly RefSpec[];
   readonly filters?: ProxyRouteRule["filters"];
   readonly mirror?: ProxyRouteRule["mirror"];
+  /** A redirect without port and scheme names the listener's port, as the Gateway API has it. */
+  readonly redirectsToListenerPort?: boolean;
 }

@@ -16,6 +16,8 @@ function rule(weights: readonly number[]): CompiledRule {
     closedReason: "",
     upgrades: [],
     filters: null,
+    answerEdit: null,
+    tlsRedirect: null,
     backendTimeout: 0,
     maxBody: 0,
     retry: null,

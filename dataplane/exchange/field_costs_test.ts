@@ -10,7 +10,7 @@ import { LIMIT } from "../config/defaults.ts";
 import { parseRequest } from "../http1/parse_request.ts";
 import { HeaderBlock } from "../message/header_block.ts";
 import { RequestHead } from "../message/request_head.ts";
-import { clientAddress } from "./forwarded.ts";
+import { clientAddress } from "./origin.ts";
 
 /** Values are made of these: separators, elements and halves of elements of all fields. */
 const FILLINGS = [

@@ -32,7 +32,12 @@ const additions = {
 /** Writes the head of a routed request as it goes to the backend. */
 export function forwardHead(head: RequestHead, peer: Peer, request: Forwarded): Buffer {
   const { routing } = request;
-  const forwarding = forwardedFields(head, peer, routing.decision.listener!);
+  const forwarding = forwardedFields(
+    head,
+    peer,
+    routing.decision.listener!,
+    () => routing.origin(),
+  );
   if (forwarding !== null) request.client = forwarding.client;
   additions.method = request.upstreamMethod;
   additions.path = routing.changedTarget();

@@ -20,12 +20,13 @@ import {
 import { modifyPath, type PathModifier } from "../router/path_modifier.ts";
 import { NO_POLICIES } from "../router/policy_levels.ts";
 import { withoutParameter } from "../router/predicates.ts";
-import { redirectLocation } from "../router/redirect.ts";
+import { hostName } from "../router/host.ts";
+import { redirectLocation, urlOrigin } from "../router/redirect.ts";
 import { bypassesRule, type HostDecision, matchRoute } from "../router/port_table.ts";
 import type { BackendRuntime } from "../upstream/backend_runtime.ts";
 import type { EndpointRuntime } from "../upstream/endpoint_runtime.ts";
 import { type Engine, nextRef, type PortRuntime } from "./engine.ts";
-import { clientOf } from "./forwarded.ts";
+import { type Origin, originOf } from "./origin.ts";
 import type { Peer } from "./peer.ts";
 
 const REFUSALS = {
@@ -97,8 +98,8 @@ export class Routing implements PolicyRequest {
   #hasQuery = false;
   #queryChanged = false;
   #canonical = false;
-  /** Address of the client, null until something asks for it. */
-  #client: string | null = null;
+  /** Null until something asks for it. */
+  #origin: Origin | null = null;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -110,11 +111,11 @@ export class Routing implements PolicyRequest {
   }
 
   clientAddress(): string {
-    return this.#client ??= clientOf(this.#head, this.peer!, this.decision.listener!);
+    return this.peerTrusted() ? this.origin().client : this.peer!.address;
   }
 
-  get scheme(): "http" | "https" {
-    return this.peer!.scheme;
+  origin(): Origin {
+    return this.#origin ??= originOf(this.#head, this.peer!, this.decision.listener!);
   }
 
   get contentLength(): number {
@@ -174,7 +175,7 @@ export class Routing implements PolicyRequest {
     this.backend = null;
     this.endpoint = null;
     this.claims = null;
-    this.#client = null;
+    this.#origin = null;
     this.requestEdit = null;
     if (this.answerEdits.length > 0) this.answerEdits.length = 0;
     const { buffer, targetStart, targetEnd } = head;
@@ -247,14 +248,11 @@ export class Routing implements PolicyRequest {
       return REFUSALS.source;
     }
     if (settings.closedReason !== "") return REFUSALS.listenerClosed;
-    const redirect = settings.redirect === null ? null : settings.redirect(head.host, this.path);
+    const redirect = settings.redirect === null
+      ? null
+      : settings.redirect(this.origin(), this.path);
     if (redirect !== null) {
-      const answer = redirectAnswer(
-        redirect.status,
-        "redirect",
-        `${redirect.origin}${this.target()}`,
-      );
-      return { status: redirect.status, reason: "redirect", answer };
+      return redirectTo(redirect.status, `${redirect.origin}${this.target()}`);
     }
     if (!this.#canonical && listener.slashRule !== "keep") {
       const answer = this.#escapedSlashes(listener.slashRule);
@@ -272,6 +270,11 @@ export class Routing implements PolicyRequest {
     if (entry === null) return REFUSALS.noRoute;
     const { rule } = entry;
     this.rule = rule;
+    if (rule.tlsRedirect !== null && this.origin().scheme !== "https") {
+      const { status, port } = rule.tlsRedirect;
+      const origin = urlOrigin("https", hostName(this.origin().host), port);
+      return redirectTo(status, `${origin}${this.target()}`);
+    }
     if (rule.closedReason !== "") return REFUSALS.routeClosed;
     if (rule.maxBody > 0 && head.framing.contentLength > rule.maxBody) return REFUSALS.tooLarge;
     this.maxBody = smallerLimit(settings.maxBody, rule.maxBody);
@@ -308,8 +311,9 @@ export class Routing implements PolicyRequest {
     if (plain === this.path) return null;
     if (rule === "reject") return REFUSALS.path;
     const query = this.#hasQuery ? `?${this.query}` : "";
-    const location = `${this.scheme}://${this.host}${plain}${query}`;
-    return { status: 307, reason: "redirect", answer: redirectAnswer(307, "redirect", location) };
+    const { scheme, host } = this.origin();
+    const location = `${scheme}://${host}${plain}${query}`;
+    return redirectTo(307, location);
   }
 
   /** Finds an endpoint for a request that met its policies; otherwise what to answer. */
@@ -344,21 +348,25 @@ export class Routing implements PolicyRequest {
   /** What the rule answers itself, or null. */
   #answer({ redirect, answer }: RuleFilters): Refusal | null {
     if (redirect !== null) {
-      const peer = this.peer!;
       const location = redirectLocation(redirect, {
-        scheme: peer.scheme,
-        host: this.host,
-        listenerPort: peer.listenerPort,
+        origin: this.origin(),
         path: this.#matchPath,
         query: this.query,
         matched: this.#matched,
       });
       if (location === null) return REFUSALS.rewrite;
-      const { status } = redirect;
-      return { status, reason: "redirect", answer: redirectAnswer(status, "redirect", location) };
+      this.#editAnswer();
+      return redirectTo(redirect.status, location);
     }
     if (answer === null) return null;
+    this.#editAnswer();
     return { status: answer.status, reason: "direct_response", answer };
+  }
+
+  /** The rule's changes come before those of its policies. */
+  #editAnswer(): void {
+    const { answerEdit } = this.rule!;
+    if (answerEdit !== null) this.answerEdits.unshift(answerEdit);
   }
 
   /** Makes the path what the backend is to see; false when that is none. */
@@ -383,6 +391,10 @@ export class Routing implements PolicyRequest {
   target(): string {
     return this.#hasQuery ? `${this.path}?${this.query}` : this.path;
   }
+}
+
+function redirectTo(status: number, location: string): Refusal {
+  return { status, reason: "redirect", answer: redirectAnswer(status, "redirect", location) };
 }
 
 /** The smaller of two limits of which 0 means none. */

@@ -91,7 +91,8 @@ export class ForwardAuth implements RequestCheck {
 
   /** Sends a client to where it can say who it is, and from there back here. */
   #signin(request: PolicyRequest): Refusal {
-    const here = `${request.scheme}://${request.host}${request.target()}`;
+    const { scheme, host } = request.origin();
+    const here = `${scheme}://${host}${request.target()}`;
     const { signin } = this.#message;
     const back = `${signin}${signin.includes("?") ? "&" : "?"}rd=${encodeURIComponent(here)}`;
     const location = /[?&]rd=/.test(signin) ? signin : back;
@@ -108,10 +109,11 @@ export class ForwardAuth implements RequestCheck {
       const wanted = this.#asked === null ? !NEVER_ASKED.has(name) : this.#asked.has(name);
       if (wanted && !OURS.includes(dashed(name)) && !CONDITIONAL.test(name)) fields.push(field);
     }
+    const { scheme, host } = request.origin();
     fields.push(
       ["x-forwarded-method", request.method],
-      ["x-forwarded-proto", request.scheme],
-      ["x-forwarded-host", request.host],
+      ["x-forwarded-proto", scheme],
+      ["x-forwarded-host", host],
       // As router and backend see it: they and the server must not read the same request in two ways.
       ["x-forwarded-uri", request.target()],
       ["x-forwarded-for", request.clientAddress()],

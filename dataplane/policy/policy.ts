@@ -6,15 +6,27 @@ import type { RouteRequest } from "../router/compiled.ts";
 /** Claims of a token that was verified. */
 export type Claims = Readonly<Record<string, unknown>>;
 
+/** Who asked, and by which address: what the connection shows, or what a trusted peer says of it. */
+export interface RequestOrigin {
+  /** Address of the client. */
+  readonly client: string;
+  readonly scheme: "http" | "https";
+  /** As the client wrote it, with its port if it wrote one. */
+  readonly host: string;
+  /** Port that the client connected to, by what it wrote. */
+  readonly port: number;
+  /** The port of the listener, or that of the proxy which the client connected to. */
+  readonly listenerPort: number;
+}
+
 /** A request as policies see it, and what they may do to it. */
 export interface PolicyRequest extends RouteRequest {
   readonly host: string;
-  /** Path and query as received. */
   /** The target that backends see: canonical path and query. */
   target(): string;
   /** Takes a parameter out of the query that backends see. */
   dropParameter(name: string): void;
-  readonly scheme: "http" | "https";
+  origin(): RequestOrigin;
   /** Bytes of the body, 0 when the head does not say. */
   readonly contentLength: number;
   /** What its client holds of what all share. */

@@ -64,6 +64,8 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       requestTimeout: rule.requestTimeoutMs,
       closedReason: rule.closedReason,
       upgrades: rule.upgrades.map((token) => token.toLowerCase()),
+      answerEdit: edits.response,
+      tlsRedirect: rule.tlsRedirect ?? null,
       filters: compileFilters(rule.filters, `rules[${index}].filters`),
       backendTimeout: rule.backendTimeoutMs,
       maxBody: rule.maxRequestBodyBytes,

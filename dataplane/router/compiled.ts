@@ -1,4 +1,5 @@
 /** What the router compiles routes into. All of it is immutable once built. */
+import type { FieldEdit } from "../message/field_edit.ts";
 import type { FieldEdits, RuleFilters } from "./filters.ts";
 import type { PathModifier } from "./path_modifier.ts";
 import type { PolicyLevels } from "./policy_levels.ts";
@@ -35,6 +36,10 @@ export interface CompiledRule {
   readonly upgrades: readonly string[];
   /** Null when every request goes to a backend, to it alone and under the path that the client sees. */
   readonly filters: RuleFilters | null;
+  /** Changes to the fields of what the rule answers itself. */
+  readonly answerEdit: FieldEdit | null;
+  /** Where requests are sent that did not come by TLS, before all else; null to serve them. */
+  readonly tlsRedirect: { readonly status: number; readonly port: number } | null;
   /** Milliseconds for one try at a backend, 0 without limit. */
   readonly backendTimeout: number;
   /** Bytes of the largest request body, 0 without limit. */

@@ -1,10 +1,10 @@
 import { redactTree } from "../../common/redact.ts";
 import type { RouteEntry, RouteRequest } from "./compiled.ts";
-import { hostName } from "./host.ts";
+import { hostName, hostPort } from "./host.ts";
 import { canonicalPath, mergeSlashes, unescapedSlashes } from "../../common/path.ts";
 import { bypassesRule, matchRoute, type PortTable } from "./port_table.ts";
 import { modifyPath } from "./path_modifier.ts";
-import { redirectLocation } from "./redirect.ts";
+import { type AskedAddress, redirectLocation, urlOrigin } from "./redirect.ts";
 import { failedCondition, pathCovers } from "./predicates.ts";
 
 /** Candidates listed in one explanation. */
@@ -120,7 +120,8 @@ function decided(
     return { ...here, reason: `403: ${client} is not among allowedSourceRanges` };
   }
   if (settings.closedReason !== "") return { ...here, reason: `500: ${settings.closedReason}` };
-  const sent = settings.redirect === null ? null : settings.redirect(host, path);
+  const origin = askedBy(host, request);
+  const sent = settings.redirect === null ? null : settings.redirect(origin, path);
   if (sent !== null) {
     const query = request.query === "" ? "" : `?${request.query}`;
     const becomes = `${sent.origin}${rawPath}${query}`;
@@ -155,7 +156,7 @@ function decided(
     listener,
     route: chosen.rule.route,
     rule: chosen.rule.index,
-    ...consequence(chosen, host, path, request),
+    ...consequence(chosen, origin, path, request),
     policies: [...decision.listener.settings.policies, ...chosen.rule.policies].flat(),
     backends: chosen.rule.refs.map((ref) => ({
       backend: ref.backend,
@@ -166,23 +167,35 @@ function decided(
   };
 }
 
+function askedBy(host: string, { scheme, listenerPort }: ExplainedRequest): AskedAddress {
+  const port = hostPort(host) || (scheme === "https" ? 443 : 80);
+  return { scheme, host, port, listenerPort };
+}
+
 /** What the chosen entry does with the request. */
 function consequence(
   { rule, pathKind, path: entryPath }: RouteEntry,
-  host: string,
+  origin: AskedAddress,
   path: string,
-  { scheme, listenerPort, query }: ExplainedRequest,
+  { query }: ExplainedRequest,
 ): Pick<Explanation, "reason" | "becomes"> {
   const matches = `${pathKind} path ${entryPath}`;
   const matched = pathKind === "prefix" ? entryPath : "/";
+  const { tlsRedirect } = rule;
+  if (tlsRedirect !== null && origin.scheme !== "https") {
+    const { status, port } = tlsRedirect;
+    const becomes = `${urlOrigin("https", hostName(origin.host), port)}${path}${
+      query === "" ? "" : `?${query}`
+    }`;
+    return { reason: `${status}: redirect to TLS by ${matches}`, becomes };
+  }
   if (rule.closedReason !== "") return { reason: `500: ${rule.closedReason}`, becomes: "" };
   const { redirect = null, answer = null, path: ofRule = null } = rule.filters ?? {};
   // Of several shares none is picked here.
   const modifier = (rule.refs.length === 1 ? rule.refs[0].path : null) ?? ofRule;
   const impossible = { reason: `500: ${matches}, but the path cannot be changed`, becomes: "" };
   if (redirect !== null) {
-    const request = { scheme, host, listenerPort, path, query, matched };
-    const location = redirectLocation(redirect, request);
+    const location = redirectLocation(redirect, { origin, path, query, matched });
     if (location === null) return impossible;
     return { reason: `${redirect.status}: redirect by ${matches}`, becomes: location };
   }

@@ -54,6 +54,7 @@ export function compileFilters(
       scheme: redirect.scheme,
       hostname: redirect.hostname,
       port: redirect.port,
+      listenerPort: redirect.listenerPort,
       path: pathModifier(redirect.path, place),
     },
     path: pathModifier(rewrite?.path, place),

@@ -15,6 +15,13 @@ export function hostName(host: string): string {
   return host.slice(0, end).toLowerCase();
 }
 
+/** The port that a Host field or :authority names, 0 for none. */
+export function hostPort(host: string): number {
+  const colon = host.lastIndexOf(":");
+  // Of an IPv6 literal the colons are within its brackets.
+  return colon > host.lastIndexOf("]") ? Number(host.slice(colon + 1)) || 0 : 0;
+}
+
 /** Suffixes of a name that a wildcard may stand for, most specific first: "a.b.c" gives ".b.c", ".c". */
 export function* suffixes(name: string): Generator<string> {
   for (let dot = name.indexOf(".", 1); dot >= 0; dot = name.indexOf(".", dot + 1)) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { HostMap, hostName, suffixes } from "./host.ts";
+import { HostMap, hostName, hostPort, suffixes } from "./host.ts";
 
 const NAMES: readonly [string, string][] = [
   ["Example.COM", "example.com"],
@@ -70,4 +70,16 @@ Deno.test("a lookup finds exact, then the longest wildcard, then any", () => {
   map.delete("*.example.com");
   assert.deepEqual(map.lookup("example.com"), []);
   assert.deepEqual([...map.values()].sort(), ["*.b.example.com", "a.b.example.com"]);
+});
+
+Deno.test("the port of a host is the one that it names", () => {
+  const ports: readonly [string, number][] = [
+    ["a.test", 0],
+    ["a.test:8080", 8080],
+    ["a.test:", 0],
+    ["[::1]", 0],
+    ["[::1]:443", 443],
+    ["", 0],
+  ];
+  for (const [host, port] of ports) assert.equal(hostPort(host), port, host);
 });

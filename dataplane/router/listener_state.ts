@@ -14,6 +14,7 @@ import { CODINGS, type Compression, compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
 import { policyLevels } from "./policy_levels.ts";
 import { type ErrorPage, ListenerTable, PortTable, type Redirect } from "./port_table.ts";
+import { type AskedAddress, urlOrigin } from "./redirect.ts";
 
 /** Suites by their names in the registry of TLS, and groups of the key exchange; empty for any. */
 export interface TlsLimits {
@@ -162,13 +163,14 @@ function errorPagesOf({ errorPages }: Gateway): ReadonlyMap<number, ErrorPage> |
 
 /** Certificate authorities ask for this path by plain HTTP (RFC 8555 section 8.3). */
 const ACME = "/.well-known/acme-challenge/";
-const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-function redirector(message: RedirectMessage): (host: string, path: string) => Redirect | null {
-  const { scheme, port, exclusions } = message;
-  const suffix = port === 0 || STANDARD_PORTS[scheme] === port ? "" : `:${port}`;
-  return (host, path) => {
-    if (path.startsWith(ACME) || exclusions.some((prefix) => path.startsWith(prefix))) return null;
-    return { status: message.status, origin: `${scheme}://${hostName(host)}${suffix}` };
+function redirector(
+  { scheme, port, status, exclusions }: RedirectMessage,
+): (origin: AskedAddress, path: string) => Redirect | null {
+  return (origin, path) => {
+    // A proxy in front of us may have done what the redirect is for.
+    if (origin.scheme === scheme || path.startsWith(ACME)) return null;
+    if (exclusions.some((prefix) => path.startsWith(prefix))) return null;
+    return { status, origin: urlOrigin(scheme, hostName(origin.host), port) };
   };
 }

@@ -4,6 +4,7 @@ import type { FieldEdit } from "../message/field_edit.ts";
 import type { Compression } from "./compression.ts";
 import { HostMap, hostName } from "./host.ts";
 import { PathTable } from "./path_table.ts";
+import type { AskedAddress } from "./redirect.ts";
 import { NO_POLICIES, type PolicyLevels } from "./policy_levels.ts";
 
 const SLASH = 47;
@@ -32,8 +33,8 @@ export interface ErrorPage {
 export interface ListenerSettings {
   /** Non-empty when every request is answered with 500. */
   readonly closedReason: string;
-  /** The redirect for a host and path, or null to serve the request; null when nothing redirects. */
-  readonly redirect: ((host: string, path: string) => Redirect | null) | null;
+  /** The redirect for an address and path, or null to serve the request; null when nothing redirects. */
+  readonly redirect: ((origin: AskedAddress, path: string) => Redirect | null) | null;
   /** Bytes of the largest request body, 0 without limit. */
   readonly maxBody: number;
   /** Peers that may say who their clients are, null for nobody. */

@@ -8,17 +8,26 @@ export interface RequestRedirect {
   readonly url: string;
   readonly scheme: string;
   readonly hostname: string;
-  /** 0: the scheme's own when the scheme is given, else the listener's. */
+  /** 0: the scheme's own when the scheme is given, else the one that the client asked. */
   readonly port: number;
+  /** Instead of that one the listener's, as the Gateway API has it. */
+  readonly listenerPort: boolean;
   readonly path: PathModifier | null;
+}
+
+/** By which address a client asked. */
+export interface AskedAddress {
+  readonly scheme: string;
+  /** As sent by the client, with its port if it has one. */
+  readonly host: string;
+  /** Port that the client connected to, by what it wrote. */
+  readonly port: number;
+  readonly listenerPort: number;
 }
 
 /** What a redirect is built from. */
 export interface RedirectedRequest {
-  readonly scheme: string;
-  /** As sent by the client. */
-  readonly host: string;
-  readonly listenerPort: number;
+  readonly origin: AskedAddress;
   /** Canonical path, with `//` merged. */
   readonly path: string;
   /** Without "?", "" for none. */
@@ -29,20 +38,24 @@ export interface RedirectedRequest {
 
 const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
+/** A scheme, a host name and a port as the beginning of a URL. */
+export function urlOrigin(scheme: string, name: string, port: number): string {
+  return port === 0 || port === STANDARD_PORTS[scheme]
+    ? `${scheme}://${name}`
+    : `${scheme}://${name}:${port}`;
+}
+
 /** The Location of a redirect (RFC 9110 section 10.2.2); null when its path cannot be made. */
 export function redirectLocation(
   redirect: RequestRedirect,
-  request: RedirectedRequest,
+  { origin, path: asked, query, matched }: RedirectedRequest,
 ): string | null {
   if (redirect.url !== "") return redirect.url;
-  const scheme = redirect.scheme || request.scheme;
-  const host = redirect.hostname || hostName(request.host);
-  const port = redirect.port ||
-    (redirect.scheme === "" ? request.listenerPort : STANDARD_PORTS[scheme] ?? 0);
-  const suffix = port === 0 || port === STANDARD_PORTS[scheme] ? "" : `:${port}`;
-  const path = redirect.path === null
-    ? request.path
-    : modifyPath(redirect.path, request.path, request.matched);
+  const scheme = redirect.scheme || origin.scheme;
+  const name = redirect.hostname || hostName(origin.host);
+  const kept = redirect.listenerPort ? origin.listenerPort : origin.port;
+  const port = redirect.port || (redirect.scheme === "" ? kept : STANDARD_PORTS[scheme] ?? 0);
+  const path = redirect.path === null ? asked : modifyPath(redirect.path, asked, matched);
   if (path === null) return null;
-  return `${scheme}://${host}${suffix}${path}${request.query === "" ? "" : `?${request.query}`}`;
+  return `${urlOrigin(scheme, name, port)}${path}${query === "" ? "" : `?${query}`}`;
 }

@@ -37,6 +37,7 @@ import { Http2Connection } from "../../dataplane/exchange/http2_connection.ts";
 import { type Peer, peerOf } from "../../dataplane/exchange/peer.ts";
 import { TurnEnd } from "../../dataplane/loop/turn_end.ts";
 import type { RetryPolicy } from "../../dataplane/router/retry_policy.ts";
+import type { FieldEdit } from "../../dataplane/message/field_edit.ts";
 import type { RuleFilters } from "../../dataplane/router/filters.ts";
 import { EndpointTable, endpointTableSize } from "../../dataplane/upstream/endpoint_table.ts";
 import { Inflight, inflightSize } from "../../dataplane/upstream/inflight.ts";
@@ -63,6 +64,8 @@ export interface RouteOptions {
   readonly closedReason?: string;
   readonly refs?: readonly WeightedRef[];
   readonly filters?: RuleFilters;
+  readonly answerEdit?: FieldEdit;
+  readonly tlsRedirect?: { readonly status: number; readonly port: number };
   readonly backendTimeout?: number;
   readonly maxBody?: number;
   readonly retry?: RetryPolicy;
@@ -217,6 +220,8 @@ export class Harness {
       closedReason: options.closedReason ?? "",
       upgrades: [],
       filters: options.filters ?? null,
+      answerEdit: options.answerEdit ?? null,
+      tlsRedirect: options.tlsRedirect ?? null,
       backendTimeout: options.backendTimeout ?? 0,
       maxBody: options.maxBody ?? 0,
       retry: options.retry ?? null,

@@ -7,7 +7,12 @@ import { countersOf, countersSize } from "../../dataplane/observe/counters.ts";
 import type { Refusal } from "../../dataplane/observe/refusal.ts";
 import { Ticker } from "../../dataplane/loop/ticker.ts";
 import { BucketTable, bucketTableSize } from "../../dataplane/policy/bucket_table.ts";
-import type { Claims, PolicyRequest, Verdict } from "../../dataplane/policy/policy.ts";
+import type {
+  Claims,
+  PolicyRequest,
+  RequestOrigin,
+  Verdict,
+} from "../../dataplane/policy/policy.ts";
 import type { PolicyContext } from "../../dataplane/policy/policy_context.ts";
 
 /** A request that policies can be shown. */
@@ -54,6 +59,12 @@ export class TestRequest implements PolicyRequest {
 
   clientAddress(): string {
     return this.client;
+  }
+
+  origin(): RequestOrigin {
+    const { client, scheme, host } = this;
+    const port = scheme === "https" ? 443 : 80;
+    return { client, scheme, host, port, listenerPort: port };
   }
 
   peerAddress(): string {

@@ -49,6 +49,8 @@ export function entry(parts: EntryParts): RouteEntry {
       closedReason: "",
       upgrades: [],
       filters: null,
+      answerEdit: null,
+      tlsRedirect: null,
       backendTimeout: 0,
       maxBody: 0,
       retry: null,

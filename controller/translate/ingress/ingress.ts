@@ -79,10 +79,10 @@ class IngressTranslation {
     const secured = this.#securedHosts();
     for (const [index, { host, places }] of this.#hosts().entries()) {
       const rules = places.flatMap((place) => this.#rules(place, policies));
-      const redirects = this.#redirects(host, secured)
-        ? places.flatMap((place) => this.#redirectRules(place, policies))
+      const plain = this.#redirects(host, secured)
+        ? rules.map((rule) => this.#redirected(rule))
         : rules;
-      this.#route(`${index}`, host, [`${gateway}/http`], redirects);
+      this.#route(`${index}`, host, [`${gateway}/http`], plain);
       this.#route(`${index}/tls`, host, [`${gateway}/https`], rules);
     }
     return [...this.#resources.values()];
@@ -213,17 +213,11 @@ class IngressTranslation {
     return null;
   }
 
-  #redirectRules(place: Place, policies: readonly string[]): RouteRule[] {
-    if (place.path.startsWith(ACME)) return this.#rules(place, policies);
-    const filter: Filter = {
-      type: "RequestRedirect",
-      redirect: {
-        scheme: "https",
-        port: classPorts(this.#class, this.#view).https,
-        statusCode: 308,
-      },
-    };
-    return [this.#rule(place, { filters: [filter] }, [])];
+  /** The rule for clients of which no proxy says that they came by TLS. */
+  #redirected(rule: RouteRule): RouteRule {
+    if (rule.matches.every(({ path }) => path?.value.startsWith(ACME) === true)) return rule;
+    const { https } = classPorts(this.#class, this.#view);
+    return { ...rule, tlsRedirect: { port: https, status: 308 } };
   }
 
   /** What is done to requests on their way to the backend. */

@@ -327,6 +327,14 @@ export interface RouteRule {
   restricts: boolean;
   /** Methods of GET, HEAD, DELETE and OPTIONS whose content the backends read. */
   bodyMethods: string[];
+  /** Where requests are sent that did not come by TLS; unset serves them. */
+  tlsRedirect: TlsRedirect | undefined;
+}
+
+/** TlsRedirect sends clients to the same URL with https, before policies and all else that the rule does. */
+export interface TlsRedirect {
+  port: number;
+  status: number;
 }
 
 /** Buffering keeps messages of slow clients and for slow clients in memory. */
@@ -418,10 +426,12 @@ export interface RequestRedirect {
   url: string;
   scheme: string;
   hostname: string;
-  /** 0 means the scheme's own port when the scheme is set, else the listener's. */
+  /** 0 means the scheme's own port when the scheme is set, else the one that the client asked. */
   port: number;
   path: PathModifier | undefined;
   status: number;
+  /** Instead of the one that the client asked the listener's counts, as the Gateway API has it. */
+  listenerPort: boolean;
 }
 
 export interface UrlRewrite {
@@ -2379,6 +2389,7 @@ function createBaseRouteRule(): RouteRule {
     buffering: undefined,
     restricts: false,
     bodyMethods: [],
+    tlsRedirect: undefined,
   };
 }
 
@@ -2428,6 +2439,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     for (const v of message.bodyMethods) {
       writer.uint32(122).string(v!);
+    }
+    if (message.tlsRedirect !== undefined) {
+      TlsRedirect.encode(message.tlsRedirect, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -2565,6 +2579,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.bodyMethods.push(reader.string());
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.tlsRedirect = TlsRedirect.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2605,6 +2627,76 @@ export const RouteRule: MessageFns<RouteRule> = {
       : undefined;
     message.restricts = object.restricts ?? false;
     message.bodyMethods = object.bodyMethods?.map((e) => e) || [];
+    message.tlsRedirect = (object.tlsRedirect !== undefined && object.tlsRedirect !== null)
+      ? TlsRedirect.fromPartial(object.tlsRedirect)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTlsRedirect(): TlsRedirect {
+  return { port: 0, status: 0 };
+}
+
+export const TlsRedirect: MessageFns<TlsRedirect> = {
+  encode(message: TlsRedirect, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.port !== 0) {
+      writer.uint32(8).uint32(message.port);
+    }
+    if (message.status !== 0) {
+      writer.uint32(16).uint32(message.status);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TlsRedirect {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTlsRedirect();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.status = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TlsRedirect>, I>>(base?: I): TlsRedirect {
+    return TlsRedirect.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TlsRedirect>, I>>(object: I): TlsRedirect {
+    const message = createBaseTlsRedirect();
+    message.port = object.port ?? 0;
+    message.status = object.status ?? 0;
     return message;
   },
 };
@@ -3483,7 +3575,7 @@ export const PathModifier: MessageFns<PathModifier> = {
 };
 
 function createBaseRequestRedirect(): RequestRedirect {
-  return { url: "", scheme: "", hostname: "", port: 0, path: undefined, status: 0 };
+  return { url: "", scheme: "", hostname: "", port: 0, path: undefined, status: 0, listenerPort: false };
 }
 
 export const RequestRedirect: MessageFns<RequestRedirect> = {
@@ -3505,6 +3597,9 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
     }
     if (message.status !== 0) {
       writer.uint32(48).uint32(message.status);
+    }
+    if (message.listenerPort !== false) {
+      writer.uint32(56).bool(message.listenerPort);
     }
     return writer;
   },
@@ -3570,6 +3665,14 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
             message.status = reader.uint32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.listenerPort = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3595,6 +3698,7 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
       ? PathModifier.fromPartial(object.path)
       : undefined;
     message.status = object.status ?? 0;
+    message.listenerPort = object.listenerPort ?? false;
     return message;
   },
 };
