@@ -226,6 +226,9 @@ const schema = Type.Object({
       responseHeaders: optional(list(text({ minLength: 1 }), {
         description: "Fields of its answer that go to the backend.",
       })),
+      clientResponseHeaders: optional(list(text({ minLength: 1 }), {
+        description: "Fields of a 2xx that go to the client with the response, as Set-Cookie.",
+      })),
       timeout: optional(duration({ default: "5s" })),
       cacheTTL: optional(
         duration({ description: "Time that a yes is remembered; needs authHeaders." }),
@@ -288,6 +291,9 @@ const schema = Type.Object({
     requestLimits: optional(closed({
       maxBodySize: optional(size()),
       methods: optional(list(text({ minLength: 1 }), { description: "Others get 405." })),
+      idleTimeout: optional(duration({
+        description: "Time that a backend may go without a byte; 60s, of upgrades 300s.",
+      })),
     })),
     ...unservedTypes,
   }),

@@ -58,7 +58,7 @@ export function basicAuthRule(policy: PolicyObject, view: View): TranslatedRule 
 /** Translates ForwardAuth: the server that is asked is a backend like any other. */
 export function forwardAuthRule(policy: PolicyObject, view: View): TranslatedRule {
   const settings = policy.body.spec.forwardAuth!;
-  const { address, authHeaders = [], responseHeaders = [] } = settings;
+  const { address, authHeaders = [], responseHeaders = [], clientResponseHeaders = [] } = settings;
   const invalid = (problem: string) => ({
     problem: `spec.forwardAuth.${problem}`,
     reason: "Invalid",
@@ -66,7 +66,7 @@ export function forwardAuthRule(policy: PolicyObject, view: View): TranslatedRul
   if (!URL.canParse(address)) return invalid("address is not a URL");
   const url = new URL(address);
   if (url.username !== "" || url.password !== "") return invalid("address has a password in it");
-  for (const header of [...authHeaders, ...responseHeaders]) {
+  for (const header of [...authHeaders, ...responseHeaders, ...clientResponseHeaders]) {
     const problem = fieldProblem(header);
     if (problem !== null) return invalid(`${problem}`);
   }
@@ -108,6 +108,7 @@ export function forwardAuthRule(policy: PolicyObject, view: View): TranslatedRul
     path: `${url.pathname}${url.search}`,
     requestFields: lower(authHeaders),
     answerFields: lower(responseHeaders),
+    clientFields: lower(clientResponseHeaders),
     timeoutMs: milliseconds(settings.timeout ?? "5s"),
     cacheMs: milliseconds(settings.cacheTTL ?? "0"),
   });

@@ -95,7 +95,7 @@ export function securityHeadersRule(policy: PolicyObject): TranslatedRule {
 
 /** Translates RequestLimits. */
 export function requestLimitsRule(policy: PolicyObject): TranslatedRule {
-  const { maxBodySize, methods = [] } = policy.body.spec.requestLimits!;
+  const { maxBodySize, methods = [], idleTimeout } = policy.body.spec.requestLimits!;
   const bad = methods.find((method) => !TOKEN.test(method));
   if (bad !== undefined) {
     return { problem: `spec.requestLimits.methods: "${bad}" is no method`, reason: "Invalid" };
@@ -103,6 +103,7 @@ export function requestLimitsRule(policy: PolicyObject): TranslatedRule {
   const value = RequestLimits.create({
     maxBodyBytes: bytesOf(maxBodySize ?? "0"),
     methods: methods.map((method) => method.toUpperCase()),
+    idleTimeoutMs: milliseconds(idleTimeout ?? "0"),
   });
   return { rule: { $case: "requestLimits", value } };
 }

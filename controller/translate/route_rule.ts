@@ -59,6 +59,9 @@ export function translateRule(rule: RuleSpec, place: string, context: RuleContex
     backendRefs: backendRefs.map((ref) => context.backendRef(ref)),
     requestTimeoutMs: milliseconds(rule.timeout ?? rule.limits?.requestTimeout ?? "0"),
     backendTimeoutMs: milliseconds(rule.backendTimeout ?? "0"),
+    timed: [rule.timeout, rule.limits?.requestTimeout, rule.backendTimeout].some((time) =>
+      time !== undefined
+    ),
     maxRequestBodyBytes: smallest([
       rule.maxRequestBodySize ?? 0,
       bytesOf(rule.limits?.maxRequestBodySize ?? "0"),

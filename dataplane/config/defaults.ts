@@ -53,7 +53,12 @@ export const DEFAULTS = {
     "408 or reset",
   ),
   connect: row(2_000, "ms", "the specification's connectTimeout", "504 connect_timeout"),
-  responseHead: row(60_000, "ms", "counted from the end of the request", "504 response_timeout"),
+  responseHead: row(
+    60_000,
+    "ms",
+    "counted from the end of the request; not where a timeout is configured",
+    "504 response_timeout",
+  ),
   pending: row(5_000, "ms", "longer queues only hide an overload", "503 pending_timeout"),
   mirror: row(30_000, "ms", "a mirror must not collect copies", "nothing; the copy is given up"),
   upstreamIdle: row(60_000, "ms", "the specification's idleTimeout", "pooled connection closed"),

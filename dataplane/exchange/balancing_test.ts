@@ -3,7 +3,7 @@ import { HashKeyType, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import { seeded } from "../../tests/support/candidates.ts";
 import { GET, Harness, OK } from "../../tests/support/exchange_harness.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
-import { endpointAt } from "../../tests/support/route_builders.ts";
+import { endpointAt, plainRef } from "../../tests/support/route_builders.ts";
 
 function edge(lbPolicy: LbPolicy, random?: () => number): Harness {
   const out = new Harness(PLAIN_LISTENER, random);
@@ -72,4 +72,41 @@ Deno.test("EWMA leaves an endpoint that fails fast", () => {
     assert.match(client.take(), /^HTTP\/1\.1 (200|500) /);
   }
   assert.ok(failed > 0 && failed <= 5, `${failed} of 200`);
+});
+
+Deno.test("bug: a client that a cookie ties to a backend alternated between two of them", () => {
+  const test = new Harness();
+  const tied = (name: string, key: number) =>
+    test.backend(name, {
+      endpoints: [1, 2].map((i) => endpointAt(`10.${key}.0.${i}`)),
+      affinity: {
+        ...{ cookie: "STAY", path: "/", ttl: 0, sameSite: "", secure: false },
+        key: new Uint8Array(32).fill(key),
+      },
+    });
+  tied("blue", 1);
+  tied("green", 2);
+  const route = (green: number) =>
+    test.route("/", { refs: [plainRef("blue"), { ...plainRef("green"), weight: green }] });
+  route(1);
+  const first = new Set<string>();
+  for (let i = 0; i < 4; i++) {
+    const client = test.client();
+    client.receive(GET);
+    const { host } = test.transport.opened[test.connects - 1].options;
+    first.add(host.slice(0, 4));
+    test.upstream(test.connects - 1).receive(
+      OK.replace("Length: 2", "Length: 2\r\nConnection: close"),
+    );
+    const cookie = /set-cookie: (STAY=[^;]+)/i.exec(client.take())![1];
+    for (let again = 0; again < 5; again++) {
+      client.receive(GET.replace("\r\n\r\n", `\r\nCookie: a=b; ${cookie}\r\n\r\n`));
+      assert.equal(test.transport.opened[test.connects - 1].options.host, host);
+      test.upstream(test.connects - 1).receive(
+        OK.replace("Length: 2", "Length: 2\r\nConnection: close"),
+      );
+      assert.doesNotMatch(client.take(), /set-cookie/i);
+    }
+  }
+  assert.equal(first.size, 2);
 });

@@ -13,6 +13,7 @@ function rule(weights: readonly number[]): CompiledRule {
     refs: weights.map((weight, i) => ({ ...plainRef(`${i}`), weight })),
     totalWeight: weights.reduce((sum, weight) => sum + weight, 0),
     requestTimeout: 0,
+    timed: false,
     closedReason: "",
     upgrades: [],
     filters: null,

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
 import { Attempt, resultOf } from "./attempt.ts";
 import { type AnswerOwner, AnswerPath } from "./answer_path.ts";
 import { chooseCoding } from "./compression.ts";
@@ -86,6 +87,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   upstreamMethod = "";
   upgrade = "";
   idleTimeout = 0;
+  responseTimeout = 0;
   readonly routing: Routing;
   readonly #engine: Engine;
   #port!: PortRuntime;
@@ -118,6 +120,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   /** Grows with each request: what sends may end it, and then this object may serve another already. */
   #generation = 0;
   #maxBody = 0;
+  /** The client said how long it waits. */
+  #askedTime = false;
   /** Key of a WebSocket handshake that came without one, "" otherwise. */
   webSocketKey = "";
   client = "";
@@ -276,7 +280,10 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#tries.follow(routing.rule!.retry ?? routing.backend!.retry);
     this.#write(head);
     const rule = routing.rule!;
-    this.idleTimeout = rule.idleTimeout;
+    this.idleTimeout = rule.idleTimeout || routing.idleTimeout;
+    // A time that was given, and none at all, stand instead of the standard.
+    const timed = rule.timed || this.#askedTime;
+    this.responseTimeout = this.idleTimeout || (timed ? Infinity : LIMIT.responseHead);
     this.#mirrors = mirrors(rule) && this.upgrade === "";
     // While the head can be read.
     if (this.#mirrors) this.#mirrorKeys = mirrorKeys(this.#engine, rule, routing);
@@ -668,6 +675,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
 
   #setTimeout(head: RequestHead): void {
     const asked = this.#grpc ? grpcTimeout(head) : 0;
+    this.#askedTime = asked > 0;
     const { requestTimeout } = this.routing.rule!;
     this.#deadlines.limitRequest(this.#engine.ticker.now, requestTimeout, asked);
   }

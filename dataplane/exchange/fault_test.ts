@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { GET, Harness, harness, OK } from "../../tests/support/exchange_harness.ts";
+import { Policy } from "../../proto/gen/novaedge/v1/config.ts";
+import {
+  GET,
+  Harness,
+  harness,
+  OK,
+  type RouteOptions,
+} from "../../tests/support/exchange_harness.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
 
 const FAULT = { delay: 0, delayPercent: 0, abortStatus: 418, abortPercent: 0, header: "" };
@@ -58,5 +65,42 @@ Deno.test("a rule's idle time takes the place of the standard, longer or shorter
     assert.equal(client.take(), "c");
     test.pass(over);
     assert.equal(test.log()[0].reason, "upstream_stalled");
+  }
+});
+
+Deno.test("bug: a time that was given, or switched off, ended at the standard of 60 s", () => {
+  const timed: [RouteOptions, number, number][] = [
+    [{}, 60_000, 504],
+    [{ requestTimeout: 600_000 }, 590_000, 200],
+    [{ requestTimeout: 0 }, 3_000_000, 200],
+    [{ backendTimeout: 600_000 }, 590_000, 200],
+    // Bytes of a response have a time of their own.
+    [{ requestTimeout: 600_000, idleTimeout: 5_000 }, 6_000, 504],
+  ];
+  for (const [options, time, status] of timed) {
+    const test = harness(options);
+    const client = test.client();
+    client.receive(GET);
+    test.upstream(0);
+    test.pass(time);
+    if (status === 200) test.upstream(0).receive(OK);
+    assert.equal(test.log()[0].status, status, JSON.stringify(options));
+  }
+});
+
+Deno.test("a policy says how long backends may be silent, unless the rule does", () => {
+  for (const [options, over] of [[{}, 90_000], [{ idleTimeout: 5_000 }, 5_000]] as const) {
+    const test = new Harness();
+    test.backend("b");
+    const value = { maxBodyBytes: 0, methods: [], idleTimeoutMs: 90_000 };
+    const policy = Policy.fromPartial({ rule: { $case: "requestLimits", value } });
+    test.policies.prepare("quiet", policy)();
+    test.route("/", { policies: [["quiet"]], ...options });
+    test.client().receive(GET);
+    test.upstream(0);
+    test.pass(over - 1_000);
+    assert.deepEqual(test.log(), []);
+    test.pass(2_000);
+    assert.equal(test.log()[0].reason, "response_timeout");
   }
 });

@@ -285,11 +285,21 @@ export class Http2Connection extends Session<Http2Stream>
     }
     this.#lastStream = id;
     if (id > this.#lastTaken) return;
-    if (this.streams.size >= LIMIT.streams) {
+    if (this.streams.size >= LIMIT.streams && !this.#endLingering()) {
       this.streamError(id, ErrorCode.RefusedStream);
       return;
     }
     this.#open(id, ended);
+  }
+
+  /** Ends the oldest stream whose response has left; false for none. */
+  #endLingering(): boolean {
+    for (const stream of this.streams.values()) {
+      if (!stream.lingering) continue;
+      this.leaveStream(stream, ErrorCode.NoError);
+      return true;
+    }
+    return false;
   }
 
   #open(id: number, ended: boolean): void {

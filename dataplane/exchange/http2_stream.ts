@@ -91,6 +91,11 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
     this.deadline = this.#now + LIMIT.lingering;
   }
 
+  /** Whether only the end of what the client sends is waited for. */
+  get lingering(): boolean {
+    return this.#lingering;
+  }
+
   onDrained(): void {
     if (this.#lingering) return;
     if (this.#answerStarted) this.deadline = Infinity;

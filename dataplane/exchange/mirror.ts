@@ -79,6 +79,7 @@ class Copy implements UpstreamUser, Deadlined {
   readonly stalled = false;
   readonly upgrade = "";
   readonly idleTimeout = 0;
+  readonly responseTimeout = LIMIT.responseHead;
   readonly #engine: Engine;
   readonly #endpoint: EndpointRuntime;
   readonly #request: MirroredRequest;

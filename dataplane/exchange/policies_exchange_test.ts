@@ -24,6 +24,7 @@ const asks = (backend: string, changes: object = {}): Rule =>
       path: "/verify",
       requestFields: [],
       answerFields: ["x-user"],
+      clientFields: [],
       timeoutMs: 5_000,
       cacheMs: 0,
       signin: "",
@@ -236,4 +237,34 @@ Deno.test("bug: fields of every answer are on the answer that opens a tunnel", (
       "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
   );
   assert.match(client.take(), /^HTTP\/1\.1 101 .*x-content-type-options: nosniff/s);
+});
+
+Deno.test("bug: cookies that an authentication server renews never reached the client", async () => {
+  const test = edge();
+  const fields = { clientFields: ["set-cookie", "x-expires"], requestFields: ["cookie"] };
+  add(test, "auth", asks("auth", { ...fields, cacheMs: 60_000 }));
+  test.route("/", { policies: [["auth"]] });
+  const client = test.client();
+  client.receive(GET);
+  sentTo(test, "10.0.0.9");
+  answer(
+    test,
+    "10.0.0.9",
+    "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nX-Expires: soon\r\nX-Other: no\r\n" +
+      "Content-Length: 0\r\n\r\n",
+  );
+  await settled();
+  sentTo(test, "10.0.0.1");
+  answer(test, "10.0.0.1", OK.replace("\r\n\r\n", "\r\nSet-Cookie: c=3\r\n\r\n"));
+  const got = client.take();
+  for (const line of ["Set-Cookie: c=3", "set-cookie: a=1", "set-cookie: b=2", "x-expires: soon"]) {
+    assert.ok(got.includes(`${line}\r\n`), got);
+  }
+  assert.doesNotMatch(got, /x-other/i);
+  // A decision that is remembered was told once.
+  client.receive(GET);
+  await settled();
+  sentTo(test, "10.0.0.1");
+  answer(test, "10.0.0.1", OK);
+  assert.doesNotMatch(client.take(), /set-cookie/);
 });

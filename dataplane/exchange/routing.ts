@@ -82,6 +82,8 @@ export class Routing implements PolicyRequest {
   readonly answerEdits: FieldEdit[] = [];
   /** Bytes of the largest body, 0 without limit. */
   maxBody = 0;
+  /** Milliseconds that a backend may go without a byte, as policies say; 0 for the standard. */
+  idleTimeout = 0;
   decision!: HostDecision;
   readonly #engine: Engine;
   /** The port that the request came to. */
@@ -160,6 +162,10 @@ export class Routing implements PolicyRequest {
     this.maxBody = smallerLimit(this.maxBody, bytes);
   }
 
+  limitIdle(milliseconds: number): void {
+    this.idleTimeout = milliseconds;
+  }
+
   /** Goes on with a copy of the head: its own memory is about to be used again. */
   keep(head: RequestHead): void {
     this.#head = head;
@@ -176,6 +182,7 @@ export class Routing implements PolicyRequest {
     this.endpoint = null;
     this.claims = null;
     this.#origin = null;
+    this.idleTimeout = 0;
     this.requestEdit = null;
     if (this.answerEdits.length > 0) this.answerEdits.length = 0;
     const { buffer, targetStart, targetEnd } = head;
@@ -280,13 +287,26 @@ export class Routing implements PolicyRequest {
     this.maxBody = smallerLimit(settings.maxBody, rule.maxBody);
     this.#entry = entry;
     this.#matchPath = matchPath;
-    const ref = nextRef(rule);
+    const ref = this.#tiedRef(rule) ?? nextRef(rule);
     this.ref = ref;
     if (settings.untrustedFields !== null && !this.peerTrusted()) {
       this.changeRequest(settings.untrustedFields);
     }
     if (ref !== null && ref.invalidReason === "") {
       this.backend = this.#engine.backends.get(ref.backend) ?? null;
+    }
+    return null;
+  }
+
+  /** The share of the backend that the client's cookie names: a client that is tied stays when others are drawn. */
+  #tiedRef({ refs }: CompiledRule): WeightedRef | null {
+    if (refs.length < 2) return null;
+    let cookies: string | null = null;
+    for (const ref of refs) {
+      const affinity = ref.weight === 0 ? null : this.#engine.backends.get(ref.backend)?.affinity;
+      if (affinity === null || affinity === undefined) continue;
+      cookies ??= this.header("cookie") ?? "";
+      if (affinity.labelOf(cookies) !== null) return ref;
     }
     return null;
   }

@@ -28,6 +28,8 @@ const NEVER_ANSWERED = new Set(["content-length", "date", "connection", "transfe
 /** Those that make sense without the body. */
 const WITHOUT_BODY = new Set(["www-authenticate", "location", "set-cookie", "retry-after"]);
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 interface Remembered {
   readonly edit: FieldEdit;
   readonly until: number;
@@ -41,6 +43,8 @@ export class ForwardAuth implements RequestCheck {
   /** Fields that its answer gives to the request. */
   readonly #taken: ReadonlySet<string>;
   readonly #removed: ReadonlySet<string>;
+  /** Fields that its answer gives to the response. */
+  readonly #forClients: ReadonlySet<string>;
   readonly #remembered = new Recent<Remembered>(REMEMBERED, REMEMBERED_CHARACTERS);
 
   constructor(message: ForwardAuthMessage, context: PolicyContext) {
@@ -50,6 +54,7 @@ export class ForwardAuth implements RequestCheck {
       ? null
       : new Set(message.requestFields.filter((name) => name !== "host"));
     this.#taken = new Set(message.answerFields);
+    this.#forClients = new Set(message.clientFields);
     this.#removed = new Set(message.answerFields.map(dashed));
   }
 
@@ -82,8 +87,11 @@ export class ForwardAuth implements RequestCheck {
       }
       if (answer.status === 401 && this.#message.signin !== "") return this.#signin(request);
       if (answer.status >= 300) return refused(answer);
-      const edit = this.#editOf(answer);
+      const edit = makeEdit(this.#removed, linesOf(answer, this.#taken), true);
       request.changeRequest(edit);
+      // Those that are remembered went to the client with the first response.
+      const lines = linesOf(answer, this.#forClients);
+      if (lines.length > 0) request.changeAnswer(makeEdit(NOTHING, lines));
       if (cacheMs > 0) this.#remembered.set(key, { edit, until: ticker.now + cacheMs });
       return null;
     });
@@ -120,14 +128,12 @@ export class ForwardAuth implements RequestCheck {
     );
     return fields;
   }
+}
 
-  #editOf({ fields }: Answer): FieldEdit {
-    let lines = "";
-    for (const [name, value] of fields) {
-      if (this.#taken.has(name)) lines += `${name}: ${value}\r\n`;
-    }
-    return makeEdit(this.#removed, Buffer.from(lines, "latin1"), true);
-  }
+function linesOf({ fields }: Answer, names: ReadonlySet<string>): Buffer {
+  let lines = "";
+  for (const [name, value] of fields) if (names.has(name)) lines += `${name}: ${value}\r\n`;
+  return Buffer.from(lines, "latin1");
 }
 
 function refused({ status, fields, body, cut }: Answer): Refusal {

@@ -47,7 +47,7 @@ const answer = (name: string, value: string): Rule => ({
 
 const limits = (maxBodyBytes: number, ...methods: string[]): Rule => ({
   $case: "requestLimits",
-  value: { maxBodyBytes, methods },
+  value: { maxBodyBytes, methods, idleTimeoutMs: 0 },
 });
 
 const rate = (burst: number): Rule => ({

@@ -45,6 +45,8 @@ export interface PolicyRequest extends RouteRequest {
   changeAnswer(edit: FieldEdit): void;
   /** The body must not be longer. */
   limitBody(bytes: number): void;
+  /** The backend may go without a byte as long, unless the rule says otherwise. */
+  limitIdle(milliseconds: number): void;
 }
 
 /** Null lets the request pass. */

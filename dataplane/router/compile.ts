@@ -62,6 +62,7 @@ export function compileRoute(name: string, route: Route): CompiledRoute {
       refs,
       totalWeight: refs.reduce((sum, ref) => sum + ref.weight, 0),
       requestTimeout: rule.requestTimeoutMs,
+      timed: rule.timed,
       closedReason: rule.closedReason,
       upgrades: rule.upgrades.map((token) => token.toLowerCase()),
       answerEdit: edits.response,

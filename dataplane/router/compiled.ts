@@ -30,6 +30,8 @@ export interface CompiledRule {
   readonly totalWeight: number;
   /** Milliseconds for the whole request, 0 without limit. */
   readonly requestTimeout: number;
+  /** Whether a time for the request or a try was given, "no limit" included. */
+  readonly timed: boolean;
   /** Non-empty when the rule answers 500. */
   readonly closedReason: string;
   /** Tokens beside websocket that clients may upgrade to, lower case. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
 import { FakeTransport } from "../../tests/support/fake_transport.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { TurnEnd } from "../loop/turn_end.ts";
@@ -17,6 +18,7 @@ class User implements UpstreamUser {
   readonly share = null;
   readonly stalled = false;
   readonly idleTimeout = 0;
+  readonly responseTimeout = LIMIT.responseHead;
   readonly upstreamMethod = "GET";
   readonly contentExpected: boolean = true;
   readonly upgrade = "";

@@ -138,7 +138,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #sent(flowing: boolean): boolean {
     if (this.#state === State.Waiting) {
       this.deadline = this.#requestEnded || this.#user?.upgrade !== ""
-        ? this.#ticker.now + this.#idle(LIMIT.responseHead)
+        ? this.#ticker.now + (this.#user?.responseTimeout ?? LIMIT.responseHead)
         : flowing
         ? Infinity
         : this.#ticker.now + this.#idle(LIMIT.bodyProgress);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
+import { LIMIT } from "../config/defaults.ts";
 import { FakeConnection } from "../../tests/support/fake_transport.ts";
 import type { ProxyEndpoint } from "../net/proxy_protocol.ts";
 import { Ticker } from "../loop/ticker.ts";
@@ -20,6 +21,7 @@ class User implements UpstreamUser {
   readonly share = null;
   readonly stalled = false;
   readonly idleTimeout = 0;
+  readonly responseTimeout = LIMIT.responseHead;
   readonly contentExpected = true;
   readonly upgrade: string;
   status = 0;

@@ -188,7 +188,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
     const { now } = this.#connection.ticker;
     if (this.closed || this.answered) return flowing;
     this.deadline = ended
-      ? now + this.#idle(LIMIT.responseHead)
+      ? now + (this.#user?.responseTimeout ?? LIMIT.responseHead)
       : flowing
       ? Infinity
       : now + this.#idle(LIMIT.bodyProgress);

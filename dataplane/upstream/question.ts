@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { LIMIT } from "../config/defaults.ts";
 import { HOP_BY_HOP } from "../message/field_id.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import type { ClientShare } from "../loop/client_shares.ts";
@@ -56,6 +57,7 @@ class Question implements UpstreamUser, Deadlined {
   readonly stalled = false;
   readonly upgrade = "";
   readonly idleTimeout = 0;
+  readonly responseTimeout = LIMIT.responseHead;
   readonly #pool: EndpointPool;
   readonly #asked: Asked;
   readonly #ticker: Ticker;

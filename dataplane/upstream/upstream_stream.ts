@@ -36,6 +36,8 @@ export interface UpstreamUser extends Contained {
   readonly upgrade: string;
   /** Milliseconds that the backend may go without a byte, 0 for the standard. */
   readonly idleTimeout: number;
+  /** Milliseconds from the end of the request until the response begins, Infinity without a limit. */
+  readonly responseTimeout: number;
   /** The client and what it connected to, for a PROXY header. */
   proxySource(): ProxyEndpoint;
   proxyDestination(): ProxyEndpoint;

@@ -217,6 +217,7 @@ export class Harness {
       refs,
       totalWeight: refs.reduce((sum, { weight }) => sum + weight, 0),
       requestTimeout: options.requestTimeout ?? 0,
+      timed: options.requestTimeout !== undefined || options.backendTimeout !== undefined,
       closedReason: options.closedReason ?? "",
       upgrades: [],
       filters: options.filters ?? null,

@@ -91,6 +91,7 @@ const POLICIES: Readonly<Record<string, Rule>> = {
       path: "/verify",
       requestFields: [],
       answerFields: ["x-user"],
+      clientFields: ["set-cookie"],
       timeoutMs: 5_000,
       cacheMs: 1_000,
       signin: "",

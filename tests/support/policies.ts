@@ -28,6 +28,7 @@ export class TestRequest implements PolicyRequest {
   peer = "192.0.2.1";
   trusted = false;
   bodyLimit = 0;
+  idleLimit = 0;
   share = new ClientShares(new Overload()).hold("192.0.2.1");
   readonly requestEdits: FieldEdit[] = [];
   readonly answerEdits: FieldEdit[] = [];
@@ -81,6 +82,10 @@ export class TestRequest implements PolicyRequest {
 
   changeAnswer(edit: FieldEdit): void {
     this.answerEdits.push(edit);
+  }
+
+  limitIdle(milliseconds: number): void {
+    this.idleLimit = milliseconds;
   }
 
   limitBody(bytes: number): void {

@@ -46,6 +46,7 @@ export function entry(parts: EntryParts): RouteEntry {
       refs: [plainRef("b")],
       totalWeight: 1,
       requestTimeout: 0,
+      timed: false,
       closedReason: "",
       upgrades: [],
       filters: null,

@@ -186,7 +186,11 @@ function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[]
   if (!URL.canParse(url) || url.includes("$")) close("auth-url: not a fixed address");
   else {policies.push({
       type: "ForwardAuth",
-      forwardAuth: { address: url, responseHeaders: list("auth-response-headers") },
+      forwardAuth: {
+        address: url,
+        responseHeaders: list("auth-response-headers"),
+        clientResponseHeaders: ["set-cookie"],
+      },
     });}
   return policies;
 }

@@ -328,7 +328,11 @@ export interface RouteRule {
   /** Methods of GET, HEAD, DELETE and OPTIONS whose content the backends read. */
   bodyMethods: string[];
   /** Where requests are sent that did not come by TLS; unset serves them. */
-  tlsRedirect: TlsRedirect | undefined;
+  tlsRedirect:
+    | TlsRedirect
+    | undefined;
+  /** A time for the request or a try was given, "no limit" included: it stands instead of the standard for responses. */
+  timed: boolean;
 }
 
 /** TlsRedirect sends clients to the same URL with https, before policies and all else that the rule does. */
@@ -742,6 +746,8 @@ export interface ForwardAuth {
   cacheMs: number;
   /** Where clients that it does not know are sent instead of 401; empty means nowhere. */
   signin: string;
+  /** Fields of its answer that the client gets with the response. */
+  clientFields: string[];
 }
 
 export interface Cors {
@@ -767,6 +773,8 @@ export interface RequestLimits {
   maxBodyBytes: number;
   /** Empty means all. */
   methods: string[];
+  /** Time that a backend may go without a byte, 0 for the standard. */
+  idleTimeoutMs: number;
 }
 
 /** Vip is an address that one node of several holds. Listeners that bind it are open there only. */
@@ -2390,6 +2398,7 @@ function createBaseRouteRule(): RouteRule {
     restricts: false,
     bodyMethods: [],
     tlsRedirect: undefined,
+    timed: false,
   };
 }
 
@@ -2442,6 +2451,9 @@ export const RouteRule: MessageFns<RouteRule> = {
     }
     if (message.tlsRedirect !== undefined) {
       TlsRedirect.encode(message.tlsRedirect, writer.uint32(130).fork()).join();
+    }
+    if (message.timed !== false) {
+      writer.uint32(136).bool(message.timed);
     }
     return writer;
   },
@@ -2587,6 +2599,14 @@ export const RouteRule: MessageFns<RouteRule> = {
             message.tlsRedirect = TlsRedirect.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.timed = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2630,6 +2650,7 @@ export const RouteRule: MessageFns<RouteRule> = {
     message.tlsRedirect = (object.tlsRedirect !== undefined && object.tlsRedirect !== null)
       ? TlsRedirect.fromPartial(object.tlsRedirect)
       : undefined;
+    message.timed = object.timed ?? false;
     return message;
   },
 };
@@ -6682,7 +6703,17 @@ export const BasicAuth: MessageFns<BasicAuth> = {
 };
 
 function createBaseForwardAuth(): ForwardAuth {
-  return { backend: "", host: "", path: "", requestFields: [], answerFields: [], timeoutMs: 0, cacheMs: 0, signin: "" };
+  return {
+    backend: "",
+    host: "",
+    path: "",
+    requestFields: [],
+    answerFields: [],
+    timeoutMs: 0,
+    cacheMs: 0,
+    signin: "",
+    clientFields: [],
+  };
 }
 
 export const ForwardAuth: MessageFns<ForwardAuth> = {
@@ -6710,6 +6741,9 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     }
     if (message.signin !== "") {
       writer.uint32(66).string(message.signin);
+    }
+    for (const v of message.clientFields) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -6791,6 +6825,14 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
             message.signin = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.clientFields.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6816,6 +6858,7 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     message.timeoutMs = object.timeoutMs ?? 0;
     message.cacheMs = object.cacheMs ?? 0;
     message.signin = object.signin ?? "";
+    message.clientFields = object.clientFields?.map((e) => e) || [];
     return message;
   },
 };
@@ -7015,7 +7058,7 @@ export const IpList: MessageFns<IpList> = {
 };
 
 function createBaseRequestLimits(): RequestLimits {
-  return { maxBodyBytes: 0, methods: [] };
+  return { maxBodyBytes: 0, methods: [], idleTimeoutMs: 0 };
 }
 
 export const RequestLimits: MessageFns<RequestLimits> = {
@@ -7025,6 +7068,9 @@ export const RequestLimits: MessageFns<RequestLimits> = {
     }
     for (const v of message.methods) {
       writer.uint32(18).string(v!);
+    }
+    if (message.idleTimeoutMs !== 0) {
+      writer.uint32(24).uint32(message.idleTimeoutMs);
     }
     return writer;
   },
@@ -7058,6 +7104,14 @@ export const RequestLimits: MessageFns<RequestLimits> = {
             message.methods.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.idleTimeoutMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7077,6 +7131,7 @@ export const RequestLimits: MessageFns<RequestLimits> = {
     const message = createBaseRequestLimits();
     message.maxBodyBytes = object.maxBodyBytes ?? 0;
     message.methods = object.methods?.map((e) => e) || [];
+    message.idleTimeoutMs = object.idleTimeoutMs ?? 0;
     return message;
   },
 };
