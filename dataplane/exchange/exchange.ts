@@ -681,7 +681,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   }
 
   #write(head: RequestHead): void {
-    this.upstreamMethod = this.upgrade === "" ? this.routing.method : "GET";
+    this.upstreamMethod = this.routing.method;
     if (this.upgrade === WEBSOCKET && this.#http2) this.webSocketKey = webSocketKey();
     this.#head = forwardHead(head, this.#downstream.peer, this);
     const { tracing } = this.routing.decision.listener!.settings;

@@ -451,3 +451,19 @@ Deno.test("bug: a request that is cut twice over, by its size and by too many re
   second.receive(OK.replace("ok", "bb"));
   assert.deepEqual([a.take().slice(-2), b.take().slice(-2)], ["aa", "bb"]);
 });
+
+Deno.test("bug: servers that read announced trailers saw none, for Trailer was dropped", () => {
+  const edge = harness();
+  const client = edge.client();
+  const body = "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\r\n";
+  client.receive(`POST / HTTP/1.1\r\nHost: h\r\nTrailer: X-Sum\r\n${body}`);
+  const upstream = edge.upstream(0);
+  assert.match(upstream.take(), /^Trailer: X-Sum\r\n[^]*0\r\nX-Sum: 1\r\n\r\n$/m);
+  upstream.receive(`HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\n${body}`);
+  assert.match(client.take(), /^Trailer: X-Sum\r\n[^]*0\r\nX-Sum: 1\r\n\r\n$/m);
+  // No trailers can follow these.
+  client.receive("POST / HTTP/1.1\r\nHost: h\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n\r\n");
+  assert.doesNotMatch(edge.upstream(0).take(), /trailer/i);
+  edge.upstream(0).receive("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n\r\n");
+  assert.doesNotMatch(client.take(), /trailer/i);
+});

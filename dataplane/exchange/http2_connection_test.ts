@@ -146,25 +146,27 @@ Deno.test("content that comes before the connection to the backend waits and the
 Deno.test("trailers pass both ways", () => {
   const edge = harness();
   const client = frameClient(edge);
-  client.post(1, "/", ["te", "trailers"]);
+  client.post(1, "/", ["te", "trailers"], ["trailer", "x-sum"]);
   const upstream = edge.upstream(0);
   client.data(1, "ab", false);
   client.headers(1, [["x-sum", "1"], ["content-length", "9"]], true);
-  assert.match(upstream.take(), /2\r\nab\r\n0\r\nx-sum: 1\r\n\r\n$/);
+  assert.match(upstream.take(), /^trailer: x-sum\r\n[^]*2\r\nab\r\n0\r\nx-sum: 1\r\n\r\n$/m);
   upstream.receive(
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-End: 1\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTrailer: X-End\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-End: 1\r\n\r\n",
   );
   const received = client.on(1);
   assert.deepEqual([received.body, received.ended], ["ok", true]);
+  assert.equal(received.sections[0].get("trailer"), "X-End");
   assert.equal(received.sections.at(-1)!.get("x-end"), "1");
 });
 
 Deno.test("trailers pass between two HTTP/2 connections, also those of a request without content", () => {
   const edge = http2Edge();
   const client = frameClient(edge);
-  client.post(1);
+  client.post(1, "/", ["trailer", "x-a"]);
   client.headers(1, [["x-a", "1"]], true);
   const backend = frameBackend(edge, 0);
+  assert.equal(backend.on(1).sections[0].get("trailer"), "x-a");
   assert.equal(backend.on(1).sections.at(-1)!.get("x-a"), "1");
   assert.equal(backend.on(1).ended, true);
   backend.headers(1, [[":status", "200"]], false);

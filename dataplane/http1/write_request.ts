@@ -51,7 +51,7 @@ export function writeRequest(head: RequestHead, additions: RequestAdditions): Bu
     at = copy(buffer, head.targetStart, head.targetEnd, out, at);
   }
   at = copy(VERSION, 0, VERSION.length, out, at);
-  const dropped = HOP_BY_HOP | SET_BY_US | (1 << FieldId.Trailer);
+  const dropped = HOP_BY_HOP | SET_BY_US | (framing.unsized ? 0 : 1 << FieldId.Trailer);
   at = copyFields(block, dropped | (head.absolute ? 1 << FieldId.Host : 0), out, at);
   if (head.absolute || head.host === "") at = putField("host: ", head.host || defaultHost, out, at);
   if (framing.unsized) at = put("transfer-encoding: chunked\r\n", out, at);

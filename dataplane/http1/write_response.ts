@@ -42,7 +42,9 @@ export function writeResponse(
   const hop = after === "upgrade" ? HOP_BY_HOP_BUT_UPGRADE : HOP_BY_HOP;
   let at = copy(VERSION, 0, VERSION.length, out, reservedAt());
   at = copy(head.buffer, head.statusStart, head.statusEnd, out, at);
-  at = copyFields(block, hop | unsized | (1 << FieldId.Trailer), out, at);
+  // Servers read trailers that were announced; only a chunked body can be followed by any.
+  const trailer = chunked ? 0 : 1 << FieldId.Trailer;
+  at = copyFields(block, hop | unsized | trailer, out, at);
   if (added !== null) at = copy(added, 0, addedLength, out, at);
   if (chunked) at = put("transfer-encoding: chunked\r\n", out, at);
   at = put(CONNECTION[after], out, at);

@@ -37,8 +37,7 @@ const STATUS_INDEX: Readonly<Record<number, number>> = {
 };
 
 const DROPPED = HOP_BY_HOP | (1 << FieldId.Trailer);
-const REQUEST_DROPPED = (HOP_BY_HOP & ~(1 << FieldId.Te)) | (1 << FieldId.Trailer) |
-  (1 << FieldId.Host);
+const REQUEST_DROPPED = (HOP_BY_HOP & ~(1 << FieldId.Te)) | (1 << FieldId.Host);
 
 /** Upper bound of the bytes of a block's fields in encoded form. */
 export function encodedBound(block: HeaderBlock): number {
@@ -86,7 +85,8 @@ export function encodeResponse(
   encoder.begin(out, at);
   encodeStatus(encoder, status);
   const unsized = status < 200 || status === 204 ? 1 << FieldId.ContentLength : 0;
-  encodeFields(encoder, head.block, DROPPED | unsized);
+  const dropped = head.unsized ? HOP_BY_HOP : DROPPED;
+  encodeFields(encoder, head.block, dropped | unsized);
   if (head.added !== null) encodeFields(encoder, parsedLines(head.added), DROPPED);
   return encoder.end();
 }

@@ -44,6 +44,7 @@ export const enum Version {
 const METHODS = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"];
 const METHOD_BYTES = METHODS.map((name) => Buffer.from(name));
 const CONTINUE = ascii("100-continue");
+const WEBSOCKET = "websocket";
 const TRAILERS = ascii("trailers");
 const GRPC = ascii("application/grpc");
 const UNDERSCORE = 95;
@@ -167,7 +168,8 @@ export class RequestHead {
     }
     // An upgrade of a request with content would leave two readings of where the content ends.
     const mayUpgrade = this.framing.upgrade && upgrades === 1 && !this.hasBody &&
-      this.method === "GET" && this.version === Version.Http11;
+      // A WebSocket handshake is a GET (RFC 6455 section 4.1); kubectl and docker upgrade a POST.
+      (this.method === "GET" || this.upgrade !== WEBSOCKET) && this.version === Version.Http11;
     if (!mayUpgrade) this.upgrade = "";
     return true;
   }

@@ -18,6 +18,7 @@ const NEVER_ASKED = new Set([
   "host",
   "expect",
   "transfer-encoding",
+  "trailer",
 ]);
 /** Fields by which a request asks for a part, or for nothing if it has that already: a decision has neither. */
 const CONDITIONAL = /^(if-|range$)/;

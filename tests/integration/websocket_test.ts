@@ -141,4 +141,17 @@ Deno.test("other protocols need the route's permission; h2c never passes", async
   const answer = await tunnel.answer();
   assert.equal(answer.status, 101);
   assert.equal(await tunnel.take(7), "hiearly");
+  // As kubectl exec does it; a WebSocket handshake is a GET.
+  using posted = await HttpConnection.open(port);
+  posted.write(
+    upgrade("SPDY/3.1").replace("GET / HTTP/1.1", "POST / HTTP/1.1\r\ncontent-length: 0"),
+  );
+  assert.equal((await posted.answer()).status, 101);
+  assert.match(heads.at(-1)!, /^POST \/ /);
+  posted.write("more");
+  assert.equal(await posted.take(6), "himore");
+  using wrong = await HttpConnection.open(port);
+  wrong.write(upgrade("websocket").replace("GET", "POST"));
+  assert.equal((await wrong.answer()).body, "ok");
+  assert.doesNotMatch(heads.at(-1)!, /upgrade/i);
 });
