@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Kind } from "../../common/delta/resources.ts";
 import { milliseconds } from "../../api/schema.ts";
 import {
@@ -35,14 +36,7 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   const found: FoundEndpoints = spec.endpoints === undefined
     ? serviceEndpoints(backend, view, conditions)
     : {
-      endpoints: spec.endpoints.map(({ address, port, weight = 1, zone = "", priority = 0 }) => ({
-        address,
-        port,
-        weight,
-        zone,
-        priority,
-        ready: false,
-      })),
+      endpoints: ownEndpoints(spec.endpoints, conditions),
       appProtocol: "",
     };
   const how = upstreamOf(backend, found.appProtocol, view, conditions);
@@ -128,6 +122,35 @@ const HASH_KEYS: Readonly<Record<string, HashKeyType>> = {
   Query: HashKeyType.HASH_KEY_TYPE_QUERY,
   URI: HashKeyType.HASH_KEY_TYPE_URI,
 };
+
+const LABEL = /^\w(?:[\w-]{0,61}\w)?$/;
+
+/** The address of an endpoint as it is connected to; null for what is none. */
+function addressOf(text: string): string | null {
+  const bare = /^\[(.*)\]$/.exec(text)?.[1];
+  if (bare !== undefined) return isIP(bare) === 6 ? bare : null;
+  if (isIP(text) !== 0) return text;
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
+  return name.length <= 253 && name.split(".").every((label) => LABEL.test(label)) ? text : null;
+}
+
+/** The endpoints that a backend lists; those without an address are left out. */
+function ownEndpoints(
+  given: NonNullable<SourceObject<"ProxyBackend">["body"]["spec"]["endpoints"]>,
+  conditions: Conditions,
+): FoundEndpoints["endpoints"] {
+  return given.flatMap(({ address: text, port, weight = 1, zone = "", priority = 0 }, index) => {
+    const address = addressOf(text);
+    if (address !== null) return [{ address, port, weight, zone, priority, ready: false }];
+    conditions.fail(
+      "Accepted",
+      "InvalidEndpoint",
+      `spec.endpoints[${index}].address: "${text}" is neither an IP address nor a DNS name ` +
+        "(without scheme and port)",
+    );
+    return [];
+  });
+}
 
 /** What requests are hashed by; the client's address where nothing else is asked for. */
 function hashKeyOf(
