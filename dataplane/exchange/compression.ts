@@ -10,7 +10,11 @@ const NOTHING = { removed: new Set<string>(), lines: ascii("") };
 
 function encoded(coding: Coding): FieldEdit {
   return makeEdit(
-    new Set(["content-length", "accept-ranges"]),
+    // Digests are those of the bytes as they came (RFC 9530 section 2; Content-MD5, Digest before it).
+    new Set([
+      ...["content-length", "accept-ranges"],
+      ...["content-digest", "repr-digest", "digest", "content-md5"],
+    ]),
     ascii(`content-encoding: ${coding}\r\n`),
   );
 }

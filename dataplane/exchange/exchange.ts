@@ -6,6 +6,7 @@ import { chooseCoding } from "./compression.ts";
 import type { CompressionTurns } from "./compression_turns.ts";
 import { copyHead } from "../message/copy_head.ts";
 import { ascii } from "../message/bytes.ts";
+import { FieldId } from "../message/field_id.ts";
 import {
   editHead,
   editResponse,
@@ -37,6 +38,7 @@ import { forwardHead } from "./forward_head.ts";
 import { inject } from "./fault.ts";
 import type { Verdict } from "../policy/policy.ts";
 import { localForm } from "./local_form.ts";
+import { dateEdit } from "./http_date.ts";
 import { grpcTimeout } from "./grpc_timeout.ts";
 import { mirror, type MirroredRequest, mirrorKeys, mirrors } from "./mirror.ts";
 import { record } from "./record.ts";
@@ -131,6 +133,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return this.#tries.count;
   }
   startedAt = 0;
+  /** What the backend did, in words, where the reason alone does not say it. */
+  detail = "";
   /** Its place in a trace, null for none. */
   trace: Trace | null = null;
   bytesIn = 0;
@@ -404,6 +408,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.client = this.#downstream.peer.label;
     this.requestId = "";
     this.trace = null;
+    this.detail = "";
     this.bytesIn = 0;
     this.#answerPath.bytes = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
@@ -455,9 +460,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (ended) this.#upstream = null;
     if (this.upgrade !== "" && this.#http2 && head.status < 300) {
       // To a client of extended CONNECT a success would mean that the tunnel is open.
+      this.detail = "a success instead of 101";
       this.fail(502, "upstream_protocol");
       return;
     }
+    this.detail = "";
     this.#attempt.ended(resultOf(head.status));
     const again = this.#tries.afterStatus(head.status, this.#tried());
     const endpoint = again === null ? null : this.#attempt.another(again, this.routing);
@@ -472,6 +479,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     const own = this.routing.ref!.edits.response;
     // The route's changes are made before those of its policies.
     if (own !== null) answerEdits.unshift(own);
+    // What the backend did not say is changed by the route like what it said.
+    if (!head.block.has(FieldId.Date)) answerEdits.unshift(dateEdit(this.#now()));
     if (answerEdits.length > 0) editResponse(head, answerEdits);
     this.#phase = Phase.Answering;
     this.#deadlines.answerBegan();
@@ -483,6 +492,11 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (generation !== this.#generation) return;
     if (ended && !this.#answerPath.pending) this.#finish(this.#status, "ok");
     else if (!flowing) this.#block();
+  }
+
+  /** Milliseconds since 1970. */
+  #now(): number {
+    return this.#engine.timeOrigin + performance.now();
   }
 
   /** Whether a page stands for the backend's answer. */
@@ -537,6 +551,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
 
   onUpgraded(head: ResponseHead, rest: Buffer | null): void {
     if (this.webSocketKey !== "" && !acceptsWebSocket(head, this.webSocketKey)) {
+      this.detail = "Sec-WebSocket-Accept does not fit the key";
       this.fail(502, "upstream_protocol");
       return;
     }
@@ -560,7 +575,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     if (!this.#requestEnded) this.#downstream.resumeRequest();
   }
 
-  onUpstreamFailure(failure: UpstreamFailure, answered: boolean): void {
+  onUpstreamFailure(failure: UpstreamFailure, answered: boolean, detail: string): void {
+    this.detail = detail;
     const stream = this.#upstream;
     this.#upstream = null;
     if (this.#phase === Phase.Answering || this.#phase === Phase.Tunnel) {
@@ -650,6 +666,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#grpc = head.grpc && this.#http2;
     this.upgrade = "";
     this.webSocketKey = "";
+    this.detail = "";
     this.trace = null;
     this.#unsized = head.framing.unsized;
     this.#requestEnded = ended;

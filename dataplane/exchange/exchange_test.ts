@@ -467,3 +467,34 @@ Deno.test("bug: servers that read announced trailers saw none, for Trailer was d
   edge.upstream(0).receive("HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nContent-Length: 0\r\n\r\n");
   assert.doesNotMatch(client.take(), /trailer/i);
 });
+
+Deno.test("bug: a response without Date was passed on without one", () => {
+  const edge = harness();
+  const client = edge.client();
+  client.receive(GET);
+  edge.upstream(0).receive("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  assert.match(client.take(), /^date: Tue, 01 Jan 2030 00:00:0\d GMT\r$/m);
+  client.receive(GET);
+  edge.upstream(0).receive("HTTP/1.1 200 OK\r\nDate: its own\r\nContent-Length: 0\r\n\r\n");
+  assert.deepEqual(client.take().match(/^date: .*$/gim), ["Date: its own"]);
+});
+
+Deno.test("bug: the log did not say what a backend had done against the protocol", () => {
+  const wrongs: [string, string][] = [
+    ["SSH-2.0-OpenSSH_9.6\r\n\r\n", "no status line of HTTP/1"],
+    ["HTTP/1.1 200 OK\r\nA b: 1\r\n\r\n", "field name that is none behind the status line"],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed chunk"],
+    [`HTTP/1.1 200 OK\r\nA: ${"a".repeat(70_000)}\r\n\r\n`, "head of more than 65536 bytes"],
+    ["HTTP/1.1 101 Switching Protocols\r\n\r\n", "101 that the request did not ask for"],
+  ];
+  for (const [answer, detail] of wrongs) {
+    const edge = harness();
+    const client = edge.client();
+    client.receive(GET);
+    edge.upstream(0).receive(answer);
+    const [line] = edge.log() as unknown as { reason: string; detail: string }[];
+    assert.deepEqual([line.reason, line.detail], ["upstream_protocol", detail]);
+    edge.route("/");
+    client.take();
+  }
+});

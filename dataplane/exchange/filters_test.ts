@@ -70,7 +70,7 @@ Deno.test("requests and answers get, lose and change fields; interim answers sta
   upstream.receive("HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 2\r\nX-B: 1\r\n\r\nok");
   assert.equal(
     client.take(),
-    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-B: 1\r\nx-from: edge\r\n\r\nok",
+    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-B: 1\r\ndate: Tue, 01 Jan 2030 00:00:00 GMT\r\nx-from: edge\r\n\r\nok",
   );
 });
 

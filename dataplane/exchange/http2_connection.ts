@@ -16,7 +16,7 @@ import {
 import type { ClientShare } from "../loop/client_shares.ts";
 import type { HeldConnection } from "../loop/client_turns.ts";
 import { HeaderBlock } from "../message/header_block.ts";
-import { type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
+import type { LocalAnswer } from "../message/local_answer.ts";
 import { REFUSAL_STATUS, RequestHead } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
 import { trailerBlock, trailerLines } from "../message/trailers.ts";
@@ -314,9 +314,9 @@ export class Http2Connection extends Session<Http2Stream>
     if (++this.#served >= LIMIT.requestsPerConnection || old) this.drain();
     const { refusal } = head;
     if (reading === "refused") {
-      stream.refuse(refusalAnswer(REFUSAL_STATUS[refusal!], refusal!), refusal!, ended);
+      stream.refuse(REFUSAL_STATUS[refusal!], refusal!, head.grpc, ended);
     } else if (head.targetEnd - head.targetStart > LIMIT.targetBytes) {
-      stream.refuse(refusalAnswer(414, "target_too_long"), "target_too_long", ended);
+      stream.refuse(414, "target_too_long", head.grpc, ended);
     } else stream.start(head, ended);
     if (this.engine.clientTurns.begun(this.share)) this.#hold();
   }

@@ -100,7 +100,9 @@ Deno.test("a GET travels to an HTTP/1.1 backend and back", () => {
   );
   const received = client.on(1);
   assert.deepEqual([received.status, received.body, received.ended], [200, "ok", true]);
-  assert.deepEqual([...received.sections[0].keys()], [":status", "x-c", "content-length"]);
+  assert.deepEqual([...received.sections[0].keys()], [
+    ...[":status", "x-c", "content-length", "date"],
+  ]);
   assert.deepEqual(received.resets, []);
   assert.deepEqual(edge.log().map(({ status, reason }) => [status, reason]), [[200, "ok"]]);
   client.connection.events.onEnd();
@@ -467,6 +469,14 @@ Deno.test("errors of our own to gRPC are an answer with trailers only", async (t
     assert.equal(sections[0].get("content-type"), "application/grpc");
   };
   await t.step("no route: UNIMPLEMENTED", () => expect(grpc(new Harness()), "12"));
+  await t.step("metadata too large: RESOURCE_EXHAUSTED", () => {
+    const edge = http2Edge();
+    const more = Array.from({ length: 200 }, (_, i): Field => [`x-${i}`, "1"]);
+    expect(grpc(edge, ...more), "8");
+    assert.deepEqual(edge.log().map(({ status, reason }) => [status, reason]), [
+      [431, "too_many_headers"],
+    ]);
+  });
   await t.step("no endpoint: UNAVAILABLE", () => {
     const edge = new Harness();
     edge.backend("b", { endpoints: [] });

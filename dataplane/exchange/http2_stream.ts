@@ -2,9 +2,10 @@ import type { Buffer } from "node:buffer";
 import { LIMIT } from "../config/defaults.ts";
 import { ErrorCode } from "../http2/frame.ts";
 import { Stream } from "../http2/stream.ts";
-import { bodyOf, type LocalAnswer } from "../message/local_answer.ts";
+import { bodyOf, grpcAnswer, type LocalAnswer, refusalAnswer } from "../message/local_answer.ts";
 import type { RequestHead } from "../message/request_head.ts";
 import type { ResponseHead } from "../message/response_head.ts";
+import type { Reason } from "../observe/reasons.ts";
 import type { Deadlined } from "../loop/ticker.ts";
 import type { Downstream } from "./downstream.ts";
 import type { Exchange } from "./exchange.ts";
@@ -56,10 +57,11 @@ export class Http2Stream extends Stream implements Downstream, Deadlined {
   }
 
   /** Answers a head that was refused before it could be routed. */
-  refuse(answer: LocalAnswer, reason: Parameters<Exchange["refused"]>[1], ended: boolean): void {
+  refuse(status: number, reason: Reason, grpc: boolean, ended: boolean): void {
     this.remoteEnded = ended;
-    const bytes = this.sendLocal(answer);
-    this.#exchange!.refused(answer.status, reason, bytes);
+    const answer = refusalAnswer(status, reason);
+    const bytes = this.sendLocal(grpc ? grpcAnswer(answer) : answer);
+    this.#exchange!.refused(status, reason, bytes);
     this.exchangeDone();
   }
 

@@ -15,6 +15,8 @@ export interface Finished {
   readonly bytesOut: number;
   /** Tries at a backend. */
   readonly attempts: number;
+  /** What the backend did, in words, where the reason does not say it. */
+  readonly detail: string;
   readonly trace: Trace | null;
 }
 
@@ -48,6 +50,7 @@ export function record(
     client: request.client,
     requestId: request.requestId,
     attempts: request.attempts,
+    detail: request.detail,
     traceId: request.trace === null ? "" : request.trace.traceId,
     status,
     reason,

@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { text } from "../message/bytes.ts";
 import { FieldId } from "../message/field_id.ts";
+import { isGrpc } from "../message/request_head.ts";
 import { HeaderBlock } from "../message/header_block.ts";
 import { ENTRY_OVERHEAD, Pseudo } from "./field_entry.ts";
 
@@ -30,6 +31,8 @@ export class FieldSection {
   tooLarge = false;
   /** Whether that is because it has more fields than its block takes. */
   tooMany = false;
+  /** Whether its content-type is that of gRPC, also where its fields are not kept. */
+  grpc = false;
   readonly #limit: number;
   readonly #joinsCookies: boolean;
   readonly #pseudo: Bounds[] = Array.from({ length: PSEUDO_COUNT }, () => ({ start: -1, end: -1 }));
@@ -62,6 +65,7 @@ export class FieldSection {
     this.#size = 0;
     this.#regular = false;
     this.tooMany = false;
+    this.grpc = false;
     this.#hasCookie = false;
     this.#cookies.length = 0;
     for (let i = 1; i < PSEUDO_COUNT; i++) this.#pseudo[i].start = -1;
@@ -100,6 +104,10 @@ export class FieldSection {
     malformed: boolean,
   ): void {
     // Cookies come in pieces for the sake of compression (RFC 9113 section 8.2.3).
+    if (id === FieldId.ContentType) {
+      const at = this.at + nameLength + 2;
+      this.grpc = isGrpc(this.buffer, at, at + valueLength);
+    }
     const another = id === FieldId.Cookie && this.#hasCookie;
     this.#size += another
       ? valueLength + COOKIE_SEPARATOR.length

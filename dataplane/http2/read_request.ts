@@ -50,7 +50,8 @@ export function readRequest(
   return "request";
 }
 
-function tooLarge({ tooMany }: FieldSection, head: RequestHead): "refused" {
+function tooLarge({ tooMany, grpc }: FieldSection, head: RequestHead): "refused" {
+  head.grpc = grpc;
   head.refuse(tooMany ? "too_many_headers" : "head_too_large");
   return "refused";
 }

@@ -54,6 +54,11 @@ export class HeaderBlock {
   id(index: number): FieldId {
     return this.#fields[index * STRIDE + 5];
   }
+  /** Whether there is a field with this id. */
+  has(id: FieldId): boolean {
+    for (let i = 0; i < this.count; i++) if (this.id(i) === id) return true;
+    return false;
+  }
   setId(index: number, id: FieldId): void {
     this.#fields[index * STRIDE + 5] = id;
   }

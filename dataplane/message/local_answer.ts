@@ -55,6 +55,7 @@ const GRPC_STATUS: Readonly<Record<number, number>> = {
   404: 12, // UNIMPLEMENTED
   408: 1, // CANCELLED
   429: 14,
+  431: 8, // RESOURCE_EXHAUSTED
   502: 14,
   503: 14, // UNAVAILABLE
   504: 4, // DEADLINE_EXCEEDED

@@ -183,7 +183,8 @@ export class RequestHead {
   }
 }
 
-function isGrpc(buffer: Uint8Array, start: number, end: number): boolean {
+/** Whether a content type is one of gRPC's. */
+export function isGrpc(buffer: Uint8Array, start: number, end: number): boolean {
   const stop = start + GRPC.length;
   if (end < stop || !equalsIgnoreCase(buffer, start, stop, GRPC)) return false;
   return end === stop || buffer[stop] === PLUS || buffer[stop] === SEMICOLON;

@@ -27,7 +27,7 @@ export class ResponseHead {
   added: Uint8Array | null = null;
   /** Lengths of their names, as a `FieldEdit` has them. */
   addedLengths = 0;
-  /** Reason the head was refused. */
+  /** Why the head was refused, in words. */
   error = "";
   readonly framing: Framing = noFraming();
   readonly block: HeaderBlock;

@@ -12,6 +12,8 @@ export interface AccessRecord {
   readonly requestId: string;
   /** Tries at a backend; written where there was more than one. */
   readonly attempts: number;
+  /** What a backend did; written where there is something to say. */
+  readonly detail: string;
   /** Written where the request is part of a trace. */
   readonly traceId: string;
   readonly status: number;
@@ -44,6 +46,7 @@ const ROUTE = ascii(',"route":');
 const REQUEST_ID = ascii(',"request_id":');
 const TRACE_ID = ascii(',"trace_id":');
 const ATTEMPTS = ascii(',"attempts":');
+const DETAIL = ascii(',"detail":');
 const END = ascii("}\n");
 
 const QUOTE = 34;
@@ -143,7 +146,8 @@ export class AccessLog {
   add(record: AccessRecord, now: number): void {
     const units = record.host.length + record.path.length + record.method.length +
       record.listener.length + record.route.length + record.upstream.length +
-      record.client.length + record.requestId.length + record.traceId.length;
+      record.client.length + record.requestId.length + record.traceId.length +
+      record.detail.length;
     const most = FIXED + units * ESCAPED;
     if (this.#bytes !== null && this.#bytes.length - this.#at < most) this.flush();
     const bytes = this.#bytes ??= this.#memory.take();
@@ -201,6 +205,10 @@ export class AccessLog {
     if (record.attempts > 1) {
       at = putBytes(ATTEMPTS, out, at);
       at = putNumber(record.attempts, 1, out, at);
+    }
+    if (record.detail !== "") {
+      at = putBytes(DETAIL, out, at);
+      at = putText(record.detail, out, at);
     }
     if (record.traceId !== "") {
       at = putBytes(TRACE_ID, out, at);

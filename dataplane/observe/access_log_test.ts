@@ -15,6 +15,7 @@ const RECORD: AccessRecord = {
   requestId: "id",
   traceId: "",
   attempts: 1,
+  detail: "",
   status: 200,
   reason: "ok",
   bytesIn: 1,

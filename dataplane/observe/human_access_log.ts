@@ -5,7 +5,8 @@ const encoder = new TextEncoder();
 export function humanAccessLog(batch: Uint8Array): Uint8Array {
   const lines = decoder.decode(batch).trimEnd().split("\n").map((line) => {
     const record = JSON.parse(line) as Record<string, string | number>;
-    const reason = record.reason === "ok" ? "" : ` (${record.reason})`;
+    const detail = record.detail === undefined ? "" : `: ${record.detail}`;
+    const reason = record.reason === "ok" ? "" : ` (${record.reason}${detail})`;
     return `${
       String(record.time).slice(11, 23)
     } ${record.status}${reason} ${record.method} ${record.host}${record.path}` +

@@ -7,6 +7,7 @@ import { FairQueue, type Queued } from "./fair_queue.ts";
 import { Http1Upstream } from "./http1_upstream.ts";
 import { Http2Upstream } from "./http2_upstream.ts";
 import { Opening } from "./opening.ts";
+import { PeerIdle } from "./peer_idle.ts";
 import type { PoolContext, PoolLimits } from "./pool_context.ts";
 import type { UpstreamFailure, UpstreamUser } from "./upstream_stream.ts";
 
@@ -54,6 +55,7 @@ export class EndpointPool {
   #draining = false;
   /** Connections opened so far. */
   #opened = 0;
+  readonly #peerIdle = new PeerIdle();
   /** With "auto": what the last handshake settled on. */
   #settled: "http1" | "http2" | null;
 
@@ -191,7 +193,7 @@ export class EndpointPool {
       this.#openings.delete(opening);
       opening.cancel();
       this.#closed();
-      user.onUpstreamFailure("connect_failed", false);
+      user.onUpstreamFailure("connect_failed", false, "the endpoint left the configuration");
     }
     for (const connection of this.#idle.splice(0)) connection.destroy();
     for (const connection of this.#http2) connection.retire();
@@ -237,14 +239,14 @@ export class EndpointPool {
     this.#openForWaiting();
   }
 
-  onOpenFailed(opening: Opening, failure: UpstreamFailure): void {
+  onOpenFailed(opening: Opening, failure: UpstreamFailure, detail: string): void {
     this.#openings.delete(opening);
     this.#closed();
     this.#context.counters[GLOBAL.upstreamConnectFailures]++;
     const owner = this.#owners.get(opening);
     this.#owners.delete(opening);
     if (owner !== undefined) {
-      owner.onUpstreamFailure(failure, false);
+      owner.onUpstreamFailure(failure, false, detail);
       return;
     }
     // One HTTP/1.1 connection would have served one user; one of HTTP/2 all that wait.
@@ -253,7 +255,7 @@ export class EndpointPool {
     const failed = hopeless
       ? this.#waiting.takeAll()
       : [this.#waiting.length > this.#openings.size ? this.#waiting.take() : null];
-    for (const waiting of failed) waiting?.user.onUpstreamFailure(failure, false);
+    for (const waiting of failed) waiting?.user.onUpstreamFailure(failure, false, detail);
     this.#openForWaiting();
   }
 
@@ -295,7 +297,10 @@ export class EndpointPool {
       (this.#waiting.length > 0 && this.connections >= limits.maxConnections)
     ) connection.destroy();
     else {
-      connection.deadline = this.#context.ticker.now + limits.idleTimeout;
+      const { now } = this.#context.ticker;
+      const most = Math.min(connection.keepAlive, this.#peerIdle.limit(now), limits.idleTimeout);
+      connection.idleSince = now;
+      connection.deadline = now + most;
       this.#idle.push(connection);
     }
   }
@@ -320,7 +325,11 @@ export class EndpointPool {
       this.#left(connection);
       this.#http1.delete(connection);
       const position = this.#idle.indexOf(connection);
-      if (position >= 0) this.#idle.splice(position, 1);
+      if (position >= 0) {
+        this.#idle.splice(position, 1);
+        const { now } = this.#context.ticker;
+        if (connection.closedByPeer) this.#peerIdle.closed(now, now - connection.idleSince);
+      }
     } else this.#http2.delete(connection);
     this.#closed();
     this.#openForWaiting();

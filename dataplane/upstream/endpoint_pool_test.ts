@@ -274,3 +274,25 @@ Deno.test("with a PROXY header each user has a connection of its own, headed by 
   assert.equal(transport.opened[0].connection.closed, true);
   assert.equal(pool.connections, 0);
 });
+
+Deno.test("bug: a connection was used again behind the time that its backend keeps it", () => {
+  const times: [string, number][] = [
+    ["timeout=1", 500],
+    ["timeout=3, max=100", 2_000],
+    ['max=5, timeout="2"', 1_000],
+    ["timeout=x", 5_000],
+    ["", 5_000],
+  ];
+  for (const [field, most] of times) {
+    const { transport, ticker, pool, acquire } = setup();
+    acquire();
+    const fields = field === "" ? "" : `Keep-Alive: ${field}\r\n`;
+    transport.establish(0).receive(`HTTP/1.1 204 No\r\n${fields}\r\n`);
+    for (let now = 0; now < most; now += 100) {
+      assert.equal(pool.idleConnections, 1, `${field} at ${now}`);
+      while (ticker.tick(now));
+    }
+    while (ticker.tick(most));
+    assert.equal(pool.idleConnections, 0, field);
+  }
+});

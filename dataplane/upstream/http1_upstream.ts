@@ -32,6 +32,7 @@ const enum State {
   Gone,
 }
 
+const TOO_LARGE = `head of more than ${LIMIT.headBytes} bytes`;
 const SWITCHING_PROTOCOLS = 101;
 
 /** Parser shared by all connections of a worker. */
@@ -47,6 +48,12 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   holder: ClientShare | null | undefined = undefined;
   /** Exchanges served before the current one. */
   served = 0;
+  /** The pool's own: ticker time at which it became idle. */
+  idleSince = 0;
+  /** Milliseconds that it may be idle, as the backend's last response says; Infinity when it does not. */
+  keepAlive = Infinity;
+  /** Whether the backend, and not we, ended it. */
+  closedByPeer = false;
   readonly #owner: Http1Owner;
   readonly #ticker: Ticker;
   readonly #connection: Connection;
@@ -200,10 +207,14 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
       this.#reusable = false;
       this.#end(false);
       user.onResponseBody(null, true, false);
-    } else this.#fail("upstream_reset");
+    } else {
+      this.closedByPeer = true;
+      this.#fail("upstream_reset");
+    }
   }
 
   onClose(): void {
+    this.closedByPeer = true;
     this.#fail("upstream_reset");
   }
 
@@ -234,12 +245,12 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     for (;;) {
       const bodyStart = parseResponse(head, bytes, at, bytes.length, this.#user!.upstreamMethod);
       if (bodyStart === INCOMPLETE) {
-        if (bytes.length - at > LIMIT.headBytes) this.#fail("upstream_protocol");
+        if (bytes.length - at > LIMIT.headBytes) this.#fail("upstream_protocol", TOO_LARGE);
         else this.#partial = at === 0 && partial !== null ? partial : new GrowingBuffer(bytes, at);
         return;
       }
       if (bodyStart < 0 || bodyStart - at > LIMIT.headBytes) {
-        this.#fail("upstream_protocol");
+        this.#fail("upstream_protocol", bodyStart < 0 ? head.error : TOO_LARGE);
         return;
       }
       if (head.status === SWITCHING_PROTOCOLS) {
@@ -251,7 +262,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
         return;
       }
       if (++this.#interims > LIMIT.interimHeads) {
-        this.#fail("upstream_protocol");
+        this.#fail("upstream_protocol", "too many interim responses");
         return;
       }
       this.#user!.onInterim(head);
@@ -265,7 +276,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #upgrade(bytes: Buffer, restStart: number): void {
     const user = this.#user!;
     if (user.upgrade === "" || !head.framing.upgrade || upgradeToken(head) !== user.upgrade) {
-      this.#fail("upstream_protocol");
+      this.#fail("upstream_protocol", "101 that the request did not ask for");
       return;
     }
     this.#state = State.Tunnel;
@@ -279,6 +290,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
 
   #begin(bytes: Buffer, bodyStart: number): void {
     this.#reusable = head.reusable && !this.#lastExchange;
+    this.keepAlive = this.#reusable ? keepAliveOf(head) : Infinity;
     this.#state = State.Body;
     this.deadline = this.#ticker.now + this.#idle(LIMIT.bodyProgress);
     const user = this.#user!;
@@ -315,7 +327,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     while (at < view.length) {
       at = body.read(view, at);
       if (at < 0) {
-        this.#fail("upstream_protocol");
+        this.#fail("upstream_protocol", "malformed chunk");
         return;
       }
       const { data, done } = body;
@@ -349,13 +361,13 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
     this.#owner.onIdle(this);
   }
 
-  #fail(failure: UpstreamFailure): void {
+  #fail(failure: UpstreamFailure, detail = ""): void {
     if (this.#state === State.Gone) return;
     const user = this.#user;
     this.#user = null;
     this.#leave();
     this.#connection.close();
-    user?.onUpstreamFailure(failure, this.#answered);
+    user?.onUpstreamFailure(failure, this.#answered, detail);
   }
 
   /** Milliseconds without a byte: as the user's rule says, else the standard. */
@@ -376,6 +388,21 @@ const CLOSING = ascii("connection: close\r\n\r\n");
 /** A request head that asks the backend to close the connection. */
 function closing(head: Buffer): Buffer {
   return Buffer.concat([head.subarray(0, head.length - 2), CLOSING]);
+}
+
+/** Backends close idle connections some time behind this, while a request may be on its way. */
+const KEEP_ALIVE = /(?:^|[,; \t])timeout[ \t]*=[ \t]*"?(\d{1,6})/i;
+
+/** Milliseconds that the backend keeps the connection open while it is idle, less a margin for a request to get there. */
+function keepAliveOf({ block }: ResponseHead): number {
+  for (let i = 0; i < block.count; i++) {
+    if (block.id(i) !== FieldId.KeepAlive) continue;
+    const seconds = KEEP_ALIVE.exec(block.value(i).slice(0, 200))?.[1];
+    if (seconds !== undefined) {
+      return Number(seconds) * 1000 - Math.min(1000, Number(seconds) * 500);
+    }
+  }
+  return Infinity;
 }
 
 function upgradeToken({ block }: ResponseHead): string {

@@ -232,14 +232,19 @@ export class Http2Upstream extends Session<Http2UpstreamStream>
     if (stream.answered) {
       const valid = ended && !section.hasPseudo && section.malformed === "" &&
         (stream.expected < 0 || stream.received === stream.expected);
-      if (!valid) this.resetStream(stream, ErrorCode.ProtocolError);
+      if (!valid) this.#breaks(stream, "malformed trailers");
       else stream.receiveEnd(section.tooLarge ? null : trailerLines(trailers));
       return;
     }
-    const valid = readResponse(section, head, stream.method, ended) &&
-      (head.status >= 200 || (!ended && stream.countInterim()));
-    if (!valid) this.resetStream(stream, ErrorCode.ProtocolError);
-    else stream.onHead(head, ended);
+    if (!readResponse(section, head, stream.method, ended)) this.#breaks(stream, head.error);
+    else if (head.status < 200 && (ended || !stream.countInterim())) {
+      this.#breaks(stream, ended ? "interim response that ends" : "too many interim responses");
+    } else stream.onHead(head, ended);
+  }
+
+  #breaks(stream: Http2UpstreamStream, problem: string): void {
+    stream.problem = problem;
+    this.resetStream(stream, ErrorCode.ProtocolError);
   }
 
   protected sendTrailerSection(stream: Http2UpstreamStream, lines: Buffer): void {

@@ -16,6 +16,8 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   readonly method: string;
   /** Whether the final head has come. */
   answered = false;
+  /** What the backend did against the protocol, in words; set before the stream is reset for it. */
+  problem = "content that does not fit its length, or a broken stream";
   readonly #connection: Http2Upstream;
   #user: UpstreamUser | null;
   /** Its user also after the last call: an exception there must not leave the user waiting. */
@@ -112,6 +114,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   #isEarly(): boolean {
     if (this.answered) return false;
     this.#failure = "upstream_protocol";
+    this.problem = "content before a head";
     this.session.resetStream(this, ErrorCode.ProtocolError);
     return true;
   }
@@ -205,7 +208,8 @@ export class Http2UpstreamStream extends Stream implements UpstreamStream, Deadl
   #fail(failure: UpstreamFailure): void {
     const user = this.#user;
     this.#user = null;
-    user?.onUpstreamFailure(failure, this.#anyBytes);
+    const detail = failure === "upstream_protocol" ? this.problem : "";
+    user?.onUpstreamFailure(failure, this.#anyBytes, detail);
   }
 
   /** Milliseconds without a byte: as the user's rule says, else the standard. */

@@ -5,6 +5,9 @@ import type { BackendTransport } from "./backend_transport.ts";
 import type { PoolContext } from "./pool_context.ts";
 import type { UpstreamFailure } from "./upstream_stream.ts";
 
+/** Characters of the reason of a failure. */
+const LONGEST_DETAIL = 200;
+
 /** Where and how a connection is opened. */
 export interface OpeningTarget {
   readonly address: string;
@@ -21,7 +24,7 @@ export interface OpeningTarget {
 /** Who asked for a connection; one of the two is called once. */
 export interface OpeningOwner {
   onOpened(opening: Opening, connection: Connection): void;
-  onOpenFailed(opening: Opening, failure: UpstreamFailure): void;
+  onOpenFailed(opening: Opening, failure: UpstreamFailure, detail: string): void;
 }
 
 /** A connection that is being opened: looks up the name, then tries one address after the other. */
@@ -39,6 +42,8 @@ export class Opening implements ConnectionEvents, Deadlined {
   #next = 0;
   #connection: Connection | null = null;
   #over = false;
+  /** Why the last address failed. */
+  #detail = "";
 
   constructor(target: OpeningTarget, owner: OpeningOwner, context: PoolContext) {
     this.#target = target;
@@ -74,6 +79,7 @@ export class Opening implements ConnectionEvents, Deadlined {
     if (this.#over) return;
     const tls = (error as { code?: string } | null)?.code === "TLS";
     this.#connection = null;
+    this.#detail = error === null ? "" : error.message.slice(0, LONGEST_DETAIL);
     this.#tryNext(tls ? "upstream_tls" : "connect_failed");
   }
 
@@ -85,6 +91,7 @@ export class Opening implements ConnectionEvents, Deadlined {
   onDeadline(): void {
     const connection = this.#connection;
     this.#connection = null;
+    this.#detail = "";
     if (connection !== null) {
       connection.events = NOBODY;
       connection.close();
@@ -127,7 +134,7 @@ export class Opening implements ConnectionEvents, Deadlined {
 
   #fail(failure: UpstreamFailure): void {
     this.#end();
-    this.#owner.onOpenFailed(this, failure);
+    this.#owner.onOpenFailed(this, failure, this.#detail);
   }
 
   #end(): void {

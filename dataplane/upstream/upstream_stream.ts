@@ -58,7 +58,7 @@ export interface UpstreamUser extends Contained {
   /** The stream takes request bytes again. */
   onUpstreamDrain(): void;
   /** No answer, or the rest of it, will come. `answered`: bytes of an answer had arrived. */
-  onUpstreamFailure(failure: UpstreamFailure, answered: boolean): void;
+  onUpstreamFailure(failure: UpstreamFailure, answered: boolean, detail: string): void;
 }
 
 /** One exchange with a backend, whichever protocol version its connection speaks. */

@@ -351,7 +351,7 @@ export function harness(options: RouteOptions = {}, backend: Partial<Backend> = 
 }
 
 export const GET = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-export const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+export const OK = "HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 2\r\n\r\nok";
 
 /** Whether text is one complete HTTP/1.1 answer to GET, by its own framing. */
 export function complete(text: string): boolean {
