@@ -98,6 +98,8 @@ export interface TlsChoice {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** Whether the client is asked for a certificate. */
   readonly requestsCertificate: boolean;
+  /** Whether a client without one is turned away within the handshake, by a transport that can. */
+  readonly requiresCertificate: boolean;
   /** Suites that are offered, by their names in the registry of TLS; empty for the transport's own. */
   readonly cipherSuites: readonly string[];
   /** Groups of the key exchange, best first; empty for the transport's own. */
@@ -112,8 +114,13 @@ export interface TlsServerOptions {
   choose(serverName: string): TlsChoice | null;
   /** Milliseconds until an unfinished handshake is dropped. */
   readonly handshakeTimeout: number;
-  /** Called for each handshake that failed; never with key material. */
-  onHandshakeError(reason: string): void;
+  /**
+   * Called for each handshake that failed.
+   * @param reason in words, never with key material
+   * @param client address
+   * @param listener its key, "" while none is chosen
+   */
+  onHandshakeError(reason: string, client: string, listener: string): void;
 }
 
 /** From whom a listener takes PROXY headers: they must send one, nobody else may. */

@@ -1,6 +1,6 @@
 /** Something that happened in a traffic worker, for the program's log. */
 export interface WorkerEvent {
-  readonly level: "warn" | "error";
+  readonly level: "info" | "warn" | "error";
   /** Subject and past participle. */
   readonly event: string;
   readonly fields: Readonly<Record<string, string | number>>;

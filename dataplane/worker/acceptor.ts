@@ -25,6 +25,10 @@ import type { LoadedCertificate } from "./certificate.ts";
 import type { ListenerState } from "../router/listener_state.ts";
 import type { Port } from "./port.ts";
 
+/** What OpenSSL says where a client shows no certificate that must show one. */
+const NO_CERTIFICATE = /peer did not return a certificate/;
+const SENT_NONE = "the client sent none";
+
 /** One connection of a client, whichever protocol it speaks. */
 interface ClientConnection {
   /** Ends after the work in progress. */
@@ -137,10 +141,9 @@ export class Acceptor {
     let certificateFields = "";
     if (tls !== null) {
       counters[base + (tls.resumed ? SLOT.resumptions : SLOT.handshakes)]++;
-      const fields = listener === undefined ? null : this.#certificate(listener, connection);
+      const fields = listener === undefined ? null : this.#certificate(listener, connection, base);
       if (fields === null) {
         counters[base + SLOT.handshakeErrors]++;
-        counters[base + SLOT.refusedCertificates]++;
         connection.close();
         return NOBODY;
       }
@@ -212,7 +215,11 @@ export class Acceptor {
    * The fields that tell backends about the client's certificate; null to refuse the connection because
    * the certificate is not what the listener asks for.
    */
-  #certificate(listener: ListenerState, { tls, remoteAddress }: Connection): string | null {
+  #certificate(
+    listener: ListenerState,
+    { tls, remoteAddress }: Connection,
+    base: number,
+  ): string | null {
     const { clientAuth } = listener;
     if (clientAuth === null) return "";
     // A resumed session did not ask for the context, which there is none of without authorities.
@@ -229,12 +236,19 @@ export class Acceptor {
     if (check.kind === "verified") return check.fields;
     const admitted = clientAuth.mode === ClientAuthMode.CLIENT_AUTH_MODE_FALLBACK;
     if (admitted || (!required && check.kind !== "refused")) return "";
-    this.#engine.events.add("warn", "client certificate refused", {
-      listener: listener.key,
-      client: remoteAddress,
-      reason: check.kind === "refused" ? check.reason : "the client sent none",
-    });
+    this.#refusedCertificate(
+      base,
+      listener.key,
+      remoteAddress,
+      check.kind === "refused" ? check.reason : SENT_NONE,
+    );
     return null;
+  }
+
+  #refusedCertificate(base: number, listener: string, client: string, reason: string): void {
+    const { counters, events } = this.#engine;
+    counters[base + SLOT.refusedCertificates]++;
+    events.add("warn", "client certificate refused", { listener, client, reason });
   }
 
   #clientAuthKey(listener: ListenerState | undefined): string {
@@ -260,8 +274,18 @@ export class Acceptor {
       alpn: ["h2", "http/1.1"],
       handshakeTimeout: LIMIT.tlsHandshake,
       choose: (name) => this.#choose(port, name),
-      onHandshakeError: () => {
-        this.#engine.counters[port.slotOf(null) * SLOT.size + SLOT.handshakeErrors]++;
+      onHandshakeError: (reason, client, listener) => {
+        const { counters, events } = this.#engine;
+        const base = port.slotOf(listener || null) * SLOT.size;
+        counters[base + SLOT.handshakeErrors]++;
+        if (NO_CERTIFICATE.test(reason)) {
+          this.#refusedCertificate(base, listener, client, SENT_NONE);
+        } else {events.add("info", "TLS handshake failed", {
+            port: port.port,
+            listener,
+            client,
+            reason,
+          });}
       },
     };
   }
@@ -281,6 +305,7 @@ export class Acceptor {
         identities,
         minVersion: listener.minVersion === "TLS1.3" ? "TLSv1.3" : "TLSv1.2",
         requestsCertificate: clientAuth !== null,
+        requiresCertificate: clientAuth?.mode === ClientAuthMode.CLIENT_AUTH_MODE_REQUIRE,
         cipherSuites: tlsLimits?.cipherSuites ?? [],
         curves: tlsLimits?.curves ?? [],
       };

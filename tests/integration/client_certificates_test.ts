@@ -66,6 +66,7 @@ Deno.test("client certificates: required, optional, by name, and never on trust 
   const serverOnly = await trusted.issue({ name: "c.svc", usages: ["server"] });
   const expired = await trusted.issue({ name: "d.svc", from: -5, until: -1 });
   const alien = await foreign.issue({ name: "a.svc", dns: ["api"] });
+  const old = await trusted.issueFirstVersion("old.svc");
   await using echo = httpBackend((request) =>
     new Response(request.headers.get("x-forwarded-client-cert") ?? "nobody")
   );
@@ -89,6 +90,8 @@ Deno.test("client certificates: required, optional, by name, and never on trust 
       const answer = await ask(port, "required", good, { version });
       assert.match(answer!.body, /^Hash=[0-9a-f]{64};Subject="CN=a.svc";/);
       assert.match(answer!.body, /URI=spiffe:\/\/a\/b/);
+      // As nginx does it: version 1 has no extension that could say something against it.
+      assert.match((await ask(port, "required", old, { version }))!.body, /CN=old.svc/);
     });
     await t.step(`${version}: an optional one is checked when it is there`, async () => {
       assert.equal((await ask(port, "optional", null, { version }))?.body, "nobody");

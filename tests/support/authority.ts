@@ -1,6 +1,8 @@
 import "reflect-metadata";
 import { Buffer } from "node:buffer";
+import { createSign } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { constructed, leaf, readTree, writeTree } from "./der_tree.ts";
 import { privateKeyPem } from "../../common/private_key_pem.ts";
 
 /** A certificate with its key, PEM. */
@@ -99,6 +101,24 @@ export class Authority {
       ],
     });
     return { certificate: certificate.toString("pem"), key: await privateKeyPem(keys.privateKey) };
+  }
+
+  /** Issues a certificate of version 1, which has no extensions. */
+  async issueFirstVersion(name: string): Promise<Pair> {
+    const { certificate, key } = await this.issue({ name });
+    const whole = readTree(new Uint8Array(new x509.X509Certificate(certificate).rawData));
+    const [signed, algorithm] = whole.children!;
+    const [version, extensions] = [0xa0, 0xa3];
+    signed.children = signed.children!.filter(({ tag }) => tag !== version && tag !== extensions);
+    const signer = createSign("sha256").update(writeTree(signed));
+    const signature = signer.sign(await privateKeyPem(this.#keys.privateKey));
+    const bits = leaf(0x03, Buffer.concat([Buffer.alloc(1), signature]));
+    const body = writeTree(constructed(0x30, signed, algorithm, bits)).toString("base64");
+    const lines = body.match(/.{1,64}/g)!.join("\n");
+    return {
+      certificate: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+      key,
+    };
   }
 
   /** A list of numbers of certificates that are taken back, PEM. */

@@ -88,7 +88,7 @@ export class Accepting implements Watched, Step, Deadlined {
     const outcome = channel.handshake();
     if (outcome === BLOCKED) return;
     if (outcome === FAILED) {
-      this.#refuse("failed");
+      this.#refuse(channel.failure?.message ?? "failed");
       return;
     }
     const { listener, requestsCertificate } = this.#choice!;
@@ -202,7 +202,8 @@ export class Accepting implements Watched, Step, Deadlined {
 
   #refuse(reason: string): void {
     if (this.#over) return;
-    this.#options.tls!.onHandshakeError(reason);
+    const listener = this.#choice?.listener ?? "";
+    this.#options.tls!.onHandshakeError(reason, this.#peer.address, listener);
     this.#end();
   }
 

@@ -8,8 +8,9 @@ import { OVERHEAD, TlsChannel } from "./tls_channel.ts";
 import type { TicketCallback } from "./ticket_callback.ts";
 
 const VERIFY_NONE = 0;
-/** SSL_VERIFY_PEER. */
+/** SSL_VERIFY_PEER, and SSL_VERIFY_FAIL_IF_NO_PEER_CERT. */
 const VERIFY_PEER = 1;
+const MUST_HAVE_ONE = 2;
 /** SSL_OP_NO_TICKET. */
 const NO_TICKET = 1n << 14n;
 /** Results of the callback that chooses a protocol (openssl/tls1.h). */
@@ -86,7 +87,7 @@ export class TlsServer implements Disposable {
 
   #create(choice: TlsChoice, alpn: readonly string[], key: string): Pointer {
     const { ssl } = this.#openssl;
-    const { minVersion, identities, requestsCertificate } = choice;
+    const { minVersion, identities, requestsCertificate, requiresCertificate } = choice;
     const context = createContext(this.#openssl, { server: true, minVersion, identities });
     try {
       limitCiphers(this.#openssl, context, choice);
@@ -102,7 +103,8 @@ export class TlsServer implements Disposable {
     const name = createHash("sha256").update(key).digest();
     ssl.SSL_CTX_set_session_id_context(context, name, name.length);
     if (requestsCertificate) {
-      ssl.SSL_CTX_set_verify(context, VERIFY_PEER, this.#anyone.pointer);
+      const mode = requiresCertificate ? VERIFY_PEER | MUST_HAVE_ONE : VERIFY_PEER;
+      ssl.SSL_CTX_set_verify(context, mode, this.#anyone.pointer);
       // A resumed session would show the client's own certificate without those that lead to an authority.
       ssl.SSL_CTX_set_options(context, NO_TICKET);
       ssl.SSL_CTX_set_num_tickets(context, 0n);
@@ -123,8 +125,10 @@ export class TlsServer implements Disposable {
 
 /** Whatever makes contexts of one certificate differ. */
 function keyOf(choice: TlsChoice): string {
-  const { listener, minVersion, requestsCertificate, cipherSuites, curves } = choice;
-  return [listener, minVersion, requestsCertificate, cipherSuites, curves].join("|");
+  const { listener, minVersion, cipherSuites, curves } = choice;
+  const { requestsCertificate, requiresCertificate } = choice;
+  return [listener, minVersion, requestsCertificate, requiresCertificate, cipherSuites, curves]
+    .join("|");
 }
 
 function same(some: readonly TlsIdentity[], others: readonly TlsIdentity[]): boolean {

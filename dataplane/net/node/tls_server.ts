@@ -6,7 +6,7 @@ import { GrowingBuffer } from "../../../common/growing_buffer.ts";
 import { parseClientHello } from "../client_hello.ts";
 import type { TlsChoice, TlsIdentity, TlsServerOptions } from "../transport.ts";
 import { NodeConnection, type Shared, type TlsParts } from "./connection.ts";
-import { openTls, peerChain, watchHandshake } from "./tls_socket.ts";
+import { openTls, peerChain, rawOf, watchHandshake } from "./tls_socket.ts";
 
 /** Called with each connection whose handshake succeeded. */
 export type OnSecure = (connection: NodeConnection) => void;
@@ -53,7 +53,7 @@ export class NodeTlsServer {
     };
     const refuse = (reason: string, alert: Buffer | null) => {
       stop();
-      this.#options.onHandshakeError(reason);
+      this.#options.onHandshakeError(reason, address, "");
       if (alert === null) socket.destroy();
       else socket.end(alert, () => socket.destroy());
     };
@@ -120,8 +120,10 @@ export class NodeTlsServer {
       handshakeTimeout: options.handshakeTimeout,
       ALPNProtocols: [...options.alpn],
     }, (socket) => contained({ onFault: () => socket.destroy() }, () => this.#secured(socket)));
-    server.on("tlsClientError", (_error, socket) => {
-      options.onHandshakeError("failed");
+    server.on("tlsClientError", (error, socket) => {
+      const pending = this.#pending.get(rawOf(socket));
+      const { address = "", choice } = pending ?? {};
+      options.onHandshakeError(error.message, address, choice?.listener ?? "");
       socket.destroy();
     });
     return server;

@@ -110,6 +110,11 @@ export function openTls(socket: TLSSocket): OpenTls {
   return { raw, truncated: () => mended.clean === false };
 }
 
+/** The TCP socket below. */
+export function rawOf(socket: TLSSocket): Socket {
+  return (socket as unknown as Inner)._parent;
+}
+
 /** Certificates that the peer presented, in DER, its own first. */
 export function peerChain(socket: TLSSocket): readonly Uint8Array[] {
   const handle = (socket as unknown as {

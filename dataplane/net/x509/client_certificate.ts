@@ -51,8 +51,7 @@ export function checkClientCertificate(
   }
   const [leaf] = certificates;
   const { extensions, subjectName } = leaf;
-  // Certificates of version 1 have no extension that states their use.
-  if (leaf.version !== 3) return refused("it is not of version 3");
+  // One of version 1 states no use, which leaves all of them (as OpenSSL has it, and with it other gateways).
   if (!isForClients(leaf)) return refused("it is not meant for clients");
   if (extensions.unknownCritical !== "") {
     return refused("it has a critical extension that is not understood");
