@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type { Secret } from "../../api/core.ts";
 import { GATEWAY_API } from "../../api/gateway_api.ts";
 import { Kind } from "../../common/delta/resources.ts";
@@ -9,6 +9,7 @@ import type { Derived } from "./derived.ts";
 import { classServed } from "./gateway_class.ts";
 import { mayRefer } from "./grants.ts";
 import { listenersOfSet } from "./listener_owner.ts";
+import { type PemPair, readPemPair } from "./pem_pair.ts";
 import { secretValue } from "./secret_value.ts";
 import { fullName, objectKey, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
@@ -16,31 +17,37 @@ import type { View } from "./view.ts";
 const TLS_TYPE = "kubernetes.io/tls";
 const NOTHING = Buffer.alloc(0);
 
-/** Why a Secret cannot serve as our own certificate, or null. The text never contains key material. */
-export function certificateProblem(secret: Secret): string | null {
+const pairs = new WeakMap<Secret, PemPair | string>();
+
+/** The certificate of a Secret with its key, or why it cannot serve. The text never contains key material. */
+function pairOf(secret: Secret): PemPair | string {
+  let pair = pairs.get(secret);
+  if (pair === undefined) pairs.set(secret, pair = readPair(secret));
+  return pair;
+}
+
+function readPair(secret: Secret): PemPair | string {
   if (secret.type !== TLS_TYPE) return `type must be ${TLS_TYPE}`;
   const certificate = secretValue(secret, "tls.crt");
   const key = secretValue(secret, "tls.key");
   if (certificate === null) return "tls.crt is missing";
-  if (key === null) return "tls.key is missing";
-  let parsed: X509Certificate;
-  try {
-    parsed = new X509Certificate(certificate);
-  } catch {
-    return "tls.crt is not a PEM certificate";
-  }
-  try {
-    return parsed.checkPrivateKey(createPrivateKey(key))
-      ? null
-      : "tls.key does not belong to tls.crt";
-  } catch {
-    return "tls.key is not a PEM private key";
-  }
+  return key === null ? "tls.key is missing" : readPemPair(certificate, key);
+}
+
+/** Why a Secret cannot serve as our own certificate, or null. The text never contains key material. */
+export function certificateProblem(secret: Secret): string | null {
+  const pair = pairOf(secret);
+  return typeof pair === "string" ? pair : null;
+}
+
+/** The certificate that a Secret serves; of one that can. */
+function leafOf(secret: Secret): X509Certificate {
+  return (pairOf(secret) as PemPair).certificates[0];
 }
 
 /** Names of servers that a certificate is for, in lower case; of a Secret that can serve. */
 export function serverNames(secret: Secret): string[] {
-  const { subjectAltName = "" } = new X509Certificate(secretValue(secret, "tls.crt")!);
+  const { subjectAltName = "" } = leafOf(secret);
   return [...subjectAltName.matchAll(/DNS:([A-Za-z0-9*.-]+)/g)].map(([, name]) =>
     name.toLowerCase()
   ).sort();
@@ -48,7 +55,7 @@ export function serverNames(secret: Secret): string[] {
 
 /** Kind of a certificate's key, as "rsa" or "ec"; of a Secret that can serve. */
 export function keyKind(secret: Secret): string {
-  return new X509Certificate(secretValue(secret, "tls.crt")!).publicKey.asymmetricKeyType ?? "";
+  return leafOf(secret).publicKey.asymmetricKeyType ?? "";
 }
 
 /** Why a Secret cannot serve as a bundle of authorities, or null. */
@@ -97,16 +104,17 @@ export function deriveSecret(secret: SourceObject<"Secret">, view: View): Derive
   const problem = own ? certificateProblem(body) : authoritiesProblem(body);
   if (problem !== null) conditions.fail("Accepted", "InvalidCertificate", problem);
   else if (own) {
-    const { validTo } = new X509Certificate(secretValue(body, "tls.crt")!);
+    const { validTo } = leafOf(body);
     conditions.note("Certificate", "Loaded", `valid until ${new Date(validTo).toISOString()}`);
   }
   const outcome = conditions.outcome(secret);
   if (problem !== null) return { outcome, resources: [] };
+  const pair = own ? pairOf(body) as PemPair : null;
   const message = Certificate.create({
     namespace: secret.namespace,
     name: secret.name,
-    certPem: own ? secretValue(body, "tls.crt")! : NOTHING,
-    keyPem: own ? secretValue(body, "tls.key")! : NOTHING,
+    certPem: pair === null ? NOTHING : Buffer.from(pair.certPem),
+    keyPem: pair === null ? NOTHING : Buffer.from(pair.keyPem),
     caPem: bundle !== null && authoritiesProblem(body) === null ? bundle : NOTHING,
     ocspResponse: own ? secretValue(body, "tls.ocsp-staple") ?? NOTHING : NOTHING,
     crlPem: secretValue(body, "ca.crl") ?? NOTHING,
