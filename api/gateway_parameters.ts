@@ -19,6 +19,11 @@ const schema = closed({
     }, {
       description: "Where the Ingresses of an IngressClass with these parameters are served.",
     })),
+    defaultCertificateRef: optional(closed({ name: text({ minLength: 1 }) }, {
+      description:
+        "Secret in this namespace whose certificate is served for hosts of Ingresses that name no Secret, or one " +
+        "that cannot be used, and to clients that ask for no name.",
+    })),
     nodeSelector: optional(Type.Record(Type.String(), Type.String(), {
       description: "Labels of the nodes that serve the Gateways; all nodes when empty.",
     })),

@@ -80,6 +80,7 @@ function usedByGateway(secret: SourceObject<"Secret">, view: View): boolean {
   const mayUse = ({ kind, namespace }: SourceObject) =>
     mayRefer(view, { group: GATEWAY_API, kind, namespace }, to);
   if (view.select("Ingress", "gateway-secret", name).length > 0) return true;
+  if (view.select("GatewayParameters", "default-certificate", name).length > 0) return true;
   return view.select("Gateway", "gateway-secret", name).some((gateway) =>
     classServed(view, gateway.body.spec.gatewayClassName) && mayUse(gateway)
   ) ||

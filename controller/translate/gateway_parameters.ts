@@ -9,6 +9,8 @@ export interface Parameters {
   readonly pools: readonly string[];
   /** Ports of Ingresses. */
   readonly ingressPorts: { readonly http: number; readonly https: number };
+  /** Secret of the certificate for hosts that have none of their own; null for none. */
+  readonly defaultCertificate: { readonly namespace: string; readonly name: string } | null;
   /** Labels of the nodes that serve. */
   readonly nodeSelector: Readonly<Record<string, string>>;
 }
@@ -22,6 +24,7 @@ export interface ParametersProblem {
 export const NONE: Parameters = {
   pools: [],
   ingressPorts: { http: 80, https: 443 },
+  defaultCertificate: null,
   nodeSelector: {},
 };
 
@@ -43,7 +46,7 @@ function read(ref: Ref | undefined, view: View): Partial<Parameters> | Parameter
   const label = fullName({ namespace, name });
   const found = view.get("GatewayParameters", namespace, name);
   if (found === null) return { problem: `GatewayParameters ${label} not found` };
-  const { addressPools, ingressPorts, nodeSelector } = found.body.spec;
+  const { addressPools, ingressPorts, nodeSelector, defaultCertificateRef } = found.body.spec;
   const bad = cidrProblem(addressPools ?? []);
   if (bad !== null) return { problem: `GatewayParameters ${label}: addressPools: ${bad}` };
   return {
@@ -52,6 +55,9 @@ function read(ref: Ref | undefined, view: View): Partial<Parameters> | Parameter
       ? {}
       : { ingressPorts: { ...NONE.ingressPorts, ...ingressPorts } }),
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(defaultCertificateRef === undefined
+      ? {}
+      : { defaultCertificate: { namespace, name: defaultCertificateRef.name } }),
   };
 }
 

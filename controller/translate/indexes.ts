@@ -135,6 +135,10 @@ export function indexKeysOf(object: SourceObject): Set<string> {
     if (secret !== undefined) keys.add(`policy-secret:${policy.namespace}/${secret}`);
   } else if (object.kind === "Ingress") {
     addIngress(keys, object as SourceObject<"Ingress">);
+  } else if (object.kind === "GatewayParameters") {
+    const { namespace, body } = object as SourceObject<"GatewayParameters">;
+    const { defaultCertificateRef: ref } = body.spec;
+    if (ref !== undefined) keys.add(`default-certificate:${namespace}/${ref.name}`);
   } else if (object.kind === "IngressClass") {
     const found = object as SourceObject<"IngressClass">;
     if (isOurs(found)) keys.add("ingress-controller:ours");

@@ -48,6 +48,7 @@ interface Building {
   answer: DirectResponse | undefined;
   readonly mirrors: MirrorTo[];
   readonly listenerPort: boolean;
+  readonly variables: boolean;
 }
 
 /** Translates the filters of one rule; those that are not served yet are left to the unserved fields. */
@@ -60,6 +61,7 @@ export function translateFilters(rule: RuleSpec, place: string): TranslatedFilte
     answer: undefined,
     mirrors: [],
     listenerPort: rule.redirectsToListenerPort === true,
+    variables: rule.redirectVariables === true,
   };
   const { mirror } = rule;
   if (mirror !== undefined) {
@@ -158,6 +160,7 @@ function addRedirect({ redirectURL, redirect }: Filter, building: Building): str
   const { scheme = "", hostname = "", port = 0, path, statusCode = 302 } = redirect ?? {};
   building.redirect = RequestRedirect.create({
     url: redirectURL ?? "",
+    variables: building.variables,
     scheme,
     hostname,
     port,
@@ -165,7 +168,10 @@ function addRedirect({ redirectURL, redirect }: Filter, building: Building): str
     status: statusCode,
     listenerPort: building.listenerPort,
   });
-  if (redirectURL !== undefined && !/^(https?:\/\/|\/)[\x21-\x7e]*$/.test(redirectURL)) {
+  if (
+    redirectURL !== undefined && !building.variables &&
+    !/^(https?:\/\/|\/)[\x21-\x7e]*$/.test(redirectURL)
+  ) {
     return "redirectURL must be an absolute http or https URL, or a path";
   }
   return modifierProblem(path) || hostProblem(hostname);

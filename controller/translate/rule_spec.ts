@@ -21,4 +21,6 @@ export interface RuleSpec
   readonly mirror?: ProxyRouteRule["mirror"];
   /** A redirect without port and scheme names the listener's port, as the Gateway API has it. */
   readonly redirectsToListenerPort?: boolean;
+  /** The URL of a redirect has variables, as $host. */
+  readonly redirectVariables?: boolean;
 }

@@ -11,6 +11,8 @@ export type Index =
   | "gateway-port"
   /** ProxyGateways, Gateways and ListenerSets that refer to a Secret: "namespace/name". */
   | "gateway-secret"
+  /** GatewayParameters whose default certificate is a Secret: "namespace/name". */
+  | "default-certificate"
   /** Gateways and BackendTLSPolicies that refer to a ConfigMap: "namespace/name". */
   | "config-map-user"
   /** Gateways that show backends a certificate: "all". */

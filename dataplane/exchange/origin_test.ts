@@ -230,7 +230,15 @@ Deno.test("bug: a redirect to TLS looped behind a proxy that ends TLS", () => {
 
 Deno.test("bug: a redirect named the listener's scheme and port instead of the client's", () => {
   const redirect = {
-    ...{ status: 302, url: "", scheme: "", hostname: "x.test", port: 0, path: null },
+    ...{
+      status: 302,
+      url: "",
+      template: null,
+      scheme: "",
+      hostname: "x.test",
+      port: 0,
+      path: null,
+    },
     listenerPort: false,
   };
   const edge = proxied();
@@ -244,7 +252,15 @@ Deno.test("bug: a redirect named the listener's scheme and port instead of the c
 
 Deno.test("bug: changes to responses had no effect on what a rule answers itself", () => {
   const redirect = {
-    ...{ status: 302, url: "/there", scheme: "", hostname: "", port: 0, path: null },
+    ...{
+      status: 302,
+      url: "/there",
+      template: null,
+      scheme: "",
+      hostname: "",
+      port: 0,
+      path: null,
+    },
     listenerPort: false,
   };
   const edge = proxied();

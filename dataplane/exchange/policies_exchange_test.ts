@@ -28,6 +28,7 @@ const asks = (backend: string, changes: object = {}): Rule =>
       timeoutMs: 5_000,
       cacheMs: 0,
       signin: "",
+      signinVariables: false,
       ...changes,
     },
   }) as Rule;

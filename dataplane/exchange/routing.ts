@@ -372,6 +372,7 @@ export class Routing implements PolicyRequest {
         origin: this.origin(),
         path: this.#matchPath,
         query: this.query,
+        method: this.method,
         matched: this.#matched,
       });
       if (location === null) return REFUSALS.rewrite;

@@ -4,6 +4,7 @@ import { dashed, type FieldEdit, makeEdit } from "../message/field_edit.ts";
 import { type Refusal, refusal } from "../observe/refusal.ts";
 import type { PolicyRequest, RequestCheck, Verdict } from "./policy.ts";
 import type { PolicyContext } from "./policy_context.ts";
+import { urlTemplate } from "../../common/url_template.ts";
 import { type Answer, ask, questionHead } from "../upstream/question.ts";
 import { Recent } from "./recent.ts";
 
@@ -102,9 +103,13 @@ export class ForwardAuth implements RequestCheck {
   #signin(request: PolicyRequest): Refusal {
     const { scheme, host } = request.origin();
     const here = `${scheme}://${host}${request.target()}`;
-    const { signin } = this.#message;
+    const { signin, signinVariables } = this.#message;
     const back = `${signin}${signin.includes("?") ? "&" : "?"}rd=${encodeURIComponent(here)}`;
-    const location = /[?&]rd=/.test(signin) ? signin : back;
+    const text = /[?&]rd=/.test(signin) ? signin : back;
+    const { method, path, query } = request;
+    const location = signinVariables
+      ? urlTemplate(text)({ scheme, host, method, path, query })
+      : text;
     const fields: [string, string][] = [["location", location]];
     const answer = { status: 302, reason: "", body: "", fields, passedOn: true };
     return { status: 302, reason: "forward_auth", answer };

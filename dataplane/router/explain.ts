@@ -177,7 +177,7 @@ function consequence(
   { rule, pathKind, path: entryPath }: RouteEntry,
   origin: AskedAddress,
   path: string,
-  { query }: ExplainedRequest,
+  { query, method }: ExplainedRequest,
 ): Pick<Explanation, "reason" | "becomes"> {
   const matches = `${pathKind} path ${entryPath}`;
   const matched = pathKind === "prefix" ? entryPath : "/";
@@ -195,7 +195,7 @@ function consequence(
   const modifier = (rule.refs.length === 1 ? rule.refs[0].path : null) ?? ofRule;
   const impossible = { reason: `500: ${matches}, but the path cannot be changed`, becomes: "" };
   if (redirect !== null) {
-    const location = redirectLocation(redirect, { origin, path, query, matched });
+    const location = redirectLocation(redirect, { origin, path, query, matched, method });
     if (location === null) return impossible;
     return { reason: `${redirect.status}: redirect by ${matches}`, becomes: location };
   }

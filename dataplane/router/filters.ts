@@ -10,6 +10,7 @@ import {
 import { type FieldEdit, fieldEdit, joinEdits } from "../message/field_edit.ts";
 import type { LocalAnswer } from "../message/local_answer.ts";
 import { intern } from "./intern.ts";
+import { urlTemplate } from "../../common/url_template.ts";
 import { linearSearch } from "../../common/linear.ts";
 import type { PathModifier } from "./path_modifier.ts";
 import type { RequestRedirect } from "./redirect.ts";
@@ -51,6 +52,7 @@ export function compileFilters(
     redirect: redirect === undefined ? null : {
       status: redirect.status,
       url: redirect.url,
+      template: redirect.variables ? urlTemplate(redirect.url) : null,
       scheme: redirect.scheme,
       hostname: redirect.hostname,
       port: redirect.port,

@@ -1,3 +1,4 @@
+import type { UrlTemplate } from "../../common/url_template.ts";
 import { hostName } from "./host.ts";
 import { modifyPath, type PathModifier } from "./path_modifier.ts";
 
@@ -6,6 +7,8 @@ export interface RequestRedirect {
   readonly status: number;
   /** Complete target, "" to build it from the parts. */
   readonly url: string;
+  /** The same where it has variables, else null. */
+  readonly template: UrlTemplate | null;
   readonly scheme: string;
   readonly hostname: string;
   /** 0: the scheme's own when the scheme is given, else the one that the client asked. */
@@ -34,6 +37,7 @@ export interface RedirectedRequest {
   readonly query: string;
   /** Prefix that the rule matched, "/" for others. */
   readonly matched: string;
+  readonly method: string;
 }
 
 const STANDARD_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
@@ -48,8 +52,11 @@ export function urlOrigin(scheme: string, name: string, port: number): string {
 /** The Location of a redirect (RFC 9110 section 10.2.2); null when its path cannot be made. */
 export function redirectLocation(
   redirect: RequestRedirect,
-  { origin, path: asked, query, matched }: RedirectedRequest,
+  { origin, path: asked, query, matched, method }: RedirectedRequest,
 ): string | null {
+  if (redirect.template !== null) {
+    return redirect.template({ ...origin, method, path: asked, query });
+  }
   if (redirect.url !== "") return redirect.url;
   const scheme = redirect.scheme || origin.scheme;
   const name = redirect.hostname || hostName(origin.host);

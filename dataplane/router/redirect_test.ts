@@ -9,6 +9,7 @@ import {
 const NOTHING: RequestRedirect = {
   status: 302,
   url: "",
+  template: null,
   scheme: "",
   hostname: "",
   port: 0,
@@ -21,7 +22,13 @@ const ORIGIN: AskedAddress = {
   port: 8080,
   listenerPort: 9080,
 };
-const REQUEST: RedirectedRequest = { origin: ORIGIN, path: "/a/b", query: "q=1", matched: "/a" };
+const REQUEST: RedirectedRequest = {
+  origin: ORIGIN,
+  path: "/a/b",
+  query: "q=1",
+  matched: "/a",
+  method: "GET",
+};
 const origin = (changes: Partial<AskedAddress>) => ({ origin: { ...ORIGIN, ...changes } });
 
 const CASES: readonly [string, Partial<RequestRedirect>, Partial<RedirectedRequest>, string][] = [

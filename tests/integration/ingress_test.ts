@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ANNOTATIONS } from "../../controller/translate/ingress/annotation_table.ts";
 import type { Echo } from "../support/echo_services.ts";
 import { documents, Edge } from "../support/edge.ts";
-import { type Answer, HttpConnection } from "../support/http_client.ts";
+import { type Answer, get, HttpConnection } from "../support/http_client.ts";
 import { ingress, type IngressCase, IngressSite } from "../support/ingress_site.ts";
 
 interface Asking {
@@ -102,6 +102,20 @@ function cases({ auth }: IngressSite): Readonly<Record<string, Case>> {
         redirected(302, () => "http://app-root.example.com/app"),
         status(200, "/other"),
       ),
+    },
+    "app-root-variables": {
+      annotations: { "app-root": "$scheme://login.example.com/?from=$escaped_request_uri" },
+      check: redirected(302, "http://login.example.com/?from=%2F%3Fa%3Db", "/?a=b"),
+    },
+    "configuration-snippet": {
+      annotations: {
+        "configuration-snippet":
+          'proxy_set_header X-Team "edge";\nmore_set_headers "X-Shown: yes";',
+      },
+      check: async (ask) => {
+        const { seen, headers } = await ask();
+        assert.deepEqual([seen!.headers["x-team"], headers.get("x-shown")], ["edge", "yes"]);
+      },
     },
     "rewrite-target": {
       annotations: { "rewrite-target": "/$2" },
@@ -482,6 +496,55 @@ const BAD: readonly Readonly<Record<string, string>>[] = [
 
 /** An annotation that nobody knows, but whose name says that it restricts. */
 const UNKNOWN = ["auth-oauth", "limit-bandwidth", "denylist-names", "location-snippet"];
+
+Deno.test("an Ingress redirects to TLS only where there is a certificate for its host", async (t) => {
+  await using site = await IngressSite.start();
+  const certified = ingress({ annotations: {}, host: "own.example.com", tls: true });
+  const nameless = ingress({ annotations: {}, host: "nameless.example.com", tls: true })
+    .replace(", secretName: site", "");
+  const missing = ingress({ annotations: {}, host: "missing.example.com", tls: true })
+    .replace("secretName: site", "secretName: absent");
+  await using edge = await Edge.start({
+    "site.yaml": site.manifests,
+    "ingresses.yaml": documents(certified, nameless, missing),
+  }, { workers: 1 });
+  const ask = async (host: string) => (await get(site.http, "/", { host })).status;
+  const outcome = async (name: string) => {
+    const { objects } = await edge.json("/config");
+    const { conditions } = objects.find((object: { name: string }) => object.name === name);
+    return conditions.find(({ type }: { type: string }) => type === "ResolvedRefs");
+  };
+  await t.step("without a default certificate", async () => {
+    assert.equal(await ask("own.example.com"), 308);
+    for (const name of ["nameless", "missing"]) {
+      assert.equal(await ask(`${name}.example.com`), 200);
+      assert.match((await outcome(name)).message, /its hosts are served without TLS/);
+    }
+  });
+  await t.step("with one", async () => {
+    const parameters = "spec: { ingressPorts";
+    await edge.change(
+      "site.yaml",
+      site.manifests.replace(
+        parameters,
+        "spec: { defaultCertificateRef: { name: site }, ingressPorts",
+      ),
+    );
+    for (const name of ["own", "nameless", "missing"]) {
+      assert.equal(await ask(`${name}.example.com`), 308);
+      using secure = await HttpConnection.open(site.https, {
+        tls: { servername: `${name}.example.com` },
+      });
+      const host = `${name}.example.com`;
+      assert.equal((await secure.request("GET", "/", { host })).status, 200);
+    }
+    assert.equal((await outcome("nameless")).status, true);
+    assert.match((await outcome("missing")).message, /absent: not found; the class's default/);
+    // Clients that ask for no name get it as well.
+    using unnamed = await HttpConnection.open(site.https, { tls: {} });
+    assert.equal((await unnamed.request("GET", "/", { host: "own.example.com" })).status, 200);
+  });
+});
 
 Deno.test("annotations of Ingresses: each shows in an answer, and what restricts is never open", async (t) => {
   await using site = await IngressSite.start();

@@ -95,6 +95,7 @@ const POLICIES: Readonly<Record<string, Rule>> = {
       timeoutMs: 5_000,
       cacheMs: 1_000,
       signin: "",
+      signinVariables: false,
     },
   },
 };

@@ -6,6 +6,8 @@ export interface AnnotationSupport {
   /** Whether an Ingress that has it would be more open without it: it is closed then. */
   readonly restricts: boolean;
   readonly note: string;
+  /** Values with which it asks for nothing. */
+  readonly neutral?: RegExp;
 }
 
 /** Prefix of the annotations. */
@@ -30,10 +32,12 @@ const no = (name: string, note = ""): AnnotationSupport => ({
   note,
 });
 /** Not served, and what it restricts must not be open. */
-const closed = (name: string, note = ""): AnnotationSupport => ({
+const closed = (name: string, note = "", neutral?: RegExp): AnnotationSupport => ({
   ...no(name, note),
   restricts: true,
+  ...(neutral === undefined ? {} : { neutral }),
 });
+const OFF = /^(false|off|0)$/i;
 
 /** The annotations that people use, each with what becomes of it; docs/ingress.md shows them. */
 export const ANNOTATIONS: readonly AnnotationSupport[] = [
@@ -116,42 +120,45 @@ export const ANNOTATIONS: readonly AnnotationSupport[] = [
   no("session-cookie-expires", "session-cookie-max-age says the same"),
   no("limit-whitelist", "the limit holds for everybody"),
   no("http2-push-preload"),
-  closed("auth-method"),
+  closed("auth-method", "", /^GET$/i),
   closed("auth-snippet"),
-  closed("auth-cache-key"),
-  closed("auth-keepalive"),
+  no("auth-cache-key", "the server is asked for each request"),
+  no("auth-keepalive", "each question has its own connection, or one of the pool"),
   closed("auth-proxy-set-headers"),
-  closed("auth-request-redirect"),
-  closed("auth-always-set-cookie"),
-  closed("enable-global-auth"),
-  closed("satisfy"),
+  no("auth-request-redirect", "the server gets X-Forwarded-Uri"),
+  no("auth-always-set-cookie", "Set-Cookie of a 2xx goes to the client"),
+  closed("enable-global-auth", "", /^(true|false)$/i),
+  closed("satisfy", "", /^all$/i),
   closed("auth-tls-secret"),
-  closed("auth-tls-verify-client"),
+  closed("auth-tls-verify-client", "", OFF),
   closed("auth-tls-verify-depth"),
   closed("auth-tls-error-page"),
   closed("auth-tls-match-cn"),
   closed("auth-tls-pass-certificate-to-upstream"),
-  closed("limit-connections"),
-  closed("limit-rate"),
-  closed("limit-rate-after"),
-  closed("configuration-snippet", "text of another program's configuration is never taken"),
+  closed("limit-connections", "", OFF),
+  closed("limit-rate", "", OFF),
+  closed("limit-rate-after", "", OFF),
+  yes(
+    "configuration-snippet",
+    "proxy_set_header, add_header, more_set_headers, more_clear_headers, proxy_hide_header with fixed values; else 503",
+  ),
   closed("server-snippet", "text of another program's configuration is never taken"),
   closed("stream-snippet", "text of another program's configuration is never taken"),
-  closed("modsecurity-snippet"),
-  closed("enable-modsecurity"),
-  closed("enable-owasp-core-rules"),
-  closed("ssl-passthrough"),
+  closed("modsecurity-snippet", "", OFF),
+  closed("enable-modsecurity", "", OFF),
+  closed("enable-owasp-core-rules", "", OFF),
+  closed("ssl-passthrough", "", OFF),
   closed("ssl-ciphers"),
   closed("proxy-ssl-protocols"),
   closed("proxy-ssl-verify-depth"),
-  closed("global-rate-limit"),
+  closed("global-rate-limit", "", OFF),
   closed("global-rate-limit-window"),
 ];
 
 const BY_NAME = new Map(ANNOTATIONS.map((annotation) => [annotation.name, annotation]));
 
 /** Beginnings of names of annotations that restrict, also of those that are in no list. */
-const RESTRICTING = /^(auth-|whitelist-|allowlist-|denylist-|limit-|.*-snippet$)/;
+export const RESTRICTING = /^(auth-|whitelist-|allowlist-|denylist-|limit-|.*-snippet$)/;
 
 /** What is known of an annotation; of one that is in no list, whether its name says that it restricts. */
 export function supportOf(name: string): AnnotationSupport {

@@ -1,4 +1,5 @@
 import { INGRESS_CONTROLLER } from "../../../api/ingress.ts";
+import { certificateProblem } from "../certificate.ts";
 import { boundAddresses } from "../gateway_addresses.ts";
 import {
   NONE,
@@ -56,6 +57,24 @@ export function parametersOf({ body }: ClassObject, view: View): Parameters | Pa
 export function classPorts(found: ClassObject, view: View): Parameters["ingressPorts"] {
   const parameters = parametersOf(found, view);
   return "problem" in parameters ? NONE.ingressPorts : parameters.ingressPorts;
+}
+
+/** Key of a certificate that can be served, or why it cannot. */
+export type ServedCertificate = { readonly key: string } | { readonly problem: string };
+
+/** The certificate of a Secret. */
+export function certificateIn(namespace: string, name: string, view: View): ServedCertificate {
+  const secret = view.get("Secret", namespace, name);
+  const problem = secret === null ? "not found" : certificateProblem(secret.body);
+  if (problem !== null) return { problem: `Secret ${namespace}/${name}: ${problem}` };
+  return { key: objectKey({ kind: "Secret", namespace, name }) };
+}
+
+/** The certificate for hosts of a class that have none of their own; null where the class names none. */
+export function defaultCertificate(found: ClassObject, view: View): ServedCertificate | null {
+  const parameters = parametersOf(found, view);
+  const ref = "problem" in parameters ? null : parameters.defaultCertificate;
+  return ref === null ? null : certificateIn(ref.namespace, ref.name, view);
 }
 
 /** What a class takes of the ports, for all of its Ingresses. */

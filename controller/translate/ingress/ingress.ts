@@ -18,12 +18,15 @@ import { translateRule } from "../route_rule.ts";
 import type { RefSpec, RuleSpec } from "../rule_spec.ts";
 import { secretValue } from "../secret_value.ts";
 import { serviceBackend } from "../service.ts";
+import { caseless } from "../../../common/caseless.ts";
+import { hasVariables } from "../../../common/url_template.ts";
 import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
 import { servicePort } from "../service_port.ts";
 import type { View } from "../view.ts";
 import { backendSpec } from "./backend_spec.ts";
-import { classOf, classPorts } from "./class_facts.ts";
+import { certificateIn, classOf, classPorts, defaultCertificate } from "./class_facts.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
+import type { SnippetEdits } from "./header_snippet.ts";
 import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
 
 type IngressObject = SourceObject<"Ingress">;
@@ -32,6 +35,9 @@ type Filter = NonNullable<RuleSpec["filters"]>[number];
 /** Certificate authorities ask for this path in the clear, and show nothing (RFC 8555 section 8.3). */
 const ACME = "/.well-known/acme-challenge/";
 
+/** Values of upstream-vhost that stand for the client's host, which backends see anyway. */
+const CLIENTS_HOST = new Set(["$host", "$http_host", "$best_http_host"]);
+
 /** Translates an Ingress of a class of ours. */
 export function deriveIngress(ingress: IngressObject, view: View): Derived {
   const found = classOf(ingress, view);
@@ -39,11 +45,12 @@ export function deriveIngress(ingress: IngressObject, view: View): Derived {
   const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
   const settings = settingsOf(ingress);
   if (settings.closed !== "") conditions.fail("Accepted", "Unsupported", settings.closed);
-  if (settings.ignored.length > 0) {
-    conditions.note("UnsupportedField", "NotServedYet", settings.ignored.join(", "));
-  }
   const translation = new IngressTranslation(ingress, found, settings, view, conditions);
   const resources = settings.canary === null ? translation.resources() : [];
+  // Values are read while the Ingress is translated.
+  if (settings.ignored.length > 0) {
+    conditions.note("UnsupportedField", "NotServedYet", [...new Set(settings.ignored)].join(", "));
+  }
   const addresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
   return { outcome: { ...conditions.outcome(ingress), addresses }, resources };
 }
@@ -112,9 +119,34 @@ class IngressTranslation {
     return [...hosts, { host: "", places: [place] }];
   }
 
+  /** Hosts that are served by TLS: those for which there is a certificate. */
   #securedHosts(): Set<string> {
-    const { tls = [] } = this.#ingress.body.spec ?? {};
-    return new Set(tls.flatMap(({ hosts = [] }) => hosts.map((host) => host.toLowerCase())));
+    const { namespace, body: { spec = {} } } = this.#ingress;
+    const standard = defaultCertificate(this.#class, this.#view);
+    const fallback = standard !== null && "key" in standard;
+    const secured = new Set<string>();
+    for (const [index, { hosts = [], secretName }] of (spec.tls ?? []).entries()) {
+      const own = secretName === undefined
+        ? null
+        : certificateIn(namespace, secretName, this.#view);
+      const served = fallback || (own !== null && "key" in own);
+      if (served) { for (const host of hosts) secured.add(host.toLowerCase()); }
+      const otherwise = fallback
+        ? "the class's default certificate is served instead"
+        : "its hosts are served without TLS";
+      if (own !== null && "problem" in own) {
+        const problem = `spec.tls[${index}]: ${own.problem}; ${otherwise}`;
+        this.#conditions.fail("ResolvedRefs", "InvalidCertificateRef", problem);
+      } else if (!served) {
+        this.#conditions.fail(
+          "ResolvedRefs",
+          "NoCertificate",
+          `spec.tls[${index}] has no secretName, and the class no default certificate ` +
+            `(spec.defaultCertificateRef of its GatewayParameters); ${otherwise}`,
+        );
+      }
+    }
+    return secured;
   }
 
   /** Whether plain requests for a host are sent to TLS. */
@@ -166,7 +198,9 @@ class IngressTranslation {
       const key = `${objectKey(this.#ingress)}:policy/${index}`;
       const { message, backend } = policyMessage(object, key, this.#view, this.#conditions);
       if (message.rule?.$case === "forwardAuth") {
-        message.rule.value.signin = this.#settings.text("auth-signin") ?? "";
+        const signin = this.#settings.text("auth-signin") ?? "";
+        message.rule.value.signin = signin;
+        message.rule.value.signinVariables = hasVariables(signin);
       }
       if (backend !== undefined) this.#put({ kind: Kind.KIND_BACKEND, name: key, body: backend });
       this.#put({ kind: Kind.KIND_POLICY, name: key, body: Policy.encode(message).finish() });
@@ -184,10 +218,10 @@ class IngressTranslation {
     const rules: RouteRule[] = [];
     if (root !== undefined && place.path === "/") {
       const at = { ...place, type: "Exact" as const };
-      rules.push(this.#rule(at, { filters: [redirect({ url: root, status: 302 })] }, own));
+      rules.push(this.#rule(at, redirect({ url: root, status: 302 }), own));
     }
     const elsewhere = exempt ? null : this.#elsewhere();
-    if (elsewhere !== null) return [...rules, this.#rule(place, { filters: [elsewhere] }, own)];
+    if (elsewhere !== null) return [...rules, this.#rule(place, elsewhere, own)];
     const main = this.#reference(this.#ingress, this.#settings, place.backend);
     const canary = canariesAt(this.#ingress, place, this.#view);
     if (canary === null) {
@@ -202,7 +236,7 @@ class IngressTranslation {
   }
 
   /** Where permanent-redirect and temporal-redirect send every request. */
-  #elsewhere(): Filter | null {
+  #elsewhere(): RuleSpec | null {
     const { text, number } = this.#settings;
     for (
       const [name, standard] of [["temporal-redirect", 302], ["permanent-redirect", 301]] as const
@@ -220,14 +254,27 @@ class IngressTranslation {
     return { ...rule, tlsRedirect: { port: https, status: 308 } };
   }
 
+  /** The host that backends see; undefined for the client's. */
+  #vhost(): string | undefined {
+    const { text, ignored } = this.#settings;
+    const hostname = text("upstream-vhost");
+    if (hostname === undefined || CLIENTS_HOST.has(hostname)) return undefined;
+    if (!hasVariables(hostname)) return hostname;
+    ignored.push(`upstream-vhost: "${hostname}": variables other than $host are not served`);
+    return undefined;
+  }
+
   /** What is done to requests on their way to the backend. */
   #forward({ path }: Place): RuleSpec {
     const { text, number } = this.#settings;
     const filters: Filter[] = [];
-    const hostname = text("upstream-vhost");
+    const hostname = this.#vhost();
     const target = text("rewrite-target");
     if (hostname !== undefined || target !== undefined) {
-      const pattern = { type: "ReplaceRegularExpression" as const, pattern: `^${path}.*` };
+      const pattern = {
+        type: "ReplaceRegularExpression" as const,
+        pattern: caseless(`^${path}.*`),
+      };
       filters.push({
         type: "URLRewrite",
         rewrite: {
@@ -236,8 +283,11 @@ class IngressTranslation {
         },
       });
     }
+    filters.push(...snippetFilters(this.#settings.headers));
     const prefix = text("x-forwarded-prefix");
-    if (prefix !== undefined) {
+    if (prefix !== undefined && hasVariables(prefix)) {
+      this.#settings.ignored.push(`x-forwarded-prefix: "${prefix}": variables are not served`);
+    } else if (prefix !== undefined) {
       filters.push({ type: "SetHeader", set: [{ name: "X-Forwarded-Prefix", value: prefix }] });
     }
     const idle = Math.max(number("proxy-read-timeout") ?? 0, number("proxy-send-timeout") ?? 0);
@@ -261,10 +311,9 @@ class IngressTranslation {
   #rule(place: Place, spec: RuleSpec, policies: readonly string[]): RouteRule {
     const regex = this.#settings.flag("use-regex") === true ||
       this.#settings.text("rewrite-target")?.includes("$") === true;
-    const path = place.type === "Exact"
-      ? { type: "Exact" as const, value: place.path }
-      : regex
-      ? { type: "RegularExpression" as const, value: `^${place.path}.*` }
+    const path = place.type === "Exact" ? { type: "Exact" as const, value: place.path } : regex
+      // As in ingress-nginx, whose locations for them are those of ~*.
+      ? { type: "RegularExpression" as const, value: caseless(`^${place.path}.*`) }
       : { type: "PathPrefix" as const, value: place.path };
     const given = spec.matches ?? [{}];
     const matches = given.map((match) => ({ ...match, path }));
@@ -345,16 +394,35 @@ class IngressTranslation {
   }
 }
 
+function snippetFilters(edits: SnippetEdits | null): Filter[] {
+  if (edits === null) return [];
+  const { requestSet, requestRemove, responseSet, responseAdd, responseRemove } = edits;
+  const filters: Filter[] = [
+    { type: "SetHeader", set: [...requestSet] },
+    { type: "RemoveHeader", remove: [...requestRemove] },
+    { type: "ResponseRemoveHeader", responseRemove: [...responseRemove] },
+    { type: "ResponseSetHeader", responseSet: [...responseSet] },
+    { type: "ResponseAddHeader", responseAdd: [...responseAdd] },
+  ];
+  // A filter that changes nothing is none.
+  return filters.filter((filter) =>
+    Object.values(filter).every((value) => !Array.isArray(value) || value.length > 0)
+  );
+}
+
 function answer(statusCode: number): Filter {
   return { type: "DirectResponse", directResponse: { statusCode } };
 }
 
-function redirect({ url, status }: { url: string; status: number }): Filter {
+/** A rule that sends every request elsewhere. */
+function redirect({ url, status }: { url: string; status: number }): RuleSpec {
   const statusCode = ([301, 302, 303, 307, 308] as const).find((code) => code === status) ?? 302;
-  return /^https?:\/\//.test(url)
-    ? { type: "RequestRedirect", redirectURL: url, redirect: { statusCode } }
-    : {
-      type: "RequestRedirect",
-      redirect: { path: { type: "ReplaceFullPath", value: url }, statusCode },
+  if (hasVariables(url) || /^https?:\/\//.test(url)) {
+    return {
+      filters: [{ type: "RequestRedirect", redirectURL: url, redirect: { statusCode } }],
+      redirectVariables: hasVariables(url),
     };
+  }
+  const path = { type: "ReplaceFullPath" as const, value: url };
+  return { filters: [{ type: "RequestRedirect", redirect: { path, statusCode } }] };
 }

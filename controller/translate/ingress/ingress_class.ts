@@ -5,14 +5,22 @@ import {
   Protocol,
   type SniCertificate,
 } from "../../../proto/gen/novaedge/v1/config.ts";
-import { certificateProblem } from "../certificate.ts";
 import { Conditions } from "../conditions.ts";
 import type { Derived } from "../derived.ts";
 import { boundAddresses, requestAddresses } from "../gateway_addresses.ts";
 import { NONE } from "../gateway_parameters.ts";
 import { conflictsOf, portClaims } from "../listener_claims.ts";
 import { objectKey } from "../source_object.ts";
-import { classClaims, type ClassObject, isDefault, isOurs, parametersOf } from "./class_facts.ts";
+import {
+  certificateIn,
+  classClaims,
+  type ClassObject,
+  defaultCertificate,
+  isDefault,
+  isOurs,
+  parametersOf,
+  type ServedCertificate,
+} from "./class_facts.ts";
 import type { View } from "../view.ts";
 
 /** Translates a class of ours: one gateway for all of its Ingresses. */
@@ -27,7 +35,12 @@ export function deriveIngressClass(found: ClassObject, view: View): Derived {
   if (assigned.reason !== "") conditions.fail("Programmed", assigned.reason, assigned.message);
   const conflicts = conflictsOf(classClaims(found, view), portClaims(view), view);
   const bindAddresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
-  const certificates = certificatesOf(found, view);
+  const standard = defaultCertificate(found, view);
+  if (standard !== null && "problem" in standard) {
+    const problem = `defaultCertificateRef: ${standard.problem}`;
+    conditions.fail("ResolvedRefs", "InvalidCertificateRef", problem);
+  }
+  const certificates = certificatesOf(found, standard, view);
   const listeners: Listener[] = [];
   for (const [index, name] of ["http", "https"].entries()) {
     const conflict = conflicts[index];
@@ -61,22 +74,29 @@ export function deriveIngressClass(found: ClassObject, view: View): Derived {
   };
 }
 
-/** The certificates of all Ingresses of a class by the names they are for; of two for one name the older's. */
-function certificatesOf(found: ClassObject, view: View): SniCertificate[] {
+/**
+ * The certificates of all Ingresses of a class by the names they are for; of two for one name the older's. Hosts
+ * without one get the class's, and so do clients that ask for no name.
+ */
+function certificatesOf(
+  found: ClassObject,
+  standard: ServedCertificate | null,
+  view: View,
+): SniCertificate[] {
   const certificates = new Map<string, string>();
+  const fallback = standard !== null && "key" in standard ? standard.key : null;
   const named = view.select("Ingress", "ingress-class", found.name);
   const nameless = isDefault(found) ? view.select("Ingress", "ingress-class", "") : [];
-  for (const ingress of [...named, ...nameless]) {
-    const { namespace, body } = ingress;
+  for (const { namespace, body } of [...named, ...nameless]) {
     for (const { hosts = [], secretName } of body.spec?.tls ?? []) {
-      if (secretName === undefined) continue;
-      const secret = view.get("Secret", namespace, secretName);
-      if (secret === null || certificateProblem(secret.body) !== null) continue;
-      const key = objectKey({ kind: "Secret", namespace, name: secretName });
+      const own = secretName === undefined ? null : certificateIn(namespace, secretName, view);
+      const key = own !== null && "key" in own ? own.key : fallback;
+      if (key === null) continue;
       for (const host of hosts) {
         if (!certificates.has(host.toLowerCase())) certificates.set(host.toLowerCase(), key);
       }
     }
   }
+  if (fallback !== null && !certificates.has("")) certificates.set("", fallback);
   return [...certificates].map(([serverName, certificate]) => ({ serverName, certificate }));
 }

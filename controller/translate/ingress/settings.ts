@@ -1,7 +1,11 @@
 import type { ProxyPolicySpec } from "../../../api/proxy_policy.ts";
 import { cidrProblem } from "../../../common/cidr.ts";
 import type { SourceObject } from "../source_object.ts";
-import { PREFIX, supportOf } from "./annotation_table.ts";
+import { templateProblem } from "../../../common/url_template.ts";
+import { foreignSupport } from "./foreign_annotations.ts";
+import { headerSnippet, type SnippetEdits } from "./header_snippet.ts";
+import { referenceAnnotation } from "./reference_annotations.ts";
+import { PREFIX, RESTRICTING, supportOf } from "./annotation_table.ts";
 
 /** A policy of an Ingress, as a ProxyPolicy would say it. */
 export type IngressPolicy = Omit<ProxyPolicySpec, "targetRef">;
@@ -22,9 +26,11 @@ export interface IngressSettings {
   /** Why the Ingress must answer 503, "" when it need not. */
   readonly closed: string;
   /** Annotations that have no effect, and values that cannot be read. */
-  readonly ignored: readonly string[];
+  readonly ignored: string[];
   readonly policies: readonly IngressPolicy[];
   readonly canary: Canary | null;
+  /** Changes to header fields, null for none. */
+  readonly headers: SnippetEdits | null;
   readonly text: (name: string) => string | undefined;
   readonly flag: (name: string) => boolean | undefined;
   readonly number: (name: string) => number | undefined;
@@ -53,7 +59,19 @@ const CHOICES: Readonly<Record<string, RegExp>> = {
     /^\$(request_uri|remote_addr|binary_remote_addr|http_\w+|cookie_\w+|arg_\w+)$/,
 };
 /** Those of them that restrict. */
-const CLOSING = new Set(["auth-type", "auth-secret-type", "proxy-ssl-verify"]);
+const CLOSING = new Set([
+  ...["auth-type", "auth-secret-type", "proxy-ssl-verify"],
+  // The value is where clients are sent.
+  ...["auth-signin", "permanent-redirect", "temporal-redirect", "app-root"],
+]);
+/** Those of them whose value may have variables of nginx. */
+const TEMPLATES = new Set(["auth-signin", "permanent-redirect", "temporal-redirect", "app-root"]);
+
+/** Why an annotation's value cannot be made for each request, or null. */
+function variablesProblem(name: string, value: string): string | null {
+  const problem = TEMPLATES.has(name) ? templateProblem(value) : "";
+  return problem === "" ? null : `${name}: "${value}": ${problem}`;
+}
 
 /** Why an annotation cannot say that, or null. */
 function valueProblem(name: string, value: string): string | null {
@@ -67,19 +85,22 @@ export function settingsOf(
 ): IngressSettings {
   const values = new Map<string, string>();
   const ignored: string[] = [];
-  let closed = "";
-  const close = (reason: string) => closed ||= reason;
-  for (const [key, value] of Object.entries(metadata.annotations ?? {})) {
-    if (!key.startsWith(PREFIX)) continue;
-    const name = key.slice(PREFIX.length);
-    const { support, restricts, note } = supportOf(name);
+  const closings: string[] = [];
+  const close = (reason: string) => void closings.push(reason);
+  for (const { key, name, value } of annotationsOf(metadata.annotations ?? {})) {
+    const foreign = foreignSupport(key);
+    const { support, restricts, note, neutral } = foreign ?? supportOf(name);
+    const asks = value.trim() !== "" || (support === "yes" && RESTRICTING.test(name));
+    // A value that says "off" asks for nothing.
+    if (!asks || neutral?.test(value.trim()) === true) continue;
     if (support === "yes") {
-      const problem = valueProblem(name, value.trim());
+      const problem = valueProblem(name, value.trim()) ?? variablesProblem(name, value.trim());
       if (problem === null) values.set(name, value.trim());
       else if (CLOSING.has(name)) close(problem);
       else ignored.push(problem);
     } else if (restricts) {
-      close(`annotation ${name} is not served${note === "" ? "" : `: ${note}`}`);
+      const whose = foreign === null ? "" : ` of ${foreign.product}`;
+      close(`annotation ${name}${whose} is not served${note === "" ? "" : `: ${note}`}`);
     } else ignored.push(`${name}${note === "" ? "" : ` (${note})`}`);
   }
   const text = (name: string) => values.get(name);
@@ -105,7 +126,32 @@ export function settingsOf(
   const reader = { text, flag, number, list, close, namespace };
   const policies = [...addressPolicies(reader), ...limitPolicies(reader)];
   policies.push(...authPolicies(reader), ...corsPolicies(reader));
-  return { closed, ignored, policies, canary: canaryOf(reader), text, flag, number };
+  const snippet = text("configuration-snippet");
+  const headers = snippet === undefined ? null : headerSnippet(snippet);
+  if (typeof headers === "string") close(`configuration-snippet: ${headers}`);
+  const canary = canaryOf(reader);
+  return {
+    closed: closings.join("; "),
+    ignored,
+    policies,
+    canary,
+    headers: typeof headers === "string" ? null : headers,
+    text,
+    flag,
+    number,
+  };
+}
+
+/** The annotations that say how an Ingress is served, those of `novaedge.io/` by the names of ingress-nginx. */
+function* annotationsOf(
+  annotations: Readonly<Record<string, string>>,
+): Generator<{ readonly key: string; readonly name: string; readonly value: string }> {
+  for (const [key, value] of Object.entries(annotations)) {
+    const own = referenceAnnotation(key, value);
+    if (own !== null) yield { key, ...own };
+    else if (key.startsWith(PREFIX)) yield { key, name: key.slice(PREFIX.length), value };
+    else if (foreignSupport(key) !== null) yield { key, name: key, value };
+  }
 }
 
 interface Reader {
@@ -183,7 +229,9 @@ function authPolicies({ text, list, close, namespace }: Reader): IngressPolicy[]
     if (text("auth-signin") !== undefined) close("auth-signin without auth-url");
     return policies;
   }
-  if (!URL.canParse(url) || url.includes("$")) close("auth-url: not a fixed address");
+  if (url.includes("$")) {
+    close(`auth-url: "${url}" has variables; the server that is asked must have a fixed address`);
+  } else if (!URL.canParse(url)) close(`auth-url: "${url}" is not a URL`);
   else {policies.push({
       type: "ForwardAuth",
       forwardAuth: {

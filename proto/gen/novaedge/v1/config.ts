@@ -436,6 +436,8 @@ export interface RequestRedirect {
   status: number;
   /** Instead of the one that the client asked the listener's counts, as the Gateway API has it. */
   listenerPort: boolean;
+  /** The URL has variables of the request, as $host and $request_uri. */
+  variables: boolean;
 }
 
 export interface UrlRewrite {
@@ -746,6 +748,8 @@ export interface ForwardAuth {
   cacheMs: number;
   /** Where clients that it does not know are sent instead of 401; empty means nowhere. */
   signin: string;
+  /** The URL has variables of the request, as $escaped_request_uri. */
+  signinVariables: boolean;
   /** Fields of its answer that the client gets with the response. */
   clientFields: string[];
 }
@@ -3596,7 +3600,16 @@ export const PathModifier: MessageFns<PathModifier> = {
 };
 
 function createBaseRequestRedirect(): RequestRedirect {
-  return { url: "", scheme: "", hostname: "", port: 0, path: undefined, status: 0, listenerPort: false };
+  return {
+    url: "",
+    scheme: "",
+    hostname: "",
+    port: 0,
+    path: undefined,
+    status: 0,
+    listenerPort: false,
+    variables: false,
+  };
 }
 
 export const RequestRedirect: MessageFns<RequestRedirect> = {
@@ -3621,6 +3634,9 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
     }
     if (message.listenerPort !== false) {
       writer.uint32(56).bool(message.listenerPort);
+    }
+    if (message.variables !== false) {
+      writer.uint32(64).bool(message.variables);
     }
     return writer;
   },
@@ -3694,6 +3710,14 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
             message.listenerPort = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.variables = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3720,6 +3744,7 @@ export const RequestRedirect: MessageFns<RequestRedirect> = {
       : undefined;
     message.status = object.status ?? 0;
     message.listenerPort = object.listenerPort ?? false;
+    message.variables = object.variables ?? false;
     return message;
   },
 };
@@ -6712,6 +6737,7 @@ function createBaseForwardAuth(): ForwardAuth {
     timeoutMs: 0,
     cacheMs: 0,
     signin: "",
+    signinVariables: false,
     clientFields: [],
   };
 }
@@ -6741,6 +6767,9 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     }
     if (message.signin !== "") {
       writer.uint32(66).string(message.signin);
+    }
+    if (message.signinVariables !== false) {
+      writer.uint32(80).bool(message.signinVariables);
     }
     for (const v of message.clientFields) {
       writer.uint32(74).string(v!);
@@ -6825,6 +6854,14 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
             message.signin = reader.string();
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.signinVariables = reader.bool();
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -6858,6 +6895,7 @@ export const ForwardAuth: MessageFns<ForwardAuth> = {
     message.timeoutMs = object.timeoutMs ?? 0;
     message.cacheMs = object.cacheMs ?? 0;
     message.signin = object.signin ?? "";
+    message.signinVariables = object.signinVariables ?? false;
     message.clientFields = object.clientFields?.map((e) => e) || [];
     return message;
   },
