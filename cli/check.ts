@@ -28,7 +28,7 @@ export async function check(args: string[]): Promise<void> {
   const { values, positionals: [path, ...rest] } = parsed;
   if (path === undefined || rest.length > 0) fail(`usage: ${CHECK_USAGE}`, EXIT.usage);
   const { folder, files } = await readResources(path);
-  if (files.length === 0) fail(`${path}: no YAML files`, EXIT.refused);
+  if (files.length === 0) fail(`${path}: no YAML or JSON files`, EXIT.refused);
   const findings = checkFiles(files).map((found) => ({ ...found, file: join(folder, found.file) }));
   const errors = findings.filter(({ severity }) => severity === "error").length;
   if (values.json) print(`${JSON.stringify({ ok: errors === 0, findings }, null, 2)}\n`);

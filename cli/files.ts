@@ -1,6 +1,6 @@
 import { basename, dirname, join } from "node:path";
 import type { FileText } from "../controller/source/files/folder_state.ts";
-import { readFile } from "../controller/source/files/read_file.ts";
+import { readFile, RESOURCE_FILE } from "../controller/source/files/read_file.ts";
 
 /** A file's name below the folder, and its text. */
 export type NamedFile = readonly [string, FileText];
@@ -12,7 +12,7 @@ export interface Resources {
 }
 
 /**
- * Reads the YAML files of a folder and those below it as the controller does, in the order of their names; or one file.
+ * Reads the YAML and JSON files of a folder and those below it as the controller does, in the order of their names; or one file.
  * @throws {Deno.errors.NotFound} and other errors of the file system
  */
 export async function readResources(path: string): Promise<Resources> {
@@ -29,7 +29,7 @@ async function* filesOf(folder: string, prefix: string): AsyncGenerator<NamedFil
     const path = join(folder, name);
     if (name.startsWith(".")) continue;
     if (isDirectory) yield* filesOf(path, `${prefix}${name}/`);
-    else if (/\.ya?ml$/i.test(name)) {
+    else if (RESOURCE_FILE.test(name)) {
       yield [`${prefix}${name}`, await readFile(path, await Deno.stat(path))];
     }
   }

@@ -22,7 +22,7 @@ interface Question {
 export async function why(args: string[]): Promise<void> {
   const { folder, url, method, headers } = readQuestion(args);
   const { files } = await readResources(folder);
-  if (files.length === 0) fail(`${folder}: no YAML files`, EXIT.refused);
+  if (files.length === 0) fail(`${folder}: no YAML or JSON files`, EXIT.refused);
   const tables = new OfflineTables(files);
   for (const { file, line, path, reason } of tables.problems) {
     complain(`${file}:${line}: ${path === "" ? "" : `${path}: `}${redactText(reason)}\n`);

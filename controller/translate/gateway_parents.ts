@@ -1,6 +1,6 @@
 import { GATEWAY_API, type GatewayListener } from "../../api/gateway_api.ts";
 import type { ParentRef } from "../../api/gateway_api_routes.ts";
-import { ParentOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { type Outcome, ParentOutcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { admitsNamespace } from "./allowed_routes.ts";
 import { Conditions } from "./conditions.ts";
 import { classOurs } from "./gateway_class.ts";
@@ -41,6 +41,31 @@ const MESSAGES: Readonly<Record<Refused, string>> = {
   NotAllowedByListeners: "no listener allows this route",
   NoMatchingListenerHostname: "no hostname of the route is served by a listener",
 };
+
+/** Why a parent is no Gateway of ours, where nobody else can have it; "" where another controller may. */
+function missingParent(route: GatewayRoute | StreamRoute, ref: ParentRef, view: View): string {
+  const { group = GATEWAY_API, kind = "Gateway", namespace = route.namespace, name } = ref;
+  const known = group === GATEWAY_API && (kind === "Gateway" || kind === "ListenerSet");
+  if (!view.alone || !known || view.get(kind, namespace, name) !== null) return "";
+  return `${kind} ${namespace}/${name}: not found`;
+}
+
+/** What is wrong with the parents of a route of a folder, whose routes nobody else serves. */
+function missingParents(route: GatewayRoute | StreamRoute, view: View): string[] {
+  const { parentRefs = [] } = route.body.spec;
+  if (view.alone && parentRefs.length === 0) return ["spec.parentRefs: it names no Gateway"];
+  return parentRefs.map((ref) => missingParent(route, ref, view)).filter((text) => text !== "");
+}
+
+/** The outcome of a route apart from its parents of ours. */
+export function routeOutcome(route: GatewayRoute | StreamRoute, view: View): Outcome {
+  const conditions = new Conditions();
+  const missing = missingParents(route, view);
+  if (missing.length > 0) {
+    conditions.expect("Accepted").fail("Accepted", "NoMatchingParent", missing.join("; "));
+  }
+  return conditions.outcome(route);
+}
 
 /** The parents of a route that are Gateways of ours, or sets of theirs; others are nobody's business here. */
 export function parentsOf(route: GatewayRoute | StreamRoute, view: View): Parent[] {

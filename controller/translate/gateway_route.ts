@@ -4,7 +4,13 @@ import { BackendRef, Policy, Route, type RouteRule } from "../../proto/gen/novae
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
 import { backendAs, clientCertificateOf } from "./client_certificate.ts";
-import { type GatewayRoute, type Parent, parentOutcome, parentsOf } from "./gateway_parents.ts";
+import {
+  type GatewayRoute,
+  type Parent,
+  parentOutcome,
+  parentsOf,
+  routeOutcome,
+} from "./gateway_parents.ts";
 import { type GatewayRule, grpcRule, httpRule } from "./gateway_rules.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf, restricts } from "./policy_targets.ts";
@@ -20,7 +26,7 @@ import type { View } from "./view.ts";
 /** Translates an HTTPRoute or GRPCRoute that belongs to a Gateway of ours. */
 export function deriveGatewayRoute(route: GatewayRoute, view: View): Derived {
   const parents = parentsOf(route, view);
-  const outcome = new Conditions().outcome(route);
+  const outcome = routeOutcome(route, view);
   if (parents.length === 0) return { outcome, resources: [] };
   const key = objectKey(route);
   const { spec } = route.body;

@@ -126,7 +126,7 @@ Deno.test("bug: an HTTP listener on the port of HTTPS took both down", () => {
   const site = new Site(SITE);
   site.write({ "gateway.yaml": gateway("edge", https(443), http(443, "plain")) });
   assert.deepEqual(site.listeners, SERVED);
-  assert.match(site.problems[0], /Conflicted: .*port 443 is HTTPS at default\/edge/);
+  assert.match(site.problems[0], /Conflicted: .*port 443 is HTTPS at ProxyGateway default\/edge/);
 });
 
 Deno.test("bug: a new gateway on the port of one that serves took both down", () => {

@@ -196,20 +196,28 @@ export function portClaims(view: View): PortClaims {
 function conflictWith(claim: ListenerClaim, peer: ListenerClaim): ListenerConflict | null {
   if (peer.port !== claim.port || !LISTENER_PROTOCOLS.has(peer.protocol)) return null;
   if (peer.gateway === claim.gateway && peer.rank > claim.rank) return null;
-  const label = peer.key.slice(peer.key.indexOf("/") + 1);
+  const label = ownerLabel(peer.key);
   if (peer.proxyProtocol !== claim.proxyProtocol) {
     const message = `proxyProtocol differs from that of ${label} on the same port`;
     return { reason: "ProtocolConflict", message };
   }
   if (peer.protocol !== claim.protocol) {
-    const message = `port ${claim.port} is ${peer.protocol} at ${label}`;
+    const message = `port ${claim.port} is ${peer.protocol} at ${label} (a port has one protocol)`;
     return { reason: "ProtocolConflict", message };
   }
   const shared = peer.hostnames.find((hostname) => claim.hostnames.includes(hostname));
   if (shared === undefined) return null;
-  const name = shared || "(any)";
-  const message = `port ${claim.port} and hostname ${name} are also those of ${label}`;
+  const whose = shared === "" ? "for every hostname" : `for hostname ${shared}`;
+  const message = `port ${claim.port} ${whose} is also that of ${label} ` +
+    "(give one of them another port, hostname or address)";
   return { reason: "HostnameConflict", message };
+}
+
+/** "Kind/namespace/name/listener" as people say it. */
+function ownerLabel(key: string): string {
+  const [kind, namespace, name, listener] = key.split("/");
+  const owner = namespace === "" ? name : `${namespace}/${name}`;
+  return `${kind} ${owner}, listener ${listener}`;
 }
 
 /** Whether two claims are of one address. Gateways with addresses of their own leave the others to others. */

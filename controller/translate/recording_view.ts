@@ -30,6 +30,10 @@ export class RecordingView implements View {
     this.#addresses = addresses;
   }
 
+  get alone(): boolean {
+    return this.#addresses === null;
+  }
+
   addressesOf(gateway: string): AddressAnswer | null {
     if (this.#addresses === null) return null;
     this.reads.add(`address:${gateway}`);

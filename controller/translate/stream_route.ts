@@ -1,6 +1,5 @@
-import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
-import { parentOutcome, parentsOf, type StreamRoute } from "./gateway_parents.ts";
+import { parentOutcome, parentsOf, routeOutcome, type StreamRoute } from "./gateway_parents.ts";
 import type { View } from "./view.ts";
 
 /** Routes of connections are not served: their statuses say so, at each parent of ours. */
@@ -9,5 +8,5 @@ export function deriveStreamRoute(route: StreamRoute, view: View): Derived {
     parent.conditions.expect("ResolvedRefs");
     return parentOutcome(route, parent);
   });
-  return { outcome: { ...new Conditions().outcome(route), parents }, resources: [] };
+  return { outcome: { ...routeOutcome(route, view), parents }, resources: [] };
 }

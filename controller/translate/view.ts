@@ -44,6 +44,8 @@ export type Index =
 
 /** What a derivation may read; each read is remembered as a dependency. */
 export interface View {
+  /** Whether objects that are not served here are served by nobody: those of a folder, and not of a cluster. */
+  readonly alone: boolean;
   get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null;
   /** Objects of an index entry, in key order: the same list until one of them changes. */
   select<K extends KindName>(kind: K, index: Index, key: string): readonly SourceObject<K>[];

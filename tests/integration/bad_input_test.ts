@@ -191,7 +191,7 @@ Deno.test("a resource folder that empties or vanishes is an error and removes no
     "all.yaml": documents(gateway("edge", port), backend("blue", blue.port), route("shop", "blue")),
   });
   await Deno.remove(join(edge.resources, "all.yaml"));
-  await edge.controller.line(/holds no YAML file any more; nothing is removed/);
+  await edge.controller.line(/holds no YAML or JSON file any more; nothing is removed/);
   assert.equal((await get(port)).status, 200);
   await Deno.remove(edge.resources, { recursive: true });
   await edge.controller.line(/nothing is removed/);
@@ -205,7 +205,7 @@ Deno.test("no port opens before the first complete configuration", async () => {
   edge.startDataplane();
   edge.startController();
   edge.startAgent();
-  await edge.controller.line(/holds no YAML file/);
+  await edge.controller.line(/holds no YAML or JSON file/);
   await edge.agent.line(/"connected to the dataplane"/);
   await assert.rejects(Deno.connect({ port, hostname: "127.0.0.1" }));
   assert.equal((await edge.get("/ready")).status, 503);

@@ -11,7 +11,7 @@ import type { ParsedFile } from "./parse_file.ts";
 import { ParseQueue } from "./parse_queue.ts";
 import { FolderWatch } from "./folder_watch.ts";
 import { PublicationGate } from "./publication_gate.ts";
-import { readFile } from "./read_file.ts";
+import { readFile, RESOURCE_FILE } from "./read_file.ts";
 
 /** Milliseconds a file must be quiet before a write in place that shortens it, or its removal, counts. */
 const SETTLE = 100;
@@ -19,7 +19,6 @@ const SETTLE = 100;
 const RESCAN = 10_000;
 /** Milliseconds between two tries while the folder cannot be read or is empty. */
 const RETRY = 1_000;
-const YAML = /\.ya?ml$/i;
 
 /** Identity and age of a file's content as far as the file system tells. */
 type Stamp = string;
@@ -30,7 +29,7 @@ function pause(): Promise<void> {
 }
 
 /**
- * Watches a folder of YAML files, subfolders too. A rename counts at once; a write in place counts when
+ * Watches a folder of YAML and JSON files, subfolders too. A rename counts at once; a write in place counts when
  * the writer closes the file. Names that begin with a dot are passed over, so that each file of a mounted
  * ConfigMap counts once; its `..data` swap is followed. A folder that vanishes or empties is an error and
  * removes nothing.
@@ -132,7 +131,7 @@ export class FileSource implements Source {
         if (event.kind === "rename" && file.endsWith("..data")) {
           this.#compareSoon();
         }
-      } else if (!YAML.test(file)) this.#compareSoon();
+      } else if (!RESOURCE_FILE.test(file)) this.#compareSoon();
       else if (event.kind === "rename") this.#look(file, 0);
       else if (event.kind === "access") this.#look(file, SETTLE);
       else this.#due.set(file, performance.now() + SETTLE);
@@ -234,7 +233,9 @@ export class FileSource implements Source {
     try {
       await this.#list("", found);
       if (found.size === 0) {
-        problem = `holds no YAML file${this.#state.empty ? "" : " any more"}; nothing is removed`;
+        problem = `holds no YAML or JSON file${
+          this.#state.empty ? "" : " any more"
+        }; nothing is removed`;
       }
     } catch (error) {
       problem = `cannot be read, nothing is removed: ${messageOf(error)}`;
@@ -273,8 +274,8 @@ export class FileSource implements Source {
     for await (const entry of Deno.readDir(join(this.#directory, folder))) {
       if (entry.name.startsWith(".")) continue;
       const file = folder === "" ? entry.name : join(folder, entry.name);
-      const isYaml = YAML.test(entry.name);
-      if (!isYaml && entry.isFile) continue;
+      const isResourceFile = RESOURCE_FILE.test(entry.name);
+      if (!isResourceFile && entry.isFile) continue;
       let info: Deno.FileInfo;
       try {
         info = await Deno.stat(join(this.#directory, file));
@@ -284,7 +285,7 @@ export class FileSource implements Source {
         throw error;
       }
       if (info.isDirectory && !entry.isSymlink) await this.#list(file, found);
-      else if (info.isFile && isYaml) found.set(file, stampOf(info));
+      else if (info.isFile && isResourceFile) found.set(file, stampOf(info));
     }
   }
 
@@ -293,7 +294,7 @@ export class FileSource implements Source {
     const remaining = new Set([...this.#state.files].filter((file) => !gone.has(file)));
     for (const [file, text] of texts) if (text !== null) remaining.add(file);
     if (gone.size > 0 && remaining.size === 0) {
-      this.#folderProblem = "holds no YAML file any more; nothing is removed";
+      this.#folderProblem = "holds no YAML or JSON file any more; nothing is removed";
       this.#report();
       return;
     }

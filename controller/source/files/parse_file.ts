@@ -1,5 +1,6 @@
 import { overLimit, SOURCE_LIMIT } from "../source_limits.ts";
 import { documentsWith, splitDocuments, type TextDocument } from "./documents.ts";
+import { withoutLists } from "./lists.ts";
 import { type ParsedDocument, parseObject, refused } from "./parse.ts";
 
 /** A document and what it holds. */
@@ -54,7 +55,7 @@ export function* parseFile(
     const found = `the file has ${text.length.toLocaleString("en-US")} characters`;
     return yield* refusedFile(overLimit(found, "fileBytes"), 1, "");
   }
-  const texts = splitDocuments(text, most + 1);
+  const texts = withoutLists(splitDocuments(text, most + 1));
   if (texts.length > most) {
     const reason = overLimit("the file has too many documents", "documents");
     return yield* refusedFile(reason, texts[most].line, text);

@@ -2,6 +2,9 @@ import { messageOf } from "../../../common/errors.ts";
 import { overLimit, SOURCE_LIMIT } from "../source_limits.ts";
 import type { FileText } from "./folder_state.ts";
 
+/** Names of the files that are read, as kubectl reads those of a folder. */
+export const RESOURCE_FILE = /\.(?:ya?ml|json)$/i;
+
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**

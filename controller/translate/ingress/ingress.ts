@@ -11,6 +11,9 @@ import { deriveBackend } from "../backend.ts";
 import { Conditions } from "../conditions.ts";
 import type { Derived, DerivedResource } from "../derived.ts";
 import { boundAddresses } from "../gateway_addresses.ts";
+import { conflictsOf, portClaims } from "../listener_claims.ts";
+import type { Outcome } from "../../../proto/gen/novaedge/v1/distribution.ts";
+import { INGRESS_CONTROLLER } from "../../../api/ingress.ts";
 import { policyMessage } from "../policy.ts";
 import { OPEN_TYPES, restricts } from "../policy_targets.ts";
 import type { PolicyObject } from "../policy_rule.ts";
@@ -24,7 +27,14 @@ import { createdAt, objectKey, type SourceObject } from "../source_object.ts";
 import { servicePort } from "../service_port.ts";
 import type { View } from "../view.ts";
 import { backendSpec } from "./backend_spec.ts";
-import { certificateIn, classOf, classPorts, defaultCertificate } from "./class_facts.ts";
+import {
+  certificateIn,
+  classClaims,
+  classOf,
+  classPorts,
+  defaultCertificate,
+  namedClass,
+} from "./class_facts.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
 import type { SnippetEdits } from "./header_snippet.ts";
 import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
@@ -33,6 +43,7 @@ type IngressObject = SourceObject<"Ingress">;
 type Filter = NonNullable<RuleSpec["filters"]>[number];
 
 /** Certificate authorities ask for this path in the clear, and show nothing (RFC 8555 section 8.3). */
+const HOST = /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.(?!$)|$))*$/;
 const ACME = "/.well-known/acme-challenge/";
 
 /** Values of upstream-vhost that stand for the client's host, which backends see anyway. */
@@ -41,8 +52,13 @@ const CLIENTS_HOST = new Set(["$host", "$http_host", "$best_http_host"]);
 /** Translates an Ingress of a class of ours. */
 export function deriveIngress(ingress: IngressObject, view: View): Derived {
   const found = classOf(ingress, view);
-  if (found === null) return { outcome: new Conditions().outcome(ingress), resources: [] };
+  if (found === null) return { outcome: outcomeWithoutClass(ingress, view), resources: [] };
   const conditions = new Conditions().expect("Accepted").expect("ResolvedRefs");
+  for (const conflict of conflictsOf(classClaims(found, view), portClaims(view), view)) {
+    if (conflict === null) continue;
+    const message = `IngressClass ${found.name} is not served: ${conflict.message}`;
+    conditions.fail("Accepted", "ClassNotServed", message);
+  }
   const settings = settingsOf(ingress);
   if (settings.closed !== "") conditions.fail("Accepted", "Unsupported", settings.closed);
   const translation = new IngressTranslation(ingress, found, settings, view, conditions);
@@ -53,6 +69,22 @@ export function deriveIngress(ingress: IngressObject, view: View): Derived {
   }
   const addresses = boundAddresses(objectKey(found), [], view).filter((text) => text !== "");
   return { outcome: { ...conditions.outcome(ingress), addresses }, resources };
+}
+
+/** In a folder an Ingress without a class of ours is served by nobody. */
+function outcomeWithoutClass(ingress: IngressObject, view: View): Outcome {
+  const conditions = new Conditions();
+  if (!view.alone) return conditions.outcome(ingress);
+  const name = namedClass(ingress);
+  const other = name === "" ? null : view.get("IngressClass", "", name);
+  const reason = name === ""
+    ? "it has no ingressClassName, and no IngressClass is the default " +
+      "(annotation ingressclass.kubernetes.io/is-default-class)"
+    : other === null
+    ? `IngressClass ${name}: not found`
+    : `IngressClass ${name} is of ${other.body.spec?.controller}, not of ${INGRESS_CONTROLLER}`;
+  conditions.expect("Accepted").fail("Accepted", "NoClass", reason);
+  return conditions.outcome(ingress);
 }
 
 /** The translation of one Ingress. */
@@ -85,6 +117,16 @@ class IngressTranslation {
     const policies = this.#policies();
     const secured = this.#securedHosts();
     for (const [index, { host, places }] of this.#hosts().entries()) {
+      if (!HOST.test(host)) {
+        this.#conditions.fail(
+          "Accepted",
+          "InvalidHost",
+          `spec.rules[${index}].host: "${
+            this.#ingress.body.spec!.rules![index].host
+          }" is not a hostname (no scheme, no port, no path)`,
+        );
+        continue;
+      }
       const rules = places.flatMap((place) => this.#rules(place, policies));
       const plain = this.#redirects(host, secured)
         ? rules.map((rule) => this.#redirected(rule))
