@@ -3,6 +3,8 @@
  * them with the flags in deno.json. Everything not named is denied.
  */
 
+import { dirname } from "node:path";
+
 /** Variables that grpc-js, its dependencies and the runtime's Node layer read when they load. */
 export const ENV = [
   "NOVAEDGE_*",
@@ -81,12 +83,16 @@ export function agentPermissions({ run, state }: Folders, admin: string): Permis
 /**
  * The dataplane talks to clients and backends, and to the agent on its socket. On the native transport it calls
  * libraries, and gives up by itself what it does not need then.
+ * @param accessLog file of the access log, "" for none
  */
 export function dataplanePermissions(
   { run, code }: Folders,
   native: boolean,
+  accessLog = "",
 ): PermissionSet {
-  const common = { ...NOTHING, net: true, read: [run, code], write: [run] };
+  // Old files are moved away within their folder.
+  const logs = accessLog === "" ? [] : [dirname(accessLog)];
+  const common = { ...NOTHING, net: true, read: [run, code, ...logs], write: [run, ...logs] };
   return native
     ? { ...common, env: [...ENV, ...NATIVE_ENV], sys: [...SYS, "ca"] as typeof SYS, ffi: true }
     : { ...common, env: ENV, sys: SYS };

@@ -13,6 +13,8 @@ const INTERRUPT_WINDOW = 500;
 export interface Asked {
   /** For SIGHUP: look at once at what is followed anyway. */
   reload: () => void;
+  /** For SIGUSR1: open log files again, which were moved away. */
+  reopen: () => void;
 }
 
 /** A program as `main.ts` starts it: runs until the signal is aborted, then ends in order. */
@@ -67,12 +69,12 @@ export async function runProgram<const T extends FlagTable>(
   };
   Deno.addSignalListener("SIGINT", onSignal);
   Deno.addSignalListener("SIGTERM", onSignal);
-  const asked: Asked = { reload() {} };
+  const asked: Asked = { reload() {}, reopen() {} };
   Deno.addSignalListener("SIGHUP", () => asked.reload());
-  Deno.addSignalListener(
-    "SIGUSR1",
-    () => closeDebugger(() => stderr(`${name}: SIGUSR1: the runtime's debugger was closed\n`)),
-  );
+  Deno.addSignalListener("SIGUSR1", () => {
+    closeDebugger(() => stderr(`${name}: SIGUSR1: the runtime's debugger was closed\n`));
+    asked.reopen();
+  });
   try {
     await program(flags, abort.signal, asked);
   } catch (error) {

@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "../common/log.ts";
-import { aborted } from "../common/program.ts";
+import { aborted, type Asked } from "../common/program.ts";
 import { probe, statusHandler } from "../common/status_server.ts";
 import type { StatsReply } from "../proto/gen/novaedge/v1/distribution.ts";
 import { ConfigStore } from "./control/config_store.ts";
@@ -10,8 +10,9 @@ import { ControlServer } from "./control/control_server.ts";
 import { type TransportName, TRANSPORTS } from "./net/create_transport.ts";
 import { confineDataplane, sealDataplane } from "./net/native/confine/confine_dataplane.ts";
 import { nativeProblem } from "./net/native/native_problem.ts";
-import { humanAccessLog } from "./observe/human_access_log.ts";
-import { LogWriter } from "./observe/log_writer.ts";
+import { LogFile } from "./observe/log_file.ts";
+import { type LogFormat, logFormat } from "./observe/log_format.ts";
+import { LogWriter, type Sink } from "./observe/log_writer.ts";
 import { TraceExporter } from "./observe/trace_exporter.ts";
 import { renderMetrics } from "./observe/prometheus.ts";
 import { Supervisor } from "./worker/supervisor.ts";
@@ -83,6 +84,29 @@ export const DATAPLANE_FLAGS = {
     default: "",
     help: "collector of traces (OTLP over HTTP), as http://127.0.0.1:4318; none without it",
   },
+  "access-log": {
+    type: "string",
+    default: "",
+    help:
+      "file that the access log is appended to, and opened again for SIGUSR1; standard output when empty",
+  },
+  "access-log-format": {
+    type: "string",
+    default: "json",
+    help: 'json, combined, or a template of the fields of json, as "{time} {status} {path}"',
+  },
+  "access-log-max-mb": {
+    type: "integer",
+    default: 0,
+    range: [0, 1_048_576],
+    help: "MiB after which the file of --access-log is moved to FILE.1; 0 for never",
+  },
+  "access-log-backups": {
+    type: "integer",
+    default: 5,
+    range: [0, 1_000],
+    help: "old files of --access-log that are kept, with --access-log-max-mb",
+  },
   "rate-limit-keys": {
     type: "integer",
     default: 131_072,
@@ -118,6 +142,7 @@ export type DataplaneFlags = FlagValues<typeof DATAPLANE_FLAGS>;
 export async function runDataplane(
   flags: DataplaneFlags,
   signal: AbortSignal,
+  asked: Asked,
   alone = true,
 ): Promise<void> {
   const log = createLogger("dataplane", flags["log-level"] as LogLevel);
@@ -126,8 +151,17 @@ export async function runDataplane(
   const unusable = transport === "native" ? nativeProblem() : "";
   if (unusable !== "") throw new FlagError(`--transport native: ${unusable}`);
   await clearSocket(socket);
-  const human = Deno.stdout.isTerminal();
-  const writer = new LogWriter(Deno.stdout);
+  const accessLog = openAccessLog(flags);
+  const writer = new LogWriter(accessLog.sink);
+  asked.reopen = () => {
+    if (accessLog.file === null) return;
+    try {
+      accessLog.file.reopen();
+      log.info({ file: flags["access-log"] }, "access log opened again");
+    } catch (error) {
+      log.error({ reason: messageOf(error) }, "access log not opened again; the old file is used");
+    }
+  };
   const endpoint = flags["otlp-endpoint"];
   if (endpoint !== "" && !/^https?:\/\/[^/]/.test(endpoint)) {
     throw new NovaEdgeError("FLAG", `--otlp-endpoint: "${endpoint}" is not an http or https URL`);
@@ -137,7 +171,9 @@ export async function runDataplane(
     blocked: networks(flags["blocked-upstreams"]),
     allowed: networks(flags["allowed-upstreams"]),
   };
-  if (transport === "native") confine(dirname(resolve(socket)), flags.admin, alone, log);
+  if (transport === "native") {
+    confine(dirname(resolve(socket)), [flags.admin, flags["access-log"]], alone, log);
+  }
   const exporter = endpoint === "" ? null : new TraceExporter(endpoint, log);
   const config: ConfigStore = new ConfigStore(() => supervisor);
   const supervisor: Supervisor = new Supervisor({
@@ -155,8 +191,7 @@ export async function runDataplane(
     upstreams,
     rateLimitKeys: flags["rate-limit-keys"],
     resources: () => config.resources(),
-    onAccessLog: (batch, lines, done) =>
-      writer.add(human ? humanAccessLog(batch) : batch, lines, done),
+    onAccessLog: (batch, lines, done) => writer.add(accessLog.format(batch), lines, done),
     onListeners: () => listenersChanged(),
     onSpans: exporter === null ? null : (spans) => exporter.add(spans),
   });
@@ -203,7 +238,11 @@ export async function runDataplane(
   }
   await server.listen(socket);
   const admin = flags.admin === "" ? null : await serveAdmin(flags.admin, config, metrics);
-  if (transport === "native") orUnusable(() => sealDataplane(alone));
+  if (transport === "native") {
+    // The folder of the log is one that the process is confined to.
+    const rotates = flags["access-log"] !== "" && flags["access-log-max-mb"] > 0;
+    orUnusable(() => sealDataplane(alone, rotates));
+  }
   supervisor.start();
   log.info(
     { socket, workers: supervisor.workers, transport },
@@ -215,6 +254,7 @@ export async function runDataplane(
   config.end();
   await supervisor.stop(flags["drain-timeout"] * 1000, flags["drain-delay"] * 1000);
   await writer.flush();
+  accessLog.file?.close();
   await exporter?.stop();
   server.stop();
   await admin?.shutdown();
@@ -222,14 +262,39 @@ export async function runDataplane(
   log.info("dataplane ended");
 }
 
+interface OpenedLog {
+  readonly sink: Sink;
+  readonly format: LogFormat;
+  /** Null for standard output. */
+  readonly file: LogFile | null;
+}
+
+/** Where the access log goes. @throws {FlagError} */
+function openAccessLog(flags: DataplaneFlags): OpenedLog {
+  const path = flags["access-log"];
+  try {
+    const format = logFormat(
+      flags["access-log-format"],
+      path === "" && Deno.stdout.isTerminal(),
+    );
+    if (path === "") return { sink: Deno.stdout, format, file: null };
+    const most = flags["access-log-max-mb"] * 2 ** 20;
+    const file = new LogFile(resolve(path), most, flags["access-log-backups"]);
+    return { sink: file, format, file };
+  } catch (error) {
+    const flag = error instanceof RangeError ? "--access-log-format" : `--access-log ${path}`;
+    throw new FlagError(`${flag}: ${messageOf(error)}`);
+  }
+}
+
 /** Gives up what the runtime's permissions no longer guard when libraries are called. */
-function confine(run: string, admin: string, alone: boolean, log: Logger): void {
+function confine(run: string, written: readonly string[], alone: boolean, log: Logger): void {
   const home = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? "/", ".cache");
   const packages = Deno.env.get("DENO_DIR") ?? join(home, "deno");
   const { landlock } = orUnusable(() =>
     confineDataplane({
       read: [resolve(import.meta.dirname!, ".."), packages],
-      write: admin === "" ? [run] : [run, dirname(resolve(admin))],
+      write: [run, ...written.filter((file) => file !== "").map((file) => dirname(resolve(file)))],
       alone,
     })
   );

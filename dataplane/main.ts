@@ -4,5 +4,5 @@ import { DATAPLANE_FLAGS, runDataplane } from "./dataplane.ts";
 await runProgram(
   "novaedge-dataplane",
   DATAPLANE_FLAGS,
-  (flags, signal) => runDataplane(flags, signal),
+  (flags, signal, asked) => runDataplane(flags, signal, asked),
 );

@@ -8,7 +8,7 @@ import type { FromChild, ToChild } from "./messages.ts";
 const LOOK = 10;
 
 const abort = new AbortController();
-const asked: Asked = { reload() {} };
+const asked: Asked = { reload() {}, reopen() {} };
 const scope = self as unknown as {
   postMessage(message: FromChild): void;
   onmessage: ((event: MessageEvent<ToChild>) => void) | null;
@@ -31,7 +31,12 @@ async function run(message: ToChild & { type: "start" }): Promise<void> {
       );
     }
     case "dataplane":
-      return (await import("../dataplane/dataplane.ts")).runDataplane(message.flags, signal, false);
+      return (await import("../dataplane/dataplane.ts")).runDataplane(
+        message.flags,
+        signal,
+        asked,
+        false,
+      );
     case "demo":
       return (await import("./demo/backends.ts")).runDemoBackends(message.flags, signal);
   }
@@ -48,6 +53,7 @@ async function appeared(path: string, signal: AbortSignal): Promise<void> {
 scope.onmessage = ({ data }) => {
   if (data.type === "stop") abort.abort();
   else if (data.type === "reload") asked.reload();
+  else if (data.type === "reopen") asked.reopen();
   else {
     run(data).then(
       () => scope.postMessage({ type: "ended" }),

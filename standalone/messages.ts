@@ -15,6 +15,7 @@ export type ProgramStart =
 export type ToChild =
   | ({ readonly type: "start" } & ProgramStart)
   | { readonly type: "reload" }
+  | { readonly type: "reopen" }
   | { readonly type: "stop" };
 
 export type FromChild =

@@ -41,6 +41,11 @@ export const STANDALONE_FLAGS = {
     range: [0, 3600],
     help: "seconds that work in flight may take at the end; a second Ctrl-C ends at once",
   },
+  "access-log": DATAPLANE_FLAGS["access-log"],
+  "access-log-format": DATAPLANE_FLAGS["access-log-format"],
+  "access-log-max-mb": DATAPLANE_FLAGS["access-log-max-mb"],
+  "access-log-backups": DATAPLANE_FLAGS["access-log-backups"],
+  "otlp-endpoint": DATAPLANE_FLAGS["otlp-endpoint"],
   "log-level": { type: "string", default: "warn", choices: LOG_LEVELS, help: "least level logged" },
 } as const satisfies FlagTable;
 
@@ -99,6 +104,10 @@ class Child {
     this.#worker.terminate();
   }
 
+  reopen(): void {
+    this.#send({ type: "reopen" });
+  }
+
   reload(): void {
     this.#send({ type: "reload" });
   }
@@ -141,6 +150,7 @@ export async function runStandalone(
       (reason) => failure.reject(new NovaEdgeError("PROGRAM", `${program.program}: ${reason}`)),
     );
   const level = flags["log-level"];
+  const accessLog = flags["access-log"] === "" ? "" : resolve(flags["access-log"]);
   const dataplaneFlags: DataplaneFlags = {
     ...defaultsOf(DATAPLANE_FLAGS),
     "socket": `${run}/dataplane.sock`,
@@ -148,6 +158,11 @@ export async function runStandalone(
     "transport": flags.transport,
     "drain-timeout": flags["drain-timeout"],
     "drain-delay": 0,
+    "access-log": accessLog,
+    "access-log-format": flags["access-log-format"],
+    "access-log-max-mb": flags["access-log-max-mb"],
+    "access-log-backups": flags["access-log-backups"],
+    "otlp-endpoint": flags["otlp-endpoint"],
     "log-level": level,
   };
   const controllerFlags: ControllerFlags = {
@@ -173,12 +188,12 @@ export async function runStandalone(
   };
   const children: Child[] = [];
   try {
-    children.push(
-      start(
-        { program: "dataplane", flags: dataplaneFlags },
-        dataplanePermissions(folders("dataplane"), flags.transport === "native"),
-      ),
+    const dataplane = start(
+      { program: "dataplane", flags: dataplaneFlags },
+      dataplanePermissions(folders("dataplane"), flags.transport === "native", accessLog),
     );
+    children.push(dataplane);
+    asked.reopen = () => dataplane.reopen();
     const agent = start(
       {
         program: "agent",

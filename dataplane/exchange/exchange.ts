@@ -43,6 +43,7 @@ import { grpcTimeout } from "./grpc_timeout.ts";
 import { mirror, type MirroredRequest, mirrorKeys, mirrors } from "./mirror.ts";
 import { record } from "./record.ts";
 import { Replay } from "./replay.ts";
+import { protocolName, refererOf, userAgentOf } from "./request_facts.ts";
 import { nextRequestId } from "./request_id.ts";
 import { FAILURE_STATUS } from "./resend.ts";
 import { Routing } from "./routing.ts";
@@ -133,6 +134,14 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     return this.#tries.count;
   }
   startedAt = 0;
+  /** For the access log. */
+  protocol = "";
+  userAgent = "";
+  referer = "";
+  tlsVersion = "";
+  /** Milliseconds from the last try's request to the head of its response, -1 without one. */
+  upstreamTime = -1;
+  #triedAt = 0;
   /** What the backend did, in words, where the reason alone does not say it. */
   detail = "";
   /** Its place in a trace, null for none. */
@@ -409,6 +418,12 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.requestId = "";
     this.trace = null;
     this.detail = "";
+    this.protocol =
+      this.userAgent =
+      this.referer =
+      this.tlsVersion =
+        "";
+    this.upstreamTime = -1;
     this.bytesIn = 0;
     this.#answerPath.bytes = bytesOut;
     record(this.#engine, this.#port, this, status, reason);
@@ -424,6 +439,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   onStream(stream: UpstreamStream): void {
     this.#upstream = stream;
     this.#phase = Phase.Sent;
+    this.#triedAt = this.#engine.clock.now();
     const { ticker } = this.#engine;
     this.#deadlines.beginTry(ticker.now, this.routing.rule!.backendTimeout, this.#tries.timeout);
     this.#arm();
@@ -465,6 +481,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
       return;
     }
     this.detail = "";
+    this.upstreamTime = this.#engine.clock.now() - this.#triedAt;
     this.#attempt.ended(resultOf(head.status));
     const again = this.#tries.afterStatus(head.status, this.#tried());
     const endpoint = again === null ? null : this.#attempt.another(again, this.routing);
@@ -680,6 +697,13 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#replay.clear();
     this.#trailers = null;
     this.client = this.#downstream.peer.label;
+    this.upstreamTime = -1;
+    if (this.#engine.accessLog.enabled) {
+      this.protocol = protocolName(head.version);
+      this.userAgent = userAgentOf(head);
+      this.referer = refererOf(head);
+      this.tlsVersion = this.#downstream.peer.tlsVersion;
+    }
     this.requestId = head.requestIdIndex >= 0
       ? head.block.value(head.requestIdIndex)
       : nextRequestId(this.#engine.requestIdPrefix);

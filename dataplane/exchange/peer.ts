@@ -20,6 +20,8 @@ export interface Peer {
   readonly certificateFields: string;
   /** Listener that TLS selected, null without TLS. */
   readonly tlsListener: string | null;
+  /** Version of TLS, as "TLSv1.3"; "" without TLS. */
+  readonly tlsVersion: string;
   /** What it holds of what all clients share. */
   readonly share: ClientShare;
 }
@@ -44,6 +46,7 @@ class ConnectionPeer implements Peer {
   readonly address: string;
   readonly port: number;
   readonly tlsListener: string | null;
+  readonly tlsVersion: string;
   readonly #connection: Connection;
   readonly #settings: PeerSettings;
   #label = "";
@@ -53,6 +56,7 @@ class ConnectionPeer implements Peer {
     this.address = connection.remoteAddress;
     this.port = connection.remotePort;
     this.tlsListener = connection.tls?.listener ?? null;
+    this.tlsVersion = connection.tls?.protocol ?? "";
     this.#connection = connection;
     this.#settings = settings;
   }

@@ -17,6 +17,12 @@ export interface Finished {
   readonly attempts: number;
   /** What the backend did, in words, where the reason does not say it. */
   readonly detail: string;
+  readonly protocol: string;
+  readonly tlsVersion: string;
+  readonly userAgent: string;
+  readonly referer: string;
+  /** Milliseconds until the backend's response began, -1 without one. */
+  readonly upstreamTime: number;
   readonly trace: Trace | null;
 }
 
@@ -51,6 +57,11 @@ export function record(
     requestId: request.requestId,
     attempts: request.attempts,
     detail: request.detail,
+    protocol: request.protocol,
+    tls: request.tlsVersion,
+    userAgent: request.userAgent,
+    referer: request.referer,
+    upstreamTime: request.upstreamTime,
     traceId: request.trace === null ? "" : request.trace.traceId,
     status,
     reason,

@@ -33,6 +33,8 @@ export const enum FieldId {
   SetCookie = 27,
   /** What proxies in front of a backend say of users and targets, and clients should not. */
   Identity = 28,
+  UserAgent = 29,
+  Referer = 30,
   /** Named by the Connection field: not forwarded. */
   Nominated = 31,
 }
@@ -64,6 +66,8 @@ const NAMES: readonly [string, FieldId][] = [
   ["content-type", FieldId.ContentType],
   ["grpc-timeout", FieldId.GrpcTimeout],
   ["set-cookie", FieldId.SetCookie],
+  ["user-agent", FieldId.UserAgent],
+  ["referer", FieldId.Referer],
   ["remote-user", FieldId.Identity],
   ["remote-groups", FieldId.Identity],
   ["remote-name", FieldId.Identity],

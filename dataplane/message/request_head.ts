@@ -78,6 +78,9 @@ export class RequestHead {
   requestIdIndex = -1;
   /** Index of grpc-timeout in `block`, -1 without. */
   grpcTimeoutIndex = -1;
+  /** Indexes of User-Agent and Referer, -1 without. */
+  userAgentIndex = -1;
+  refererIndex = -1;
   refusal: HeadRefusal | null = null;
   readonly framing: Framing = noFraming();
   readonly block: HeaderBlock;
@@ -106,6 +109,8 @@ export class RequestHead {
     this.grpc = false;
     this.requestIdIndex = -1;
     this.grpcTimeoutIndex = -1;
+    this.userAgentIndex = -1;
+    this.refererIndex = -1;
   }
 
   /** Records why the head is refused; returns false for use in conditions. */
@@ -144,6 +149,12 @@ export class RequestHead {
           break;
         case FieldId.GrpcTimeout:
           this.grpcTimeoutIndex = i;
+          break;
+        case FieldId.UserAgent:
+          this.userAgentIndex = i;
+          break;
+        case FieldId.Referer:
+          this.refererIndex = i;
           break;
         case FieldId.Te:
           this.takesTrailers = this.takesTrailers ||

@@ -14,6 +14,14 @@ export interface AccessRecord {
   readonly attempts: number;
   /** What a backend did; written where there is something to say. */
   readonly detail: string;
+  /** As "HTTP/1.1"; "" where no head was read. */
+  readonly protocol: string;
+  /** Version of TLS, "" without it. */
+  readonly tls: string;
+  readonly userAgent: string;
+  readonly referer: string;
+  /** Milliseconds until the backend's response began, negative without one. */
+  readonly upstreamTime: number;
   /** Written where the request is part of a trace. */
   readonly traceId: string;
   readonly status: number;
@@ -33,7 +41,7 @@ export interface LogMemory {
 
 const SECOND = 1000;
 /** Bytes that a line has beside the texts of its record. */
-const FIXED = 340;
+const FIXED = 460;
 /** Most bytes of one UTF-16 unit: a JSON escape. */
 const ESCAPED = 6;
 /** Names of a kind that are remembered; more start over. */
@@ -46,6 +54,8 @@ const ROUTE = ascii(',"route":');
 const REQUEST_ID = ascii(',"request_id":');
 const TRACE_ID = ascii(',"trace_id":');
 const ATTEMPTS = ascii(',"attempts":');
+const UPSTREAM_TIME = ascii(',"upstream_ms":');
+const REFERER = ascii(',"referer":');
 const DETAIL = ascii(',"detail":');
 const END = ascii("}\n");
 
@@ -80,6 +90,9 @@ class NamePart {
 const listeners = new NamePart('Z","listener":', ',"method":');
 const methods = new NamePart("", ',"host":');
 const upstreams = new NamePart(',"upstream":', ',"client":');
+const protocols = new NamePart(',"protocol":', "");
+const tlsVersions = new NamePart(',"tls":', "");
+const userAgents = new NamePart(',"user_agent":', "");
 /** By status, then by reason. */
 const outcomes: (NamePart | undefined)[] = [];
 
@@ -122,6 +135,16 @@ function putNumber(value: number, least: number, out: Uint8Array, at: number): n
   return at + digits;
 }
 
+/** Writes a time as milliseconds with three decimals. */
+function putMilliseconds(milliseconds: number, out: Uint8Array, start: number): number {
+  // As thousandths, which are whole numbers.
+  const micros = Math.round(milliseconds * 1000);
+  const whole = Math.floor(micros / 1000);
+  const at = putNumber(whole, 1, out, start);
+  out[at] = 46;
+  return putNumber(micros - whole * 1000, 3, out, at + 1);
+}
+
 /**
  * Writes JSON lines as bytes: strings would have to be joined, flattened and encoded, which costs several
  * times as much. Never blocks: a line that finds no memory is dropped and counted.
@@ -147,7 +170,7 @@ export class AccessLog {
     const units = record.host.length + record.path.length + record.method.length +
       record.listener.length + record.route.length + record.upstream.length +
       record.client.length + record.requestId.length + record.traceId.length +
-      record.detail.length;
+      record.detail.length + record.userAgent.length + record.referer.length;
     const most = FIXED + units * ESCAPED;
     if (this.#bytes !== null && this.#bytes.length - this.#at < most) this.flush();
     const bytes = this.#bytes ??= this.#memory.take();
@@ -178,9 +201,6 @@ export class AccessLog {
       this.#second = second;
       this.#beginning = ascii(`{"time":"${new Date(second * SECOND).toISOString().slice(0, 20)}`);
     }
-    // The duration as thousandths, which are whole numbers.
-    const micros = Math.round(record.milliseconds * 1000);
-    const millis = Math.floor(micros / 1000);
     let at = putBytes(this.#beginning, out, start);
     at = putNumber(Math.floor(now - second * SECOND), 3, out, at);
     at = putBytes(listeners.of(record.listener), out, at);
@@ -193,15 +213,24 @@ export class AccessLog {
     at = putBytes(BYTES_OUT, out, at);
     at = putNumber(record.bytesOut, 1, out, at);
     at = putBytes(DURATION, out, at);
-    at = putNumber(millis, 1, out, at);
-    out[at++] = 46;
-    at = putNumber(micros - millis * 1000, 3, out, at);
+    at = putMilliseconds(record.milliseconds, out, at);
     at = putBytes(ROUTE, out, at);
     at = putText(record.route, out, at);
     at = putBytes(upstreams.of(record.upstream), out, at);
     at = putText(record.client, out, at);
     at = putBytes(REQUEST_ID, out, at);
     at = putText(record.requestId, out, at);
+    if (record.upstreamTime >= 0) {
+      at = putBytes(UPSTREAM_TIME, out, at);
+      at = putMilliseconds(record.upstreamTime, out, at);
+    }
+    if (record.protocol !== "") at = putBytes(protocols.of(record.protocol), out, at);
+    if (record.tls !== "") at = putBytes(tlsVersions.of(record.tls), out, at);
+    if (record.userAgent !== "") at = putBytes(userAgents.of(record.userAgent), out, at);
+    if (record.referer !== "") {
+      at = putBytes(REFERER, out, at);
+      at = putText(record.referer, out, at);
+    }
     if (record.attempts > 1) {
       at = putBytes(ATTEMPTS, out, at);
       at = putNumber(record.attempts, 1, out, at);

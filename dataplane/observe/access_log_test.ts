@@ -16,6 +16,11 @@ const RECORD: AccessRecord = {
   traceId: "",
   attempts: 1,
   detail: "",
+  protocol: "HTTP/1.1",
+  tls: "",
+  userAgent: "",
+  referer: "",
+  upstreamTime: -1,
   status: 200,
   reason: "ok",
   bytesIn: 1,
@@ -55,7 +60,14 @@ Deno.test("a line has every field, with the time to the millisecond", () => {
     upstream: "10.0.0.1:80",
     client: "192.0.2.1:4711",
     request_id: "id",
+    protocol: "HTTP/1.1",
   });
+  const more = { tls: "TLSv1.3", userAgent: 'a "b"', referer: "http://x/", upstreamTime: 0.5 };
+  const [full] = lines([{ ...RECORD, ...more, detail: "why" }]);
+  const { upstream_ms, tls, user_agent, referer, detail } = full;
+  assert.deepEqual([upstream_ms, tls, user_agent, referer, detail], [
+    ...[0.5, "TLSv1.3", 'a "b"', "http://x/", "why"],
+  ]);
 });
 
 Deno.test("what a client sends cannot break or forge a line", () => {

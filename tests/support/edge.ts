@@ -83,10 +83,11 @@ export class Edge {
     ]);
   }
 
-  startDataplane(): Program {
+  startDataplane(args: readonly string[] = []): Program {
     return this.dataplane = startProgram("dataplane", [
       ...["--socket", this.dataplaneSocket, "--workers", String(this.#options.workers ?? 2)],
       ...["--drain-timeout", "2", ...(this.#options.dataplaneArgs ?? [])],
+      ...args,
     ]);
   }
 

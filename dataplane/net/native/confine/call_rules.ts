@@ -49,11 +49,14 @@ const PRCTL_REFUSED = [4, 8, 22, 28, 35, 36, 47, 53, 62, 67, 0x59616d61];
 const OF_OTHER_PROGRAMS: readonly SystemCall[] = [
   ...["chmod", "fchmod", "fchmodat", "fchmodat2"] as const,
   ...["mkdir", "mkdirat", "rmdir", "truncate"] as const,
-  ...["rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat"] as const,
+  ...["link", "linkat", "symlink", "symlinkat"] as const,
   ...["inotify_init", "inotify_init1", "inotify_add_watch"] as const,
   // This is the last filter.
   "seccomp",
 ];
+
+/** The same, but for a dataplane that moves old logs away. */
+const RENAMES: readonly SystemCall[] = ["rename", "renameat", "renameat2"];
 
 /** Calls that are refused whatever their arguments are, in every program. */
 const OF_NO_PROGRAM: readonly SystemCall[] = [
@@ -133,10 +136,13 @@ export function processRules(pid: number): CallRules {
   ]);
 }
 
-/** Returns the rules for the threads of a dataplane whose control sockets listen: they create no unix socket. */
-export function dataplaneRules(): CallRules {
+/**
+ * Returns the rules for the threads of a dataplane whose control sockets listen: they create no unix socket.
+ * @param renames whether files may get other names, within the folders that it writes
+ */
+export function dataplaneRules(renames = false): CallRules {
   return new Map<SystemCall, Verdict>([
-    ...OF_OTHER_PROGRAMS.map((call) => [call, REFUSE] as const),
+    ...[...OF_OTHER_PROGRAMS, ...renames ? [] : RENAMES].map((call) => [call, REFUSE] as const),
     ["socket", whenOneOf(0, [FAMILY.unix], EAFNOSUPPORT, ALLOW)],
     ["socketpair", REFUSE],
   ]);

@@ -61,9 +61,10 @@ export function confineDataplane({ read, write, alone }: ConfinedTo): Confined {
  * Gives up what only the start needs, before the first thread with traffic: unix sockets, modes and new names of
  * files. What listens goes on listening.
  * @param alone whether the process is only this dataplane; else only this thread and those that it starts are reached
+ * @param renames whether it moves old logs away, within the folders that it writes
  * @throws {SystemError} when the kernel refuses
  * @throws {NovaEdgeError} CONFINE, when a thread cannot be reached
  */
-export function sealDataplane(alone: boolean): void {
-  new Confinement().filterCalls(dataplaneRules(), alone);
+export function sealDataplane(alone: boolean, renames = false): void {
+  new Confinement().filterCalls(dataplaneRules(renames), alone);
 }
