@@ -1,14 +1,19 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../common/errors.ts";
-import { checkFiles } from "./checked_folder.ts";
+import { differences } from "./comparison.ts";
+import { runningConfig } from "./running.ts";
+import { shownBy } from "./translated.ts";
+import { checkFiles, findingText } from "./checked_folder.ts";
 import { readResources } from "./files.ts";
 import { EXIT, fail, print } from "./output.ts";
 
-export const CHECK_USAGE = `novaedgectl check DIR|FILE [--json]
+export const CHECK_USAGE = `novaedgectl check DIR|FILE [--against URL] [--json]
 
 Reads resources as the gateway would and prints what it would refuse, as file:line: object: reason. A FILE is checked
-alone: what it refers to has to be in it. Nothing that runs is asked or changed.
+alone: what it refers to has to be in it. With --against, the URL of a gateway's admin API, it also prints what would
+change there: listeners that would open or close, objects, and what is made of them. Nothing that runs is changed.
+Settings of policies and contents of Secrets are not compared: the admin API does not show them.
 
 Exit code: 0 when everything would be served, 1 when something would be refused, 2 for a wrong command.
 `;
@@ -20,27 +25,38 @@ export async function check(args: string[]): Promise<void> {
     parsed = parseArgs({
       args,
       allowPositionals: true,
-      options: { json: { type: "boolean", default: false } },
+      options: {
+        json: { type: "boolean", default: false },
+        against: { type: "string" },
+      },
     });
   } catch (error) {
     fail(`${messageOf(error)}\n${CHECK_USAGE}`, EXIT.usage);
   }
   const { values, positionals: [path, ...rest] } = parsed;
+  if (values.against !== undefined && !URL.canParse(values.against)) {
+    fail(`--against: "${values.against}" is not a URL, as http://127.0.0.1:9901`, EXIT.usage);
+  }
   if (path === undefined || rest.length > 0) fail(`usage: ${CHECK_USAGE}`, EXIT.usage);
   const { folder, files } = await readResources(path);
   if (files.length === 0) fail(`${path}: no YAML or JSON files`, EXIT.refused);
   const findings = checkFiles(files).map((found) => ({ ...found, file: join(folder, found.file) }));
   const errors = findings.filter(({ severity }) => severity === "error").length;
-  if (values.json) print(`${JSON.stringify({ ok: errors === 0, findings }, null, 2)}\n`);
-  else {
-    for (const { severity, file, line, path, object, reason } of findings) {
-      const parts = [object, path, reason].filter((part) => part !== "");
-      print(`${file}:${line}: ${severity}: ${parts.join(": ")}\n`);
+  const changes = values.against === undefined
+    ? undefined
+    : differences(await runningConfig(values.against), shownBy(files));
+  if (values.json) {
+    print(`${JSON.stringify({ ok: errors === 0, findings, changes }, null, 2)}\n`);
+  } else {
+    for (const finding of findings) print(`${findingText(finding)}\n`);
+    for (const { change, what, name, detail } of changes ?? []) {
+      print(`would ${change} ${what} ${name}${detail === "" ? "" : `: ${detail}`}\n`);
     }
     const count = (n: number, what: string) => `${n} ${what}${n === 1 ? "" : "s"}`;
     print(
       `${count(files.length, "file")}, ${count(errors, "error")}, ` +
-        `${count(findings.length - errors, "warning")}\n`,
+        `${count(findings.length - errors, "warning")}` +
+        `${changes === undefined ? "" : `, ${count(changes.length, "change")}`}\n`,
     );
   }
   if (errors > 0) Deno.exitCode = EXIT.refused;

@@ -22,6 +22,12 @@ export interface Finding {
   readonly reason: string;
 }
 
+/** A finding in one line: file:line, severity, object, field and reason. */
+export function findingText({ severity, file, line, path, object, reason }: Finding): string {
+  const parts = [object, path, reason].filter((part) => part !== "");
+  return `${file}:${line}: ${severity}: ${parts.join(": ")}`;
+}
+
 /** Checks files as the controller and the dataplane would read them, without either; in the order of files and lines. */
 export function checkFiles(files: readonly NamedFile[]): Finding[] {
   const state = new FolderState();

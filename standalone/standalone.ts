@@ -3,6 +3,8 @@ import { readAdminFlags } from "../agent/admin/admin_server.ts";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
 import type { ServedListener, Serving } from "../agent/serving.ts";
 import { NovaEdgeError } from "../common/errors.ts";
+import { checkFiles, findingText } from "../cli/checked_folder.ts";
+import { readResources } from "../cli/files.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
 import { LOG_LEVELS } from "../common/log.ts";
 import {
@@ -31,6 +33,11 @@ export const STANDALONE_FLAGS = {
     default: 0,
     range: [0, 1024],
     help: "traffic workers, 0 for one per core",
+  },
+  "check": {
+    type: "boolean",
+    default: false,
+    help: "only check the folder of --resources: exit code 1 when something of it would be refused",
   },
   "transport": DATAPLANE_FLAGS.transport,
   "admin": { type: "string", default: "127.0.0.1:9901", help: "address of the admin API" },
@@ -123,6 +130,10 @@ export async function runStandalone(
   signal: AbortSignal,
   asked: Asked,
 ): Promise<void> {
+  if (flags.check) {
+    await check(flags.resources);
+    return;
+  }
   // Checked before the agent starts, so that a wrong flag ends with exit code 2.
   readAdminFlags(flags.admin, flags["admin-hosts"]);
   const unusable = flags.transport === "native" ? nativeProblem() : "";
@@ -221,6 +232,20 @@ export async function runStandalone(
     for (const child of children) await child.stop();
     if (run !== join(state, "run")) await Deno.remove(run, { recursive: true }).catch(() => {});
   }
+}
+
+/** Prints what a gateway would refuse of a folder. @throws {NovaEdgeError} when it would refuse something */
+async function check(folder: string): Promise<void> {
+  if (folder === "") throw new FlagError("--check needs --resources");
+  await checkFolder(folder);
+  const { files } = await readResources(folder);
+  const findings = checkFiles(files);
+  for (const finding of findings) {
+    say(findingText({ ...finding, file: join(folder, finding.file) }));
+  }
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  if (errors > 0) throw new NovaEdgeError("RESOURCES", `${errors} of the objects would be refused`);
+  say(`${folder}: nothing would be refused`);
 }
 
 /** Folder of the sockets: below the state folder, or a temporary one when that path is too long. */

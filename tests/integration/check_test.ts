@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { selfSigned } from "../../standalone/demo/demo_folder.ts";
 import { secret } from "../support/authority.ts";
+import { documents, Edge } from "../support/edge.ts";
+import { freePort, startProgram } from "../support/programs.ts";
 import { startTask } from "../support/tasks.ts";
 
 async function run(...args: string[]): Promise<{ code: number; lines: string[] }> {
@@ -106,4 +108,52 @@ Deno.test("novaedgectl: one file alone, wrong commands, help", async () => {
   const help = await run("--help");
   assert.equal(help.code, 0);
   assert.match(help.lines.join("\n"), /novaedgectl why --resources DIR URL/);
+});
+
+Deno.test("novaedgectl check --against says what would change at a gateway that runs", async () => {
+  const port = freePort();
+  const plain = (port: number) => gateway("edge", `{ name: http, port: ${port}, protocol: HTTP }`);
+  await using edge = await Edge.start({ "all.yaml": documents(plain(port), BACKEND, route("b")) });
+  const folder = await Deno.makeTempDir({ prefix: "novaedge-check-" });
+  const file = join(folder, "all.yaml");
+  const against = ["--against", `http://127.0.0.1:${edge.admin}`];
+  await Deno.writeTextFile(file, documents(plain(port), BACKEND, route("b")));
+  const same = await run("check", folder, ...against);
+  assert.deepEqual(same, { code: 0, lines: ["1 file, 0 errors, 0 warnings, 0 changes"] });
+  const other = freePort();
+  await Deno.writeTextFile(file, documents(plain(other), BACKEND.replace("port: 80", "port: 81")));
+  const { code, lines } = await run("check", folder, ...against);
+  assert.equal(code, 0);
+  assert.deepEqual(lines, [
+    `would open listener default/edge/http: HTTP on port ${other} of all addresses`,
+    `would close listener default/edge/http: HTTP on port ${port} of all addresses`,
+    "would remove object ProxyRoute default/all",
+    `would change gateway default/edge: [0].listeners[0].port: ${port} -> ${other}`,
+    "would change backend default/b: [0].endpoints[0].port: 80 -> 81",
+    "1 file, 0 errors, 0 warnings, 5 changes",
+  ]);
+  const json = JSON.parse((await run("check", "--json", folder, ...against)).lines.join("\n"));
+  assert.deepEqual([json.ok, json.changes.length], [true, 5]);
+  const away = await run("check", folder, "--against", `http://127.0.0.1:${freePort()}`);
+  assert.equal(away.code, 1);
+  assert.match(away.lines.join("\n"), /cannot read http:\/\/127\.0\.0\.1:\d+\/config: /);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("task start --check checks the folder and starts nothing; novaedgectl says its version", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "novaedge-check-" });
+  const start = async () => {
+    await using program = startProgram("standalone", ["--check", "--resources", folder]);
+    const { code } = await program.end("SIGWINCH");
+    return { code, text: program.lines.join("\n") };
+  };
+  await Deno.writeTextFile(join(folder, "a.yaml"), BACKEND);
+  const good = await start();
+  assert.deepEqual([good.code, /nothing would be refused/.test(good.text)], [0, true]);
+  await Deno.writeTextFile(join(folder, "a.yaml"), route("b"));
+  const bad = await start();
+  assert.equal(bad.code, 1);
+  assert.match(bad.text, /a\.yaml:1: error: ProxyRoute\/default\/all: /);
+  await Deno.remove(folder, { recursive: true });
+  assert.match((await run("--version")).lines[0], /^novaedgectl \d+\.\d+/);
 });
