@@ -212,7 +212,7 @@ const schema = Type.Object({
     basicAuth: optional(closed({
       realm: optional(text({ default: "Restricted" })),
       secretRef: closed({ name: name() }, {
-        description: "Its key htpasswd (or auth) has lines user:hash, by bcrypt or {SHA}.",
+        description: "Its key htpasswd (or auth) has lines user:hash, by bcrypt, apr1 or {SHA}.",
       }),
       stripAuth: optional(
         bool({ default: true, description: "Backends do not get the password." }),

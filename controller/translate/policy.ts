@@ -58,7 +58,8 @@ export function policyMessage(
     conditions.fail(resolved ? "Accepted" : "ResolvedRefs", reason, problem);
     return { message: { ...message, closedReason: problem } };
   }
-  const { rule, backend } = translated;
+  const { rule, backend, remarks = [] } = translated;
+  for (const remark of remarks) conditions.note("PartiallyInvalid", "InvalidCredential", remark);
   const own = rule.$case === "forwardAuth"
     ? { ...rule, value: { ...rule.value, backend: name } }
     : rule;

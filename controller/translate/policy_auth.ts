@@ -13,7 +13,8 @@ import { secretValue } from "./secret_value.ts";
 import { objectKey } from "./source_object.ts";
 import type { View } from "./view.ts";
 
-const HASH = /^(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}|\{SHA\}[A-Za-z0-9+/]{27}=)$/;
+const HASH =
+  /^(\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}|\$apr1\$[./A-Za-z0-9]{0,8}\$[./A-Za-z0-9]{22}|\{SHA\}[A-Za-z0-9+/]{27}=)$/;
 /** Each step of a bcrypt cost doubles the time, which at 12 is a quarter of a second. */
 const MOST_COST = 14;
 /** Keys of a Secret that hold lines of htpasswd: the reference project's, and ingress-nginx's. */
@@ -33,6 +34,7 @@ export function basicAuthRule(policy: PolicyObject, view: View): TranslatedRule 
   const text = HTPASSWD.map((key) => secretValue(found.body, key)).find((value) => value !== null);
   if (text === undefined) return unresolved("htpasswd is missing");
   const credentials: Credential[] = [];
+  const unreadable: string[] = [];
   for (const [index, line] of text.toString().split("\n").entries()) {
     const entry = line.trim();
     if (entry === "" || entry.startsWith("#")) continue;
@@ -40,19 +42,25 @@ export function basicAuthRule(policy: PolicyObject, view: View): TranslatedRule 
     const hash = entry.slice(colon + 1);
     // The line itself is not repeated: it is a secret.
     if (colon < 1 || !HASH.test(hash)) {
-      return unresolved(`line ${index + 1} is not user:hash by bcrypt or {SHA}`);
+      unreadable.push(`line ${index + 1} is not user:hash by bcrypt, apr1 or {SHA}`);
+      continue;
     }
     if (Number(/^\$2[aby]\$(\d\d)/.exec(hash)?.[1] ?? 0) > MOST_COST) {
-      return unresolved(`line ${index + 1} has a bcrypt cost above ${MOST_COST}`);
+      unreadable.push(`line ${index + 1} has a bcrypt cost above ${MOST_COST}`);
+      continue;
     }
     credentials.push({ user: entry.slice(0, colon), hash });
   }
-  if (credentials.length === 0) return unresolved("htpasswd has no users");
+  if (credentials.length === 0) {
+    return unresolved(unreadable.length === 0 ? "htpasswd has no users" : unreadable.join(", "));
+  }
   if (!/^[\x20\x21\x23-\x5b\x5d-\x7e]*$/.test(realm)) {
     return { problem: "spec.basicAuth.realm must be ASCII without quotes", reason: "Invalid" };
   }
   const value = BasicAuth.create({ realm, credentials, strip: stripAuth });
-  return { rule: { $case: "basicAuth", value } };
+  // One line that cannot be read shuts out its own user, and nobody else.
+  const remarks = unreadable.map((problem) => `${label}: ${problem}; its user cannot log in`);
+  return { rule: { $case: "basicAuth", value }, remarks };
 }
 
 /** Translates ForwardAuth: the server that is asked is a backend like any other. */

@@ -85,7 +85,8 @@ function preflightSays(field: string, value: string): Case["check"] {
 
 const CANARY = { canary: "true" };
 const BASIC = { "auth-type": "basic", "auth-secret": "users" };
-const ann = { headers: { authorization: `Basic ${btoa("ann:test")}` } };
+const userOf = (text: string) => ({ headers: { authorization: `Basic ${btoa(text)}` } });
+const ann = userOf("ann:test");
 const SECURE = { "backend-protocol": "HTTPS" };
 const VERIFIED = { ...SECURE, "proxy-ssl-verify": "on", "proxy-ssl-name": "inner.example.com" };
 const AFFINITY = { affinity: "cookie" };
@@ -314,6 +315,10 @@ function cases({ auth }: IngressSite): Readonly<Record<string, Case>> {
         // Backends see who it is, as behind ingress-nginx.
         const { seen } = await ask("/", ann);
         assert.equal(seen?.headers.authorization, ann.headers.authorization);
+        assert.equal((await ask("/", userOf("tim:test"))).status, 200);
+        assert.equal((await ask("/", userOf("tim:tset"))).status, 401);
+        // The line of another kind shuts out its own user.
+        assert.equal((await ask("/", userOf("eve:test"))).status, 401);
       },
     },
     "auth-secret": {

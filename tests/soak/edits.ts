@@ -63,6 +63,7 @@ const gateway = startProgram("standalone", [
 ]);
 await gateway.line(/Stop: +Ctrl-C/);
 const load = new TlsLoad(site.secure);
+const start = performance.now();
 const probe = await HttpConnection.open(site.secure, { tls: { servername: routeHost(0) } });
 
 interface Shown {
@@ -168,6 +169,7 @@ if (check.code !== 0) {
 }
 
 await load.stop();
+const rate = load.sent / (performance.now() - start) * 1_000;
 probe.close();
 await gateway.end("SIGTERM");
 await Deno.remove(folder, { recursive: true });
@@ -176,9 +178,9 @@ for (const failure of load.failures.slice(0, 20)) print(`request failed: ${failu
 for (const violation of violations) print(`violation: ${violation}`);
 const ok = violations.length === 0 && load.failures.length === 0;
 print(
-  `${
-    ok ? "ok" : "FAILED"
-  }: ${flags.edits} edits, ${load.sent} requests, ${load.failures.length} failed, ` +
+  `${ok ? "ok" : "FAILED"}: ${flags.edits} edits, ${load.sent} requests (${
+    rate.toFixed(0)
+  } a second), ${load.failures.length} failed, ` +
     `${violations.length} violations; good edits served after ${
       sorted[Math.floor(sorted.length / 2)]?.toFixed(0)
     } ms (median), ${sorted.at(-1)?.toFixed(0)} ms (most)`,

@@ -57,11 +57,15 @@ export class IngressSite {
         secret("foreign", null, foreign.certificate),
         secret("shown", await authority.issue({ name: "edge" }), authority.certificate),
         secret("site", await authority.issue({ name: "site", dns: ["*.example.com"] })),
-        // The password is "test".
+        // The password is "test", of a user each by {SHA}, apr1 and a kind that is not served.
         `apiVersion: v1
 kind: Secret
 metadata: { name: users }
-stringData: { auth: "ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=" }
+stringData:
+  auth: |
+    ann:{SHA}qUqP5cyxm6YcTAhz05Hph5gvu9M=
+    tim:$apr1$abcdefgh$/cesMUEGhga5MgaTGywaW0
+    eve:$6$abcdefgh$x
 `,
       ],
       portOf(auth),
