@@ -151,14 +151,24 @@ function reasonOf(error: ErrorObject, path: string): Problem {
     case "additionalProperties": {
       const field = String(params.additionalProperty);
       const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+      const hint = Object.hasOwn(HINTS, field) ? HINTS[field] : undefined;
+      if (hint !== undefined && known.includes(hint.where)) {
+        return { path: below(field), reason: `unknown field; write ${hint.write}` };
+      }
       const near = nearest(field, known);
       return {
         path: below(field),
         reason: near === null ? "unknown field" : `unknown field; did you mean ${near}?`,
       };
     }
-    case "required":
-      return { path: below(params.missingProperty), reason: "required field is missing" };
+    case "required": {
+      const missing = String(params.missingProperty);
+      const values = valuesOf(error.parentSchema, missing);
+      const reason = values.length === 0
+        ? "required field is missing"
+        : `required field is missing; it is one of ${values.join(", ")}`;
+      return { path: below(missing), reason };
+    }
     case "enum":
       return { path, reason: `must be one of ${(params.allowedValues as unknown[]).join(", ")}` };
     case "const":
@@ -173,6 +183,26 @@ function reasonOf(error: ErrorObject, path: string): Problem {
     default:
       return { path, reason: error.message ?? error.keyword };
   }
+}
+
+/** Fields of other versions of our kinds, by the field beside which they stood, and what says the same. */
+const HINTS: Readonly<Record<string, { readonly where: string; readonly write: string }>> = {
+  backendRef: { where: "backendRefs", write: "backendRefs: [{ name: NAME }]" },
+  vipRef: { where: "listeners", write: "address of each listener" },
+  httpHealthCheck: {
+    where: "httpPath",
+    write: "httpPath: /PATH, and host, method and the rest beside it",
+  },
+  tcpHealthCheck: { where: "httpPath", write: "type: TCP" },
+  grpcHealthCheck: { where: "httpPath", write: "type: gRPC, and grpcService beside it" },
+};
+
+/** The values that a property may have, where they are few. */
+function valuesOf(schema: unknown, property: string): string[] {
+  const { properties = {} } = (schema ?? {}) as {
+    properties?: Record<string, { enum?: string[] }>;
+  };
+  return properties[property]?.enum ?? [];
 }
 
 /** "/spec/rules/0/name" as "spec.rules[0].name". */

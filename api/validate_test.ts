@@ -131,3 +131,43 @@ Deno.test("of listeners with one name all but the first are problems", () => {
     { path: "spec.listeners[1].name", reason: "another listener is named 16384" },
   ]);
 });
+
+Deno.test("a field of another version of a kind is refused with the way to write it", () => {
+  const cases: [Parameters<typeof validate>[0], unknown, string, RegExp][] = [
+    [
+      "ProxyRoute",
+      { ...base, kind: "ProxyRoute", spec: { rules: [{ backendRef: { name: "b" } }] } },
+      "spec.rules[0].backendRef",
+      /write backendRefs: \[\{ name: NAME \}\]/,
+    ],
+    [
+      "ProxyGateway",
+      { ...base, kind: "ProxyGateway", spec: { vipRef: "v", listeners: [] } },
+      "spec.vipRef",
+      /write address of each listener/,
+    ],
+    [
+      "ProxyBackend",
+      {
+        ...base,
+        kind: "ProxyBackend",
+        spec: {
+          endpoints: [{ address: "a", port: 1 }],
+          healthCheck: { httpHealthCheck: { path: "/" } },
+        },
+      },
+      "spec.healthCheck.httpHealthCheck",
+      /write httpPath/,
+    ],
+    [
+      "ProxyPolicy",
+      { ...base, kind: "ProxyPolicy", spec: { targetRef: { kind: "ProxyRoute", name: "r" } } },
+      "spec.type",
+      /required field is missing; it is one of RateLimit, /,
+    ],
+  ];
+  for (const [kind, object, path, reason] of cases) {
+    const found = validate(kind, object).find((problem) => problem.path === path);
+    assert.match(found?.reason ?? "", reason, path);
+  }
+});
