@@ -35,7 +35,7 @@ Deno.test("a bad document is reported and its last good version keeps serving, a
   assert.equal(error.object, "ProxyRoute/default/a");
   assert.equal(error.lastGoodServing, true);
   assert.equal(error.line, 8);
-  assert.match(String(error.reason), /unknown field; did you mean backendRefs/);
+  assert.match(String(error.reason), /unknown field; write backendRefs: /);
   assert.ok(await edge.metric("novaedge_config_errors") >= 1);
   await edge.controller.line(/routes\.yaml:8: spec\.rules\[0\]\.backendRef: unknown field/);
 
