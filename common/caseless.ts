@@ -1,8 +1,8 @@
 const LETTER = /^[A-Za-z]$/;
 /** Escapes and names of groups, whose letters are no text. */
 const FIXED =
-  /\\(?:x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|u\{[\dA-Fa-f]+\}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[\s\S])|\(\?<[A-Za-z_$][\w$]*>|\{[\d,]*\}/y;
-const RANGE = /([^\\])-([^\\\]])/y;
+  /\\(?:x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|u\{[\dA-Fa-f]+\}|c[A-Za-z]|[pP]\{[^}]*\}|k<[^>]*>|[\s\S])|\(\?(?:<[A-Za-z_$][\w$]*>|[a-z-]+:)|\{[\d,]*\}/y;
+const RANGE = /([^\\])-(?:([^\\\]])|\\(?:x([\dA-Fa-f]{2})|u([\dA-Fa-f]{4})|([^a-zA-Z\d])))/y;
 
 /**
  * A pattern that matches ASCII letters in either case: the engine's linear-time mode knows no flag for it. What is
@@ -21,7 +21,10 @@ export function caseless(pattern: string): string {
     }
     const range = within ? RANGE.exec(pattern) : null;
     if (range !== null) {
-      out += bothRanges(range[0], range[1], range[2]);
+      const [whole, first, plain, hex, unicode, escaped] = range;
+      const code = hex ?? unicode;
+      const last = code === undefined ? plain ?? escaped : String.fromCharCode(parseInt(code, 16));
+      out += bothRanges(whole, first, last, last === plain);
       at += range[0].length;
       continue;
     }
@@ -38,9 +41,9 @@ function both(letter: string, within: boolean): string {
   return within ? pair : `[${pair}]`;
 }
 
-function bothRanges(range: string, first: string, last: string): string {
-  const lower = /[a-z]/.test(first) && /[a-z]/.test(last);
-  const upper = /[A-Z]/.test(first) && /[A-Z]/.test(last);
+function bothRanges(range: string, first: string, last: string, plain: boolean): string {
+  const lower = plain && /[a-z]/.test(first) && /[a-z]/.test(last);
+  const upper = plain && /[A-Z]/.test(first) && /[A-Z]/.test(last);
   if (lower) return `${range}${range.toUpperCase()}`;
   if (upper) return `${range}${range.toLowerCase()}`;
   // A range over other characters keeps its letters, and gets those of the other case.

@@ -9,6 +9,7 @@ const PATTERNS: readonly [string, string][] = [
   ["(?<name>a)\\k<name>", "(?<name>[aA])\\k<name>"],
   ["(?:a|B)", "(?:[aA]|[bB])"],
   ["[\\w-]a", "[\\w-][aA]"],
+  ["(?i:ab)", "(?i:[aA][bB])"],
   ["/api(/|$)(.*)", "/[aA][pP][iI](/|$)(.*)"],
 ];
 
@@ -19,7 +20,18 @@ for (const [pattern, expected] of PATTERNS) {
 Deno.test("a caseless pattern matches what the flag for it matches", () => {
   const atom = fc.oneof(
     ...[fc.stringMatching(/^[A-Za-z0-9/_-]$/), fc.constantFrom("\\d", "\\w", "\\.", "\\-", ".")],
-    fc.constantFrom("[a-f]", "[A-F0-9]", "[^b]", "[x/]", "[0-z]", "[\\]a-c]", "(?:ab|C)", "(d)"),
+    fc.constantFrom(
+      "[a-f]",
+      "[A-F0-9]",
+      "[^b]",
+      "[x/]",
+      "[0-z]",
+      "[\\]a-c]",
+      "[a-\\x66]",
+      "[X-\\]]",
+      "(?:ab|C)",
+      "(d)",
+    ),
   );
   const quantified = fc.tuple(atom, fc.constantFrom("", "*", "+", "?", "{1,2}"));
   const pattern = fc.array(quantified, { maxLength: 5 })

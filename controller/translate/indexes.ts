@@ -81,8 +81,10 @@ function addIngress(keys: Set<string>, ingress: SourceObject<"Ingress">): void {
   }
   const shown = metadata.annotations?.[`${PREFIX}proxy-ssl-secret`]?.split("/").at(-1);
   if (shown !== undefined) keys.add(`backend-secret:${namespace}/${shown}`);
-  for (const { secretName } of spec.tls ?? []) {
-    if (secretName !== undefined) keys.add(`gateway-secret:${namespace}/${secretName}`);
+  for (const { secretName, hosts = [] } of spec.tls ?? []) {
+    if (secretName === undefined) continue;
+    keys.add(`gateway-secret:${namespace}/${secretName}`);
+    for (const host of hosts) keys.add(`tls-host:${host.toLowerCase()}`);
   }
 }
 

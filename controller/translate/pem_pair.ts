@@ -16,7 +16,7 @@ interface Block {
 
 /** Certificates and keys that are looked at; chains have some 4. */
 const MOST = 32;
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[\s\S]*?-----END \1-----/g;
+const MARK = /-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----/g;
 const ENCRYPTED = /^Proc-Type: 4,ENCRYPTED/m;
 const DER = 0x30;
 
@@ -69,7 +69,20 @@ export function readPemPair(certificate: Uint8Array, key: Uint8Array): PemPair |
 function blocksOf(bytes: Uint8Array): Block[] {
   // A byte order mark is no part of the text.
   const text = new TextDecoder("utf-8", { ignoreBOM: false }).decode(bytes);
-  return [...text.matchAll(BLOCK)].map(([block, label]) => ({ label, text: block }));
+  const blocks: Block[] = [];
+  let start = -1;
+  let begun = "";
+  // One pass: a search from each beginning for its end would take quadratic time.
+  for (const { 0: mark, 1: kind, 2: label, index } of text.matchAll(MARK)) {
+    if (kind === "BEGIN") {
+      start = index;
+      begun = label;
+    } else if (start >= 0 && label === begun) {
+      blocks.push({ label, text: text.slice(start, index + mark.length) });
+      start = -1;
+    }
+  }
+  return blocks;
 }
 
 /** The certificate that is served, then those that lead to its authority, then the rest. */

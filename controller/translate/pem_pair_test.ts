@@ -89,3 +89,9 @@ Deno.test("what cannot be used says what to do, and shows nothing of a key", () 
     assert.doesNotMatch(String(problem), /MIIB|BEGIN/);
   }
 });
+
+Deno.test("bug: beginnings of blocks without an end took quadratic time", () => {
+  const many = "-----BEGIN A-----\n".repeat(50_000);
+  assert.match(String(read(many, many)), /^tls\.crt is not a PEM certificate$/);
+  assert.equal(typeof read(`${many}${pair.certificate}`, pair.key), "object");
+});

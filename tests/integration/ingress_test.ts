@@ -509,11 +509,22 @@ Deno.test("an Ingress redirects to TLS only where there is a certificate for its
     .replace(", secretName: site", "");
   const missing = ingress({ annotations: {}, host: "missing.example.com", tls: true })
     .replace("secretName: site", "secretName: absent");
+  // Another one of a host that has a certificate, and one that wants the redirect by word.
+  const part = ingress(
+    { annotations: {}, host: "own.example.com", path: "/part", tls: true },
+    "a-part",
+  )
+    .replace(", secretName: site", "");
+  const asked = ingress({
+    annotations: { "ssl-redirect": "true" },
+    host: "asked.example.com",
+    tls: true,
+  }).replace(", secretName: site", "");
   await using edge = await Edge.start({
     "site.yaml": site.manifests,
-    "ingresses.yaml": documents(certified, nameless, missing),
+    "ingresses.yaml": documents(certified, nameless, missing, part, asked),
   }, { workers: 1 });
-  const ask = async (host: string) => (await get(site.http, "/", { host })).status;
+  const ask = async (host: string, path = "/") => (await get(site.http, path, { host })).status;
   const outcome = async (name: string) => {
     const { objects } = await edge.json("/config");
     const { conditions } = objects.find((object: { name: string }) => object.name === name);
@@ -521,6 +532,8 @@ Deno.test("an Ingress redirects to TLS only where there is a certificate for its
   };
   await t.step("without a default certificate", async () => {
     assert.equal(await ask("own.example.com"), 308);
+    assert.equal(await ask("own.example.com", "/part"), 308);
+    assert.equal(await ask("asked.example.com"), 308);
     for (const name of ["nameless", "missing"]) {
       assert.equal(await ask(`${name}.example.com`), 200);
       assert.match((await outcome(name)).message, /its hosts are served without TLS/);

@@ -77,6 +77,28 @@ export function defaultCertificate(found: ClassObject, view: View): ServedCertif
   return ref === null ? null : certificateIn(ref.namespace, ref.name, view);
 }
 
+/** A host and the wildcards that cover it. */
+export function coveringNames(host: string): string[] {
+  const names = [host];
+  for (let dot = host.indexOf(".", 1); dot >= 0; dot = host.indexOf(".", dot + 1)) {
+    names.push(`*${host.slice(dot)}`);
+  }
+  return names;
+}
+
+/** Whether some Ingress of a class has a certificate for a host. */
+export function isCertified(host: string, found: ClassObject, view: View): boolean {
+  return coveringNames(host).some((name) =>
+    view.select("Ingress", "tls-host", name).some((ingress) =>
+      classOf(ingress, view) === found &&
+      (ingress.body.spec?.tls ?? []).some(({ hosts = [], secretName }) =>
+        secretName !== undefined && hosts.some((one) => one.toLowerCase() === name) &&
+        "key" in certificateIn(ingress.namespace, secretName, view)
+      )
+    )
+  );
+}
+
 /** What a class takes of the ports, for all of its Ingresses. */
 export function classClaims(found: ClassObject, view: View): ListenerClaim[] {
   const key = objectKey(found);

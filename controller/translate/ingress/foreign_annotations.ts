@@ -23,7 +23,7 @@ export const FOREIGN: readonly ForeignAnnotations[] = [
 
 /** Words of names that decide who may pass, or how often. */
 const RESTRICTS =
-  /(?:^|[.-])(?:auth\w*|whitelist|allow-?list|deny-?list|black-?list|inbound-cidrs|limit\w*|rate|waf\w*|jwt|oidc|middlewares|plugins|policies|policy|options|client-ca|acl\w*|\w*snippets?|app-?protect\w*)(?:$|[.-])/;
+  /(?:^|[.-])(?:o?auth\w*|config-(?:backend|frontend|defaults|global)|methods|protocols|security-groups|whitelist|allow-?list|deny-?list|black-?list|inbound-cidrs|limit\w*|rate|waf\w*|jwt|oidc|middlewares|plugins|policies|policy|options|client-ca|acl\w*|\w*snippets?|app-?protect\w*)(?:$|[.-])/;
 
 /** What becomes of another product's annotation; null for a key of none that is known. */
 export function foreignSupport(key: string): (AnnotationSupport & { product: string }) | null {

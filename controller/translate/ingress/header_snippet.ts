@@ -10,7 +10,8 @@ export interface SnippetEdits {
 }
 
 /** A word, or one in quotes. */
-const WORD = /\s*(?:#[^\n]*\n|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;"'{}#]+)|([;{}]))/y;
+const WORD =
+  /\s*(?:#[^\n]*(?:\n|$)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^\s;"'{}#]+)|([;{}]))/y;
 
 /**
  * Reads a snippet that does nothing but set header fields to fixed values, which most snippets do. Returns the reason
@@ -57,9 +58,12 @@ export function headerSnippet(text: string): SnippetEdits | string {
         }
         break;
       case "more_clear_headers":
-      case "proxy_hide_header":
+      case "proxy_hide_header": {
+        const odd = words.find((word) => word.includes("*") || word.startsWith("-"));
+        if (odd !== undefined) return `${directive}: "${odd}" is not the name of one field`;
         edits.responseRemove.push(...words);
         break;
+      }
       default:
         return `${directive} is not served`;
     }

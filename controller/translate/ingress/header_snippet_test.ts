@@ -17,7 +17,7 @@ Deno.test("a snippet of header fields with fixed values is read", () => {
     add_header X-Frame-Options SAMEORIGIN always;
     more_set_headers "X-A: 1" 'Content-Security-Policy: default-src \\'self\\'';
     more_clear_headers Server; proxy_hide_header X-Powered-By;
-  `;
+    # end`;
   assert.deepEqual(headerSnippet(text), {
     requestSet: [{ name: "X-Team", value: "edge; and more" }],
     requestRemove: ["Accept-Encoding"],
@@ -40,6 +40,8 @@ Deno.test("a snippet that does anything else is refused by name", () => {
     ["add_header X-A 1", /does not end with ;/],
     ['add_header X-A "1;', /cannot be read/],
     ["add_header X-A 1 sometimes;", /needs a name and a value/],
+    ["more_clear_headers 'X-Internal-*';", /"X-Internal-\*" is not the name of one field/],
+    ["more_clear_headers -s 404 X-Id;", /"-s" is not the name/],
     ["more_set_headers X-A;", /not name: value/],
     ["proxy_set_header Content-Length 5;", /belongs to the connection/],
   ];

@@ -33,6 +33,7 @@ import {
   classOf,
   classPorts,
   defaultCertificate,
+  isCertified,
   namedClass,
 } from "./class_facts.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
@@ -171,8 +172,11 @@ class IngressTranslation {
       const own = secretName === undefined
         ? null
         : certificateIn(namespace, secretName, this.#view);
-      const served = fallback || (own !== null && "key" in own);
-      if (served) { for (const host of hosts) secured.add(host.toLowerCase()); }
+      const names = hosts.map((host) => host.toLowerCase());
+      const found = names.filter((host) => isCertified(host, this.#class, this.#view));
+      const served = fallback || (own !== null && "key" in own) ||
+        (names.length > 0 && found.length === names.length);
+      for (const host of served ? names : found) secured.add(host);
       const otherwise = fallback
         ? "the class's default certificate is served instead"
         : "its hosts are served without TLS";
@@ -195,7 +199,11 @@ class IngressTranslation {
   #redirects(host: string, secured: ReadonlySet<string>): boolean {
     const { flag, closed } = this.#settings;
     if (closed !== "") return false;
+    // What is asked for by word holds also where there is no certificate.
     if (flag("force-ssl-redirect") === true) return true;
+    const { tls = [] } = this.#ingress.body.spec ?? {};
+    const named = tls.some(({ hosts = [] }) => hosts.some((name) => name.toLowerCase() === host));
+    if (named && flag("ssl-redirect") === true) return true;
     return secured.has(host) && flag("ssl-redirect") !== false;
   }
 

@@ -15,6 +15,7 @@ import {
   certificateIn,
   classClaims,
   type ClassObject,
+  coveringNames,
   defaultCertificate,
   isDefault,
   isOurs,
@@ -87,15 +88,20 @@ function certificatesOf(
   const fallback = standard !== null && "key" in standard ? standard.key : null;
   const named = view.select("Ingress", "ingress-class", found.name);
   const nameless = isDefault(found) ? view.select("Ingress", "ingress-class", "") : [];
+  const without: string[] = [];
   for (const { namespace, body } of [...named, ...nameless]) {
     for (const { hosts = [], secretName } of body.spec?.tls ?? []) {
       const own = secretName === undefined ? null : certificateIn(namespace, secretName, view);
-      const key = own !== null && "key" in own ? own.key : fallback;
-      if (key === null) continue;
-      for (const host of hosts) {
-        if (!certificates.has(host.toLowerCase())) certificates.set(host.toLowerCase(), key);
+      for (const host of hosts.map((name) => name.toLowerCase())) {
+        if (own === null || "problem" in own) without.push(host);
+        else if (!certificates.has(host)) certificates.set(host, own.key);
       }
     }
+  }
+  // Behind all others: an entry without a certificate must not take away another one's.
+  const owned = new Set(certificates.keys());
+  for (const host of fallback === null ? [] : without) {
+    if (!coveringNames(host).some((name) => owned.has(name))) certificates.set(host, fallback!);
   }
   if (fallback !== null && !certificates.has("")) certificates.set("", fallback);
   return [...certificates].map(([serverName, certificate]) => ({ serverName, certificate }));
