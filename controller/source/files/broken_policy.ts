@@ -48,8 +48,9 @@ export function brokenPolicy(text: string): BrokenPolicy | null {
 function isPolicy(root: OutlineField, text: string): boolean {
   const kinds = valuesOf(root.fields, "kind");
   if (kinds.includes(KIND)) return true;
-  // Where the kind cannot be told, as with broken indentation, the word anywhere counts.
-  return (kinds.length === 0 || kinds.includes(null)) && text.replace(COMMENT, "").includes(KIND);
+  // Where the kind cannot be told, as with broken indentation, the word anywhere counts; so it does in a List.
+  const untold = kinds.length === 0 || kinds.includes(null) || kinds.includes("List");
+  return untold && text.replace(COMMENT, "").includes(KIND);
 }
 
 /** Returns all fields of a tree. An alias shares fields, which are visited once. */

@@ -54,3 +54,29 @@ Deno.test("a List that cannot be read is refused at its place, and other documen
   assert.deepEqual(served, ["d"]);
   assert.equal(problems.length, 1);
 });
+
+Deno.test("bug: a List that cannot be read left open what its policy was to restrict", () => {
+  const policy = `
+  - apiVersion: novaedge.io/v1alpha1
+    kind: ProxyPolicy
+    metadata: { name: guard }
+    spec: { type: IPAllowList, targetRef: { kind: ProxyRoute, name: r }, ipList: { cidrs: [10.0.0.0/8] } }`;
+  const list = `apiVersion: v1\nkind: List\nitems:${policy}\n`;
+  for (
+    const broken of [list.replace("] }", " }"), list.replace("v1\n", "v11\n"), `${list}\t- x\n`]
+  ) {
+    const state = new FolderState();
+    const { changes } = state.apply([["l.yaml", broken]]);
+    const closes = changes.some(({ key, object }) => key.kind === "ProxyPolicy" && object !== null);
+    assert.ok(closes || state.withheld, broken);
+  }
+});
+
+Deno.test("a List of many items costs no more than the limit on documents", () => {
+  const { served, problems } = names(
+    "all.yaml",
+    `kind: List\napiVersion: v1\nitems: [${"0,".repeat(200_000)}0]\n`,
+  );
+  assert.deepEqual(served, []);
+  assert.equal(problems.length, 1);
+});

@@ -55,7 +55,7 @@ export function* parseFile(
     const found = `the file has ${text.length.toLocaleString("en-US")} characters`;
     return yield* refusedFile(overLimit(found, "fileBytes"), 1, "");
   }
-  const texts = withoutLists(splitDocuments(text, most + 1));
+  const texts = yield* withoutLists(splitDocuments(text, most + 1), most + 1);
   if (texts.length > most) {
     const reason = overLimit("the file has too many documents", "documents");
     return yield* refusedFile(reason, texts[most].line, text);
