@@ -59,6 +59,12 @@ export const DEFAULTS = {
     "counted from the end of the request; not where a timeout is configured",
     "504 response_timeout",
   ),
+  askedTime: row(
+    3_600_000,
+    "ms",
+    "of a response whose client says by grpc-timeout how long it waits",
+    "504 response_timeout",
+  ),
   pending: row(5_000, "ms", "longer queues only hide an overload", "503 pending_timeout"),
   mirror: row(30_000, "ms", "a mirror must not collect copies", "nothing; the copy is given up"),
   upstreamIdle: row(60_000, "ms", "the specification's idleTimeout", "pooled connection closed"),

@@ -123,8 +123,8 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
   /** Grows with each request: what sends may end it, and then this object may serve another already. */
   #generation = 0;
   #maxBody = 0;
-  /** The client said how long it waits. */
-  #askedTime = false;
+  /** Milliseconds that the client says it waits, 0 when it does not. */
+  #askedTime = 0;
   /** Key of a WebSocket handshake that came without one, "" otherwise. */
   webSocketKey = "";
   client = "";
@@ -294,9 +294,9 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
     this.#write(head);
     const rule = routing.rule!;
     this.idleTimeout = rule.idleTimeout || routing.idleTimeout;
-    // A time that was given, and none at all, stand instead of the standard.
-    const timed = rule.timed || this.#askedTime;
-    this.responseTimeout = this.idleTimeout || (timed ? Infinity : LIMIT.responseHead);
+    // A time that was given, and none at all, stand instead of the standard; one that a client asks for in bounds.
+    const asked = Math.min(Math.max(LIMIT.responseHead, this.#askedTime), LIMIT.askedTime);
+    this.responseTimeout = this.idleTimeout || (rule.timed ? Infinity : asked);
     this.#mirrors = mirrors(rule) && this.upgrade === "";
     // While the head can be read.
     if (this.#mirrors) this.#mirrorKeys = mirrorKeys(this.#engine, rule, routing);
@@ -716,7 +716,7 @@ export class Exchange implements UpstreamUser, Deadlined, AnswerOwner {
 
   #setTimeout(head: RequestHead): void {
     const asked = this.#grpc ? grpcTimeout(head) : 0;
-    this.#askedTime = asked > 0;
+    this.#askedTime = asked;
     const { requestTimeout } = this.routing.rule!;
     this.#deadlines.limitRequest(this.#engine.ticker.now, requestTimeout, asked);
   }

@@ -7,6 +7,8 @@ import {
   OK,
   type RouteOptions,
 } from "../../tests/support/exchange_harness.ts";
+import { frameBackend, frameClient, http2Edge } from "../../tests/support/http2_frames.ts";
+import { LIMIT } from "../config/defaults.ts";
 import { PLAIN_LISTENER } from "../router/port_table.ts";
 
 const FAULT = { delay: 0, delayPercent: 0, abortStatus: 418, abortPercent: 0, header: "" };
@@ -103,4 +105,18 @@ Deno.test("a policy says how long backends may be silent, unless the rule does",
     test.pass(2_000);
     assert.equal(test.log()[0].reason, "response_timeout");
   }
+});
+
+Deno.test("bug: grpc-timeout of a client lifted the limit for a response to begin", () => {
+  const edge = http2Edge();
+  const client = frameClient(edge);
+  const fields: [string, string][] = [["content-type", "application/grpc"], [
+    "grpc-timeout",
+    "9999999H",
+  ]];
+  client.post(1, "/s/M", ...fields);
+  client.data(1, "", true);
+  frameBackend(edge, 0);
+  edge.pass(LIMIT.askedTime + 1_000);
+  assert.equal(edge.log()[0].reason, "response_timeout");
 });

@@ -28,7 +28,7 @@ export function forwardedFields(
 ): Forwarding | null {
   const trusted = settings.trustedProxies !== null && settings.trustedProxies.has(peer.address);
   if (!trusted && !settings.forwarded) return null;
-  const { client, scheme, host, listenerPort, chain, byForwarded } = origin();
+  const { client, scheme, host, listenerPort, chain, forwarded } = origin();
   const chained = chain === "" || chain.length > MAX_CHAIN
     ? peer.address
     : `${chain}, ${peer.address}`;
@@ -36,7 +36,7 @@ export function forwardedFields(
     `x-forwarded-proto: ${scheme}\r\nx-forwarded-port: ${listenerPort}\r\n`;
   if (host !== "") lines += `x-forwarded-host: ${host}\r\n`;
   // One that came is believed, and passed on, where no X-Forwarded-* came that could say something else.
-  if (byForwarded) lines += forwardedLine(head.block.get("forwarded"), peer.address, origin());
+  if (forwarded !== "") lines += forwardedLine(forwarded, peer.address, origin());
   else if (settings.forwarded) lines += forwardedLine(null, peer.address, origin());
   lines += peer.certificateFields;
   if (trusted) lines += otherLines(head, peer.certificateFields !== "");

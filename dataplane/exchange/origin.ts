@@ -4,24 +4,24 @@ import type { RequestHead } from "../message/request_head.ts";
 import type { RequestOrigin } from "../policy/policy.ts";
 import { hostPort } from "../router/host.ts";
 import type { ListenerTable } from "../router/port_table.ts";
-import { forwardedElements } from "./forwarded_elements.ts";
+import { type ForwardedElement, forwardedEnd } from "./forwarded_elements.ts";
 import type { Peer } from "./peer.ts";
 
 /** The origin of a request, with what backends get to know of the proxies before. */
 export interface Origin extends RequestOrigin {
   /** The addresses in front of the peer's as they are passed on, "" for none. */
   readonly chain: string;
-  /** Whether that comes from Forwarded, and not from X-Forwarded-For. */
-  readonly byForwarded: boolean;
+  /** What was read of Forwarded, "" where X-Forwarded-* were, or nothing. */
+  readonly forwarded: string;
 }
 
 /** Proxies say so of a WebSocket handshake. */
-const SCHEMES: Readonly<Record<string, "http" | "https">> = {
-  http: "http",
-  https: "https",
-  ws: "http",
-  wss: "https",
-};
+const SCHEMES: ReadonlyMap<string, "http" | "https"> = new Map([
+  ["http", "http"],
+  ["https", "https"],
+  ["ws", "http"],
+  ["wss", "https"],
+]);
 const PORT = /^\d{1,5}$/;
 const HOST = /^[\w.-]{1,255}(?::\d{1,5})?$|^\[[\da-fA-F:.]{2,45}\](?::\d{1,5})?$/;
 
@@ -32,7 +32,7 @@ interface Told {
   readonly host: string;
   readonly port: string;
   readonly chain: string;
-  readonly byForwarded: boolean;
+  readonly forwarded: string;
 }
 
 /**
@@ -45,7 +45,7 @@ export function originOf(head: RequestHead, peer: Peer, { settings }: ListenerTa
     ? toldBy(head, peer.address, trustedProxies)
     : NOTHING;
   const client = told.client || peer.address;
-  const known = SCHEMES[told.scheme.toLowerCase()];
+  const known = SCHEMES.get(told.scheme.toLowerCase());
   const scheme = known ?? peer.scheme;
   const host = HOST.test(told.host) ? told.host : head.host;
   const port = PORT.test(told.port) ? Number(told.port) : 0;
@@ -59,7 +59,7 @@ export function originOf(head: RequestHead, peer: Peer, { settings }: ListenerTa
     port: asked,
     listenerPort: port > 0 || known !== undefined ? asked : peer.listenerPort,
     chain: told.chain,
-    byForwarded: told.byForwarded,
+    forwarded: told.forwarded,
   };
 }
 
@@ -69,7 +69,7 @@ const NOTHING: Told = {
   host: "",
   port: "",
   chain: "",
-  byForwarded: false,
+  forwarded: "",
 };
 
 /** X-Forwarded-* come before Forwarded: more proxies write them, and a field of each would be believed in part. */
@@ -79,8 +79,8 @@ function toldBy({ block }: RequestHead, peer: string, trusted: Addresses): Told 
   const host = block.get("x-forwarded-host") ?? "";
   const port = block.get("x-forwarded-port") ?? "";
   if (`${chain}${scheme}${host}${port}` === "") {
-    const elements = forwardedElements(block.get("forwarded") ?? "");
-    return elements === null ? NOTHING : toldByForwarded(elements, peer, trusted);
+    const { elements, text } = forwardedEnd(block.get("forwarded") ?? "", LIMIT.forwardedHops);
+    return elements.length === 0 ? NOTHING : toldByForwarded(elements, text, peer, trusted);
   }
   const { client, hops } = walk(chain, peer, trusted);
   return {
@@ -89,19 +89,20 @@ function toldBy({ block }: RequestHead, peer: string, trusted: Addresses): Told 
     host: elementAt(host, hops),
     port: elementAt(port, hops),
     chain,
-    byForwarded: false,
+    forwarded: "",
   };
 }
 
 function toldByForwarded(
-  elements: readonly { for: string; proto: string; host: string }[],
+  elements: readonly ForwardedElement[],
+  text: string,
   peer: string,
   trusted: Addresses,
 ): Told {
   const chain = elements.map((element) => bareAddress(element.for) ?? "unknown").join(", ");
   const { client, hops } = walk(chain, peer, trusted);
   const { proto, host } = elements[Math.max(0, elements.length - 1 - hops)];
-  return { client, scheme: proto, host, port: "", chain, byForwarded: true };
+  return { client, scheme: proto, host, port: "", chain, forwarded: text };
 }
 
 /** The element of a list that was written together with the one of the chain that names the client. */

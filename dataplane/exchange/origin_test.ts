@@ -270,3 +270,17 @@ Deno.test("bug: changes to responses had no effect on what a rule answers itself
   client.receive("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   assert.match(client.take(), /^x-set: 1\r$/m);
 });
+
+Deno.test("bug: what a client wrote into Forwarded hid what its proxy added", () => {
+  for (const before of ["x", 'for="', "for=10.0.0.9;x"]) {
+    const got = told(proxied(), `Forwarded: ${before}, for=203.0.113.9;proto=https\r\n`);
+    assert.equal(got["x-real-ip"], "203.0.113.9", before);
+    assert.equal(got["x-forwarded-proto"], "https");
+    assert.doesNotMatch(got.forwarded, /x,|for="/);
+  }
+});
+
+Deno.test("bug: a scheme that is the name of an object's method became the method", () => {
+  const got = told(proxied(), "X-Forwarded-Proto: constructor\r\n");
+  assert.deepEqual([got["x-forwarded-proto"], got["x-forwarded-port"]], ["http", "80"]);
+});

@@ -57,6 +57,8 @@ export interface Connection {
   readonly localPort: number;
   /** Null on plain connections, and until the handshake is complete. */
   readonly tls: TlsFacts | null;
+  /** Whether bytes may still be sent; when they may not, what the peer sent before is still told. */
+  readonly sendable: boolean;
   /** Queues bytes; the caller must not change them afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;
   /** Queues two pieces that leave together: a head and a body that is not worth copying behind it. */

@@ -46,6 +46,8 @@ const FIXED = 460;
 const ESCAPED = 6;
 /** Names of a kind that are remembered; more start over. */
 const MEMO = 256;
+/** Characters of the longest name of a client's that is remembered. */
+const REMEMBERED = 256;
 
 const PATH = ascii(',"path":');
 const BYTES_OUT = ascii(',"bytes_out":');
@@ -54,6 +56,7 @@ const ROUTE = ascii(',"route":');
 const REQUEST_ID = ascii(',"request_id":');
 const TRACE_ID = ascii(',"trace_id":');
 const ATTEMPTS = ascii(',"attempts":');
+const USER_AGENT = ascii(',"user_agent":');
 const UPSTREAM_TIME = ascii(',"upstream_ms":');
 const REFERER = ascii(',"referer":');
 const DETAIL = ascii(',"detail":');
@@ -226,7 +229,10 @@ export class AccessLog {
     }
     if (record.protocol !== "") at = putBytes(protocols.of(record.protocol), out, at);
     if (record.tls !== "") at = putBytes(tlsVersions.of(record.tls), out, at);
-    if (record.userAgent !== "") at = putBytes(userAgents.of(record.userAgent), out, at);
+    if (record.userAgent.length > REMEMBERED) {
+      at = putBytes(USER_AGENT, out, at);
+      at = putText(record.userAgent, out, at);
+    } else if (record.userAgent !== "") at = putBytes(userAgents.of(record.userAgent), out, at);
     if (record.referer !== "") {
       at = putBytes(REFERER, out, at);
       at = putText(record.referer, out, at);

@@ -64,6 +64,8 @@ Deno.test("a line has every field, with the time to the millisecond", () => {
   });
   const more = { tls: "TLSv1.3", userAgent: 'a "b"', referer: "http://x/", upstreamTime: 0.5 };
   const [full] = lines([{ ...RECORD, ...more, detail: "why" }]);
+  const long = "u".repeat(60_000);
+  assert.equal(lines([{ ...RECORD, userAgent: long }])[0].user_agent, long);
   const { upstream_ms, tls, user_agent, referer, detail } = full;
   assert.deepEqual([upstream_ms, tls, user_agent, referer, detail], [
     ...[0.5, "TLSv1.3", 'a "b"', "http://x/", "why"],

@@ -351,7 +351,7 @@ export class Http1Upstream implements ConnectionEvents, UpstreamStream, Deadline
   #end(surplus: boolean): void {
     this.#user = null;
     this.served++;
-    if (!this.#reusable || surplus || !this.#requestEnded) {
+    if (!this.#reusable || surplus || !this.#requestEnded || !this.#connection.sendable) {
       this.destroy();
       return;
     }

@@ -347,3 +347,12 @@ Deno.test("an idle connection whose time is over closes without telling anybody 
   ticker.tick(5000);
   assert.deepEqual([stream.closed, user.failure, events], [true, "", ["idle", "gone"]]);
 });
+
+Deno.test("bug: a connection to which a write had failed went back to its pool", () => {
+  for (const sendable of [true, false]) {
+    const { events, stream, user } = setup();
+    stream.sendable = sendable;
+    stream.receive(`HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n${BODY}`);
+    assert.deepEqual([user.body, events], [BODY, [sendable ? "idle" : "gone"]]);
+  }
+});

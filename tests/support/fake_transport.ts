@@ -20,6 +20,7 @@ export class FakeConnection implements Connection {
   readonly remotePort = 4711;
   readonly localAddress = "192.0.2.254";
   readonly localPort = 80;
+  sendable = true;
   /** What `write` answers: false plays a peer that does not take bytes. */
   flowing = true;
   paused = false;

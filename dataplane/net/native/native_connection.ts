@@ -123,6 +123,10 @@ export class NativeConnection implements Connection, Flushable, Watched {
     return this.#localPlace().port;
   }
 
+  get sendable(): boolean {
+    return this.#sendFailure === null;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

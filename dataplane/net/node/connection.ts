@@ -277,6 +277,10 @@ export class NodeConnection implements Connection, Flushable, Reader {
     this.socketClose();
   }
 
+  get sendable(): boolean {
+    return !this.#unsendable;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
