@@ -169,3 +169,17 @@ Deno.test("lines for people say the same, one per request", () => {
       "00:00:00.000 404 (no_route) GET h/x 1.235 ms -> -\n",
   );
 });
+
+Deno.test("bug: long user agents that clients make up were remembered", () => {
+  const memory = () => {
+    (globalThis as unknown as { gc?: () => void }).gc?.();
+    return Deno.memoryUsage().heapUsed + Deno.memoryUsage().external;
+  };
+  const log = new AccessLog(logMemory(() => {}));
+  log.add(RECORD, 0);
+  const before = memory();
+  for (let i = 0; i < 256; i++) log.add({ ...RECORD, userAgent: `${i} `.padEnd(64_000, "u") }, 0);
+  log.flush();
+  // As names that are remembered they would take some 30 MB.
+  assert.ok(memory() - before < 10_000_000);
+});
