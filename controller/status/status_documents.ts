@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { isOwnCondition } from "../../api/condition_types.ts";
 import { CONTROLLER_NAME, GATEWAY_API } from "../../api/gateway_api.ts";
 import type {
   Condition,
@@ -10,7 +11,7 @@ import type {
 /** A condition as the API server has it. */
 export interface StatusCondition {
   readonly type: string;
-  readonly status: "True" | "False";
+  readonly status: "True" | "False" | "Unknown";
   readonly reason: string;
   readonly message: string;
   readonly observedGeneration: number;
@@ -76,6 +77,8 @@ export interface Programming {
 const WITH_PARENTS = new Set(["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"]);
 /** Kinds that are served by nodes. */
 const PROGRAMMED = new Set(["Gateway", "ListenerSet"]);
+/** Most conditions that the CRDs of Gateway API and ours allow in one list (`maxItems`). */
+const CONDITIONS = 8;
 /** Most ancestors that the status of a policy takes. */
 const ANCESTORS = 16;
 
@@ -221,16 +224,20 @@ function sameRef(a: ParentStatus["parentRef"], b: ParentStatus["parentRef"]): bo
   );
 }
 
-/** Conditions with the time at which each came to be as it is. */
+/**
+ * Returns the conditions of a list in the cluster's order: ours with the time of their last transition,
+ * and those of types that other controllers write, unchanged. Types new to the list follow. The API server
+ * refuses longer lists, so the last foreign ones are dropped where ours need the room.
+ */
 function conditionsOf(
   conditions: readonly Condition[],
-  before: readonly StatusCondition[] | undefined,
+  before: readonly StatusCondition[] = [],
   { generation, now }: StatusFacts,
 ): StatusCondition[] {
-  return conditions.map(({ type, status, reason, message }): StatusCondition => {
-    const known = before?.find((condition) => condition.type === type);
+  const ours = new Map(conditions.map(({ type, status, reason, message }) => {
+    const known = before.find((condition) => condition.type === type);
     const text = status ? "True" : "False";
-    return {
+    const condition: StatusCondition = {
       type,
       status: text,
       observedGeneration: generation,
@@ -238,5 +245,15 @@ function conditionsOf(
       reason,
       message,
     };
-  });
+    return [type, condition];
+  }));
+  let room = CONDITIONS - ours.size;
+  const list: StatusCondition[] = [];
+  for (const condition of before) {
+    const own = ours.get(condition.type);
+    if (own !== undefined) list.push(own);
+    else if (!isOwnCondition(condition.type) && room-- > 0) list.push(condition);
+    ours.delete(condition.type);
+  }
+  return [...list, ...ours.values()];
 }

@@ -181,3 +181,76 @@ Deno.test("a policy has a part for each Gateway, beside what other controllers s
   const left = statusOf({ ...policy, parents: [] }, facts(status))!;
   assert.deepEqual(left.ancestors, [foreign], "ours goes with the Gateway, the other's stays");
 });
+
+const foreign = (type: string, generation = 1) => ({
+  ...written(type, "True", THEN, generation),
+  reason: "Theirs",
+});
+
+Deno.test("conditions of other controllers stay in every list, through generations", () => {
+  const ours = written("Accepted", "True", THEN, 2);
+  const dns = foreign("example.com/DNSReady");
+  const gateway: Status = {
+    conditions: [dns, ours],
+    listeners: [{
+      name: "http",
+      supportedKinds: [],
+      attachedRoutes: 0,
+      conditions: [ours, foreign("external.io/Programmed"), written("Conflicted", "False", THEN)],
+    }],
+  };
+  for (const generation of [3, 4]) {
+    const status = statusOf(GATEWAY, facts(gateway, generation))!;
+    assert.deepEqual(status.conditions!.map(({ type }) => type), [
+      "example.com/DNSReady",
+      "Accepted",
+      "Programmed",
+    ]);
+    assert.deepEqual(status.conditions![0], dns, "unchanged");
+    assert.equal(status.conditions![1].observedGeneration, generation);
+    const [listener] = status.listeners!;
+    assert.deepEqual(listener.conditions.map(({ type }) => type), [
+      "Accepted",
+      "external.io/Programmed",
+      "Conflicted",
+      "Programmed",
+    ]);
+    assert.equal(statusOf(GATEWAY, facts(status, generation)), null, "nothing to write twice");
+  }
+});
+
+Deno.test("a condition of ours that no longer applies goes, those of others at the same parent stay", () => {
+  const before = statusOf(ROUTE, facts())!.parents![0];
+  const conditions = [
+    ...before.conditions,
+    written("PartiallyInvalid", "True", THEN),
+    foreign("example.com/Canary"),
+  ];
+  const status = statusOf(ROUTE, facts({ parents: [THEIRS, { ...before, conditions }] }))!;
+  assert.deepEqual(status.parents![1].conditions.map(({ type }) => type), [
+    "Accepted",
+    "example.com/Canary",
+  ]);
+  assert.deepEqual(status.parents![0], THEIRS);
+});
+
+Deno.test("a GatewayClass, a ListenerSet, a policy and our own kinds keep conditions of others", () => {
+  const own = [foreign("example.com/Seen"), written("Accepted", "True", THEN)];
+  for (const kind of ["GatewayClass", "ListenerSet", "ProxyRoute", "ProxyPolicy"]) {
+    const outcome = Outcome.fromPartial({ ...GATEWAY, kind, listeners: [] });
+    const { conditions } = statusOf(outcome, facts({ conditions: own }))!;
+    assert.deepEqual(conditions![0], own[0], kind);
+  }
+  const policy = Outcome.fromPartial({ ...ROUTE, kind: "BackendTLSPolicy" });
+  const [ancestor] = statusOf(policy, facts())!.ancestors!;
+  const conditions = [foreign("example.com/Seen"), ...ancestor.conditions];
+  const again = statusOf(policy, facts({ ancestors: [{ ...ancestor, conditions }] }, 4))!;
+  assert.deepEqual(again.ancestors![0].conditions[0], conditions[0]);
+});
+
+Deno.test("conditions of others leave room for ours: the API server refuses lists of more than 8", () => {
+  const others = Array.from({ length: 8 }, (_, index) => foreign(`example.com/C${index}`));
+  const { conditions } = statusOf(GATEWAY, facts({ conditions: others }))!;
+  assert.equal(conditions!.length, 8);
+  assert.deepEqual(conditions!.slice(-2).map(({ type }) => type), ["Accepted", "Programmed"]);
+});

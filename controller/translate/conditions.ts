@@ -1,3 +1,4 @@
+import type { ConditionType } from "../../api/condition_types.ts";
 import { redactText } from "../../common/redact.ts";
 import { type Condition, Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import type { SourceObject } from "./source_object.ts";
@@ -7,10 +8,10 @@ import type { SourceObject } from "./source_object.ts";
  * become statuses and events with a wider audience than the spec, so they are redacted.
  */
 export class Conditions {
-  readonly #conditions = new Map<string, Condition>();
+  readonly #conditions = new Map<ConditionType, Condition>();
 
   /** The condition holds unless something says otherwise. */
-  expect(type: string): this {
+  expect(type: ConditionType): this {
     if (!this.#conditions.has(type)) {
       this.#conditions.set(type, { type, status: true, reason: type, message: "" });
     }
@@ -18,7 +19,7 @@ export class Conditions {
   }
 
   /** The condition does not hold. */
-  fail(type: string, reason: string, text: string): this {
+  fail(type: ConditionType, reason: string, text: string): this {
     const message = redactText(text);
     const known = this.#conditions.get(type);
     if (known === undefined || known.status) {
@@ -30,13 +31,13 @@ export class Conditions {
   }
 
   /** A condition that is true when there is something to say. */
-  note(type: string, reason: string, message: string): this {
+  note(type: ConditionType, reason: string, message: string): this {
     this.#conditions.set(type, { type, status: true, reason, message: redactText(message) });
     return this;
   }
 
   /** Whether nothing was said against a condition. */
-  holds(type: string): boolean {
+  holds(type: ConditionType): boolean {
     return this.#conditions.get(type)?.status ?? true;
   }
 

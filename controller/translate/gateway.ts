@@ -1,3 +1,4 @@
+import type { ConditionType } from "../../api/condition_types.ts";
 import { fieldProblem } from "../../common/field_problem.ts";
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import { cidrProblem } from "../../common/cidr.ts";
@@ -43,7 +44,7 @@ export function deriveGateway(gateway: GatewayObject, view: View): Derived {
   const names = new Set<string>();
   const conflicts = conflictsOf(proxyClaims(gateway), portClaims(view), view);
   spec.listeners.forEach((listener, index) => {
-    const fail = (type: string, reason: string, message: string) =>
+    const fail = (type: ConditionType, reason: string, message: string) =>
       conditions.fail(type, reason, `listener ${listener.name}: ${message}`);
     if (names.has(listener.name)) {
       fail("Accepted", "Conflicted", "another listener of this gateway has the same name");

@@ -1,3 +1,4 @@
+import type { ConditionType } from "../../api/condition_types.ts";
 import type { ProxyListener } from "../../api/proxy_gateway.ts";
 import {
   type ClientAuth,
@@ -12,7 +13,7 @@ import type { View } from "./view.ts";
 type GatewayObject = SourceObject<"ProxyGateway">;
 
 /** Records against a condition why something of a listener cannot be served. */
-export type Fail = (type: string, reason: string, message: string) => void;
+export type Fail = (type: ConditionType, reason: string, message: string) => void;
 
 interface SecretRef {
   readonly name: string;

@@ -6,6 +6,8 @@ import { textBackend } from "../support/backends.ts";
 import { Edge } from "../support/edge.ts";
 import { get, HttpConnection } from "../support/http_client.ts";
 import { freePort } from "../support/programs.ts";
+import type { ApiClient } from "../../controller/source/kubernetes/api_client.ts";
+import { objectPath } from "../../controller/source/kubernetes/paths.ts";
 import { gatewayCrds, install, ownCrds } from "./crds.ts";
 import { apply, remove } from "./objects.ts";
 import { withApiServer } from "./tools.ts";
@@ -65,6 +67,43 @@ async function shown(port: number): Promise<string> {
   return fingerprint256;
 }
 
+const GATEWAY = { kind: "Gateway", namespace: "default", name: "edge" } as const;
+const FOREIGN = "example.com/Seen";
+
+interface Conditioned {
+  readonly conditions: readonly { type: string; message: string; observedGeneration: number }[];
+}
+
+/** Writes a condition of another controller to the Gateway and to its first listener. */
+async function addForeignCondition(client: ApiClient): Promise<void> {
+  const of = (message: string) => ({
+    ...{ type: FOREIGN, status: "True", reason: "Seen", message, observedGeneration: 1 },
+    lastTransitionTime: "2030-01-01T00:00:00Z",
+  });
+  const body = ["/status/conditions/-", "/status/listeners/0/conditions/-"].map((path, index) => ({
+    ...{ op: "add", path, value: of(index === 0 ? "the Gateway" : "a listener") },
+  }));
+  await client.request(`${objectPath(GATEWAY)}/status`, {
+    ...{ method: "PATCH", contentType: "application/json-patch+json", body },
+  });
+}
+
+/** The messages of foreign conditions, once our own are of the newest generation. */
+async function conditionsOnceWritten(client: ApiClient) {
+  for (;;) {
+    const { metadata, status } = await client.request(objectPath(GATEWAY), {});
+    const generation = Number(metadata.generation);
+    const { conditions, listeners } = status as Conditioned & { listeners: Conditioned[] };
+    const written = conditions.find(({ type }) => type === "Accepted")!.observedGeneration;
+    if (generation > 1 && written === generation) {
+      const all = [conditions, ...listeners.map((listener) => listener.conditions)].flat();
+      const foreign = all.filter(({ type }) => type === FOREIGN).map(({ message }) => message);
+      return { foreign, generation };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Asks until the answer is as expected; a test that waits too long fails by the suite's limit. */
 async function until(port: number, body: string): Promise<void> {
   for (;;) {
@@ -114,9 +153,12 @@ withApiServer(
     await until(plain, "green");
 
     // Another certificate: the port is served all the time.
+    await addForeignCondition(client);
     const before = await shown(secure);
     await apply(client, gateway(plain, secure, "second"));
     while (await shown(secure) === before) await new Promise((resolve) => setTimeout(resolve, 5));
+    const { foreign, generation } = await conditionsOnceWritten(client);
+    assert.deepEqual(foreign, ["the Gateway", "a listener"], `kept at generation ${generation}`);
     const { objects } = await edge.json("/config");
     assert.ok(objects.every((o: { name: string }) => o.name !== "nobodys"), "nobody refers to it");
 

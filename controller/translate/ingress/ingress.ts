@@ -1,3 +1,4 @@
+import { isOwnCondition } from "../../../api/condition_types.ts";
 import type { IngressBackend } from "../../../api/ingress.ts";
 import type { ProxyBackend } from "../../../api/proxy_backend.ts";
 import { Kind } from "../../../common/delta/resources.ts";
@@ -437,7 +438,7 @@ class IngressTranslation {
       heldBecause: "",
     }, this.#view);
     for (const { type, status, reason, message } of derived.outcome.conditions) {
-      if (!status) this.#conditions.fail(type, reason, message);
+      if (!status && isOwnCondition(type)) this.#conditions.fail(type, reason, message);
     }
     for (const { kind, body } of derived.resources) this.#put({ kind, name: key, body });
     return key;
