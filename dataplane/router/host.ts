@@ -37,11 +37,12 @@ export function* prefixes(name: string): Generator<string> {
 }
 
 /**
- * Values keyed by hostname: an exact name, a wildcard suffix "*.example.com", a wildcard prefix
- * "api.*", or any name.
+ * Values keyed by hostname: an exact name, a wildcard for one label "?.example.com" (what "*." means in an
+ * Ingress), a wildcard for one or more labels "*.example.com", a wildcard prefix "api.*", or any name.
  */
 export class HostMap<T> {
   readonly #exact = new Map<string, T>();
+  readonly #label = new Map<string, T>();
   readonly #suffix = new Map<string, T>();
   readonly #prefix = new Map<string, T>();
   #any: T | undefined;
@@ -71,6 +72,7 @@ export class HostMap<T> {
   }
 
   #place(hostname: string): [Map<string, T>, string] {
+    if (hostname.startsWith("?.")) return [this.#label, hostname.slice(1)];
     if (hostname.startsWith("*.")) return [this.#suffix, hostname.slice(1)];
     if (hostname.endsWith(".*")) return [this.#prefix, hostname.slice(0, -1)];
     return [this.#exact, hostname];
@@ -81,6 +83,11 @@ export class HostMap<T> {
     const found: T[] = [];
     const exact = this.#exact.get(name);
     if (exact !== undefined) found.push(exact);
+    if (this.#label.size > 0) {
+      const dot = name.indexOf(".", 1);
+      const value = dot < 0 ? undefined : this.#label.get(name.slice(dot));
+      if (value !== undefined) found.push(value);
+    }
     if (this.#suffix.size > 0) {
       for (const suffix of suffixes(name)) {
         const value = this.#suffix.get(suffix);
@@ -99,6 +106,7 @@ export class HostMap<T> {
 
   *values(): Generator<T> {
     yield* this.#exact.values();
+    yield* this.#label.values();
     yield* this.#suffix.values();
     yield* this.#prefix.values();
     if (this.#any !== undefined) yield this.#any;

@@ -51,6 +51,22 @@ Deno.test("a wildcard behind a name counts after one in front, the longest first
   assert.deepEqual([...map.values()].length, 4);
 });
 
+Deno.test("bug: the wildcard of an Ingress covered more than one label", () => {
+  const map = new HostMap<string>();
+  for (const host of ["?.example.com", "a.example.com", "*.example.com"]) map.set(host, host);
+  assert.deepEqual(map.lookup("a.example.com"), [
+    "a.example.com",
+    "?.example.com",
+    "*.example.com",
+  ]);
+  assert.deepEqual(map.lookup("a.b.example.com"), ["*.example.com"]);
+  assert.deepEqual(map.lookup("example.com"), []);
+  assert.deepEqual(map.lookup(".example.com"), []);
+  map.delete("?.example.com");
+  assert.deepEqual(map.lookup("b.example.com"), ["*.example.com"]);
+  assert.equal([...map.values()].length, 2);
+});
+
 Deno.test("a lookup finds exact, then the longest wildcard, then any", () => {
   const map = new HostMap<string>();
   for (const host of ["a.b.example.com", "*.b.example.com", "*.example.com", "*"]) {

@@ -215,7 +215,7 @@ class IngressTranslation {
       namespace,
       name,
       listeners,
-      hostnames: host === "" ? [] : [host],
+      hostnames: host === "" ? [] : [host.replace(/^\*\./, "?.")],
       rules,
       regexBeforePrefix: true,
       created: createdAt(this.#ingress),

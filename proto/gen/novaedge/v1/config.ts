@@ -285,6 +285,7 @@ export interface Route {
   name: string;
   /** Listeners the route is attached to: name of the Gateway resource/listener. */
   listeners: string[];
+  /** Exact, "*.example.com" for one or more labels, "?.example.com" for just one, "api.*" for any end. */
   hostnames: string[];
   rules: RouteRule[];
   /** Names of the Policy resources of all rules. */
