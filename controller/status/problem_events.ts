@@ -3,9 +3,10 @@ import { Kind } from "../../common/delta/resources.ts";
 import { messageOf } from "../../common/errors.ts";
 import { sha256 } from "../../common/hash.ts";
 import type { Logger } from "../../common/log.ts";
-import { type Condition, Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
+import { Outcome } from "../../proto/gen/novaedge/v1/distribution.ts";
 import { type ApiClient, ApiError } from "../source/kubernetes/api_client.ts";
 import type { ObjectFacts } from "../source/kubernetes/kubernetes_source.ts";
+import { failuresOf, remarksOf } from "../translate/failures.ts";
 import type { ObjectKey } from "../translate/source_object.ts";
 import type { ResourceUpdate } from "../translate/translator.ts";
 
@@ -146,9 +147,11 @@ export class ProblemEvents {
   }
 }
 
-/** What an outcome says against its object. */
-function problemsOf({ kind, namespace, name, conditions }: Outcome): Problem[] {
+/** What an outcome says against its object, and what of it is not served. */
+function problemsOf(outcome: Outcome): Problem[] {
+  const { kind, namespace, name } = outcome;
   const key = { kind, namespace, name } as ObjectKey;
-  const bad = ({ type, status }: Condition) => type === "UnsupportedField" ? status : !status;
-  return conditions.filter(bad).map(({ reason, message }) => ({ key, reason, message }));
+  return [...failuresOf(outcome), ...remarksOf(outcome)].map(({ reason, message }) => ({
+    ...{ key, reason, message },
+  }));
 }

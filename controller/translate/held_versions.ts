@@ -18,6 +18,7 @@ const RESTRICTING: ReadonlySet<KindName> = new Set([
 const CONFLICTS: ReadonlySet<string> = new Set([
   "Conflicted",
   "HostnameConflict",
+  "PathConflict",
   "ProtocolConflict",
 ]);
 

@@ -1,6 +1,7 @@
 import { GATEWAY_API } from "../../api/gateway_api.ts";
 import { PREFIX } from "./ingress/annotation_table.ts";
 import { isDefault, isOurs, namedClass } from "./ingress/class_facts.ts";
+import { claimedPaths } from "./ingress/path_conflicts.ts";
 import { fullName, type SourceObject } from "./source_object.ts";
 
 const SERVICE_LABEL = "kubernetes.io/service-name";
@@ -70,6 +71,7 @@ function addListeners(
 function addIngress(keys: Set<string>, ingress: SourceObject<"Ingress">): void {
   const { namespace, body: { spec = {}, metadata } } = ingress;
   keys.add(`ingress-class:${namedClass(ingress)}`);
+  for (const { key } of claimedPaths(ingress)) keys.add(`ingress-path:${key}`);
   const canary = metadata.annotations?.[`${PREFIX}canary`] === "true";
   const paths = (spec.rules ?? []).flatMap(({ http }) => http?.paths ?? []);
   for (const { host = "" } of spec.rules ?? []) {

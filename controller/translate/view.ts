@@ -25,6 +25,8 @@ export type Index =
   | "backend-secret"
   /** Ingresses by the class that they name, "" for none. */
   | "ingress-class"
+  /** Ingresses by the paths that they claim. */
+  | "ingress-path"
   /** Ingresses with a Secret for the TLS of a host, as it is written: "host". */
   | "tls-host"
   /** Ingresses that take a part of others' requests: "namespace/host". */

@@ -564,6 +564,55 @@ Deno.test("an Ingress redirects to TLS only where there is a certificate for its
   });
 });
 
+Deno.test("bug: two Ingresses for one host and path, and neither was told", async (t) => {
+  await using site = await IngressSite.start();
+  const one = (name: string, host: string, service: string, path = "/") =>
+    ingress({ annotations: {}, host, path, service }, name);
+  const wild = "'*.wild.example.com'";
+  await using edge = await Edge.start({
+    "site.yaml": site.manifests,
+    "b.yaml": documents(
+      one("b", "both.example.com", "web"),
+      one("c", "both.example.com", "next", "/next"),
+      one("wild", wild, "web"),
+      one("e", "old.example.com", "web"),
+      one("d", "old.example.com", "next"),
+    ),
+  }, { workers: 1 });
+  const status = async (host: string) => (await get(site.http, "/", { host })).status;
+  const backend = async (host: string) =>
+    JSON.parse((await get(site.http, "/", { host })).body).backend;
+  const conflict = async (name: string) => {
+    const { objects } = await edge.json("/config");
+    const { conditions } = objects.find((object: { name: string }) => object.name === name);
+    return conditions.find(({ type }: { type: string }) => type === "Conflicted");
+  };
+  assert.equal(await status("one.wild.example.com"), 200);
+  assert.equal(await status("two.one.wild.example.com"), 404);
+  assert.equal(await conflict("b"), undefined);
+  assert.equal(await backend("both.example.com"), "web");
+  // Of two that are there from the start the first one by name serves, and both are told.
+  assert.equal(await backend("old.example.com"), "next");
+  assert.match(
+    (await conflict("d")).message,
+    /path \/: served here, and claimed by Ingress default\/e as/,
+  );
+  assert.match((await conflict("e")).message, /path \/: served by Ingress default\/d$/);
+  await t.step("the newcomer waits, though it comes first by name", async () => {
+    await edge.change("a.yaml", one("a", "both.example.com", "next"));
+    const { errors } = await edge.json("/config");
+    assert.match(
+      JSON.stringify(errors),
+      /waits: PathConflict: spec\.rules\[0\]\.http\.paths\[0\]: host both\.example\.com, path \//,
+    );
+    assert.equal(await backend("both.example.com"), "web");
+  });
+  await t.step("it serves once the other one is gone", async () => {
+    await edge.change("b.yaml", documents(one("wild", wild, "web")));
+    assert.equal(await backend("both.example.com"), "next");
+  });
+});
+
 Deno.test("annotations of Ingresses: each shows in an answer, and what restricts is never open", async (t) => {
   await using site = await IngressSite.start();
   const table = cases(site);

@@ -39,6 +39,7 @@ import {
 } from "./class_facts.ts";
 import { canariesAt, type Place, splitRules } from "./canary.ts";
 import type { SnippetEdits } from "./header_snippet.ts";
+import { pathConflicts } from "./path_conflicts.ts";
 import { type IngressSettings, nginxSize, settingsOf } from "./settings.ts";
 
 type IngressObject = SourceObject<"Ingress">;
@@ -65,6 +66,10 @@ export function deriveIngress(ingress: IngressObject, view: View): Derived {
   if (settings.closed !== "") conditions.fail("Accepted", "Unsupported", settings.closed);
   const translation = new IngressTranslation(ingress, found, settings, view, conditions);
   const resources = settings.canary === null ? translation.resources() : [];
+  const conflicts = settings.closed === "" ? pathConflicts(ingress, view) : [];
+  if (conflicts.length > 0) {
+    conditions.note("Conflicted", "PathConflict", conflicts.join("; "));
+  }
   // Values are read while the Ingress is translated.
   if (settings.ignored.length > 0) {
     conditions.note("UnsupportedField", "NotServedYet", [...new Set(settings.ignored)].join(", "));
