@@ -174,7 +174,11 @@ export class DataplaneClient {
     const delta = this.#sender.next();
     this.#refusals.push(...this.#sender.standing);
     if (delta !== null) this.#write?.({ message: { $case: "delta", value: delta } });
-    else if (!this.#sender.pending) this.#options.onApplied(this.#refusals.splice(0));
+    else if (!this.#sender.pending) {
+      // A version that differs only in what stops at the agent sends nothing, and is applied as well.
+      if (this.#applied !== null) this.#applied = view.version;
+      this.#options.onApplied(this.#refusals.splice(0));
+    }
   }
 
   #call<T>(

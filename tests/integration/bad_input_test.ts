@@ -69,6 +69,17 @@ Deno.test("a syntax error keeps every object of its file", async () => {
   assert.equal(errors[0].file, "routes.yaml");
 });
 
+Deno.test("bug: the dataplane's version stayed behind after changes that it does not need", async () => {
+  await using blue = textBackend("blue");
+  await using edge = await Edge.start({
+    "site.yaml": documents(gateway("edge", freePort()), backend("blue", blue.port)),
+  });
+  const text = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: own }\ndata: { a: b }\n";
+  await edge.change("own.yaml", text);
+  const { version, dataplane } = await edge.json("/config");
+  assert.equal(dataplane.version, version);
+});
+
 Deno.test("an unknown backend answers 500 with its reason, everything else serves", async () => {
   await using blue = textBackend("blue");
   const port = freePort();
