@@ -46,7 +46,7 @@ export class FieldChanges {
 
   #add(fields: readonly NamedValue[]): this {
     for (const { name, value } of fields) {
-      this.problem ||= fieldProblem(name, value) ?? "";
+      this.problem ||= fieldProblem(name, value) ?? templateProblem(name, value);
       this.#added.push(Field.create({ name: name.toLowerCase(), value }));
     }
     return this;
@@ -57,4 +57,14 @@ export class FieldChanges {
     if (this.#removed.size === 0 && this.#added.length === 0) return undefined;
     return FieldEdit.create({ remove: [...this.#removed.keys()], add: this.#added });
   }
+}
+
+/** Returns why a value that some gateways would evaluate cannot be sent; "" for any other value. */
+function templateProblem(name: string, value: string): string {
+  const template = /\{\{\s*\.[^}]*\}\}/.exec(value)?.[0];
+  if (template === undefined) return "";
+  const hint = /requestid/i.test(template)
+    ? "; backends get the request's id as X-Request-ID without a filter"
+    : "";
+  return `${name}: templates such as ${template} are not served, and would be sent as text${hint}`;
 }

@@ -152,8 +152,10 @@ export function filtersOf(
       problem ||= `filters[${i}]: type ${filter.type} is not served`;
       continue;
     }
+    problem ||= foreignField(filter, i);
     switch (filter.type) {
       case "RequestHeaderModifier": {
+        if (filter.requestHeaderModifier === undefined) missing("requestHeaderModifier");
         const { set, add, remove } = filter.requestHeaderModifier ?? {};
         if (set !== undefined) filters.push({ type: "SetHeader", set });
         if (add !== undefined) filters.push({ type: "AddHeader", add });
@@ -161,6 +163,7 @@ export function filtersOf(
         break;
       }
       case "ResponseHeaderModifier": {
+        if (filter.responseHeaderModifier === undefined) missing("responseHeaderModifier");
         const { set, add, remove } = filter.responseHeaderModifier ?? {};
         if (set !== undefined) filters.push({ type: "ResponseSetHeader", responseSet: set });
         if (add !== undefined) filters.push({ type: "ResponseAddHeader", responseAdd: add });
@@ -172,6 +175,7 @@ export function filtersOf(
       case "RequestRedirect": {
         const { requestRedirect: redirect } = filter;
         if (redirect === undefined) missing("requestRedirect");
+        else if (lacksPath(redirect)) missing(`requestRedirect.path.${pathField(redirect)}`);
         else {filters.push({
             type: filter.type,
             redirect: { ...redirect, path: modifier(redirect) },
@@ -181,6 +185,7 @@ export function filtersOf(
       case "URLRewrite": {
         const { urlRewrite: rewrite } = filter;
         if (rewrite === undefined) missing("urlRewrite");
+        else if (lacksPath(rewrite)) missing(`urlRewrite.path.${pathField(rewrite)}`);
         else filters.push({ type: filter.type, rewrite: { ...rewrite, path: modifier(rewrite) } });
         break;
       }
@@ -211,14 +216,46 @@ export function filtersOf(
   return { filters: filters as Filters, cors, problem };
 }
 
-function modifier(
-  { path }: {
-    path?: { type: string; replaceFullPath?: string; replacePrefixMatch?: string };
-  },
-): unknown {
-  if (path === undefined) return undefined;
-  const value = path.type === "ReplaceFullPath" ? path.replaceFullPath : path.replacePrefixMatch;
-  return { type: path.type, value: value ?? "/" };
+/** The field of each type of filter; of all of them a filter has that of its own type only. */
+const FIELD_OF: Readonly<Record<string, keyof GatewayFilter>> = {
+  RequestHeaderModifier: "requestHeaderModifier",
+  ResponseHeaderModifier: "responseHeaderModifier",
+  RequestMirror: "requestMirror",
+  RequestRedirect: "requestRedirect",
+  URLRewrite: "urlRewrite",
+  CORS: "cors",
+};
+
+/** Returns what is wrong with a filter that has the field of another type; "" for nothing. */
+function foreignField(filter: GatewayFilter, index: number): string {
+  const field = Object.values(FIELD_OF).find((field) =>
+    filter[field] !== undefined && field !== FIELD_OF[filter.type]
+  );
+  return field === undefined
+    ? ""
+    : `filters[${index}].${field} does not belong to a filter of type ${filter.type}`;
+}
+
+interface WithPath {
+  readonly path?: {
+    readonly type: string;
+    readonly replaceFullPath?: string;
+    readonly replacePrefixMatch?: string;
+  };
+}
+
+/** Name of the field that the type of a path modifier asks for. */
+function pathField({ path }: WithPath): "replaceFullPath" | "replacePrefixMatch" {
+  return path?.type === "ReplaceFullPath" ? "replaceFullPath" : "replacePrefixMatch";
+}
+
+function lacksPath(filter: WithPath): boolean {
+  return filter.path !== undefined && filter.path[pathField(filter)] === undefined;
+}
+
+function modifier(filter: WithPath): unknown {
+  const { path } = filter;
+  return path && { type: path.type, value: path[pathField(filter)] };
 }
 
 function corsOf(cors: NonNullable<GatewayFilter["cors"]>): Cors {

@@ -113,9 +113,28 @@ export function matchesPrefixes({ matches }: RuleSpec): boolean {
   );
 }
 
+/** The fields that each type of filter reads, but for those that the schema sets. */
+const FIELDS_OF: Readonly<Record<Filter["type"], readonly (keyof Filter)[]>> = {
+  AddHeader: ["add"],
+  SetHeader: ["set"],
+  RemoveHeader: ["remove"],
+  ResponseAddHeader: ["responseAdd"],
+  ResponseSetHeader: ["responseSet"],
+  ResponseRemoveHeader: ["responseRemove"],
+  RequestRedirect: ["redirectURL", "redirect"],
+  URLRewrite: ["rewritePath", "rewrite"],
+  DirectResponse: ["directResponse"],
+  RequestMirror: ["mirrorBackend"],
+};
+const FILTER_FIELDS = Object.values(FIELDS_OF).flat();
+
 /** Adds one filter; returns why it cannot be, "" when it can. */
 function addFilter(filter: Filter, building: Building): string {
   const { request, response } = building;
+  const foreign = FILTER_FIELDS.find((field) =>
+    filter[field] !== undefined && !FIELDS_OF[filter.type].includes(field)
+  );
+  if (foreign !== undefined) return `${foreign} does not belong to type ${filter.type}`;
   switch (filter.type) {
     case "AddHeader":
       request.add(filter.add ?? []);
