@@ -3,7 +3,7 @@ import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
 import { FolderState } from "../controller/source/files/folder_state.ts";
 import { failuresOf, failureText, remarksOf } from "../controller/translate/failures.ts";
-import { Translator } from "../controller/translate/translator.ts";
+import { type OfflineOptions, offlineTranslator } from "./offline_translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { Route } from "../proto/gen/novaedge/v1/config.ts";
 import { Outcome } from "../proto/gen/novaedge/v1/distribution.ts";
@@ -29,7 +29,7 @@ export function findingText({ severity, file, line, path, object, reason }: Find
 }
 
 /** Checks files as the controller and the dataplane would read them, without either; in the order of files and lines. */
-export function checkFiles(files: readonly NamedFile[]): Finding[] {
+export function checkFiles(files: readonly NamedFile[], options: OfflineOptions): Finding[] {
   const state = new FolderState();
   const { changes } = state.apply(files);
   const findings: Finding[] = state.problems().map(({ file, line, path, object, reason }) => ({
@@ -44,8 +44,7 @@ export function checkFiles(files: readonly NamedFile[]): Finding[] {
     const { file, line } = state.placeOf(object) ?? { file: "", line: 0 };
     findings.push({ severity, file, line, path: "", object, reason: redactText(reason) });
   };
-  // Nothing that is refused depends on the installation's secret.
-  const updates = new Translator(new Uint8Array(32)).update(changes);
+  const updates = offlineTranslator(options).update(changes);
   for (const { kind, name, resource } of updates) {
     if (resource === null) continue;
     if (kind === Kind.KIND_ROUTE) {

@@ -1,6 +1,6 @@
 import { Kind } from "../common/delta/resources.ts";
 import { type FileText, FolderState } from "../controller/source/files/folder_state.ts";
-import { Translator } from "../controller/translate/translator.ts";
+import { type OfflineOptions, offlineTranslator } from "./offline_translator.ts";
 import { compileRoute } from "../dataplane/router/compile.ts";
 import { ambiguous, askedAddress, explain, type Explanation } from "../dataplane/router/explain.ts";
 import {
@@ -25,12 +25,11 @@ export class OfflineTables {
   readonly #listeners: ListenerState[] = [];
 
   /** @param files texts by name */
-  constructor(files: Iterable<readonly [string, FileText]>) {
+  constructor(files: Iterable<readonly [string, FileText]>, options: OfflineOptions = {}) {
     const state = new FolderState();
     const { changes } = state.apply(files);
     this.problems = state.problems();
-    // Nothing of what the tables hold depends on the installation's secret.
-    const updates = new Translator(new Uint8Array(32)).update(changes);
+    const updates = offlineTranslator(options).update(changes);
     const listeners = new Map<string, ListenerState>();
     for (const { kind, name, resource } of updates) {
       if (kind !== Kind.KIND_GATEWAY || resource === null) continue;

@@ -1,3 +1,4 @@
+import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
 
 /** Exit codes: what was asked about is bad, and the command itself is. */
@@ -19,4 +20,13 @@ export function complain(text: string): void {
 export function fail(message: string, code: number): never {
   complain(`novaedgectl: ${redactText(message)}\n`);
   Deno.exit(code);
+}
+
+/** Returns what a flag gives, or ends the program where the flag is wrong. */
+export function usable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    return fail(messageOf(error), EXIT.usage);
+  }
 }

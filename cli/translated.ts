@@ -2,16 +2,19 @@ import { Kind, NO_VERSION, type Resource } from "../common/delta/resources.ts";
 import { snapshotOf } from "../common/delta/snapshot.ts";
 import { redactTree } from "../common/redact.ts";
 import { FolderState } from "../controller/source/files/folder_state.ts";
-import { Translator } from "../controller/translate/translator.ts";
+import { type OfflineOptions, offlineTranslator } from "./offline_translator.ts";
 import { Outcome } from "../proto/gen/novaedge/v1/distribution.ts";
 import type { NamedFile } from "./files.ts";
 import type { ShownConfig } from "./running.ts";
 
 /** What a gateway with these files would show as its configuration. */
-export function shownBy(files: readonly NamedFile[]): ShownConfig {
+export function shownBy(
+  files: readonly NamedFile[],
+  options: OfflineOptions = {},
+): ShownConfig {
   const { changes } = new FolderState().apply(files);
   // What depends on the installation's secret is redacted.
-  const resources = new Translator(new Uint8Array(32)).update(changes)
+  const resources = offlineTranslator(options).update(changes)
     .map(({ resource }) => resource)
     .filter((resource): resource is Resource => resource !== null);
   const { gateways, routes, backends, policies, certificates } = snapshotOf(NO_VERSION, resources);

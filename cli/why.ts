@@ -3,10 +3,12 @@ import { messageOf } from "../common/errors.ts";
 import { redactText } from "../common/redact.ts";
 import { readResources } from "./files.ts";
 import { OfflineTables } from "./offline_tables.ts";
-import { complain, EXIT, fail, print } from "./output.ts";
+import { EXTERNAL_NETWORKS, type OfflineOptions, offlineOptions } from "./offline_translator.ts";
+import { complain, EXIT, fail, print, usable } from "./output.ts";
 
 export const WHY_USAGE =
   `novaedgectl why --resources DIR URL [--method GET] [--header "name: value"]...
+                [--external-name-networks CIDR,...]
 
 Explains which route of the resources in DIR serves a request, and why the others do not.
 `;
@@ -16,14 +18,15 @@ interface Question {
   readonly url: string;
   readonly method: string;
   readonly headers: ReadonlyMap<string, string>;
+  readonly options: OfflineOptions;
 }
 
 /** Runs `novaedgectl why`. */
 export async function why(args: string[]): Promise<void> {
-  const { folder, url, method, headers } = readQuestion(args);
+  const { folder, url, method, headers, options } = readQuestion(args);
   const { files } = await readResources(folder);
   if (files.length === 0) fail(`${folder}: no YAML or JSON files`, EXIT.refused);
-  const tables = new OfflineTables(files);
+  const tables = new OfflineTables(files, options);
   for (const { file, line, path, reason } of tables.problems) {
     complain(`${file}:${line}: ${path === "" ? "" : `${path}: `}${redactText(reason)}\n`);
   }
@@ -41,6 +44,7 @@ function readQuestion(args: string[]): Question {
       options: {
         resources: { type: "string", default: "resources" },
         method: { type: "string", default: "GET" },
+        [EXTERNAL_NETWORKS]: { type: "string" },
         header: { type: "string", multiple: true, default: [] },
       },
     });
@@ -58,5 +62,6 @@ function readQuestion(args: string[]): Question {
     if (colon < 1) fail(`--header: "${line}" is not name: value`, EXIT.usage);
     headers.set(line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim());
   }
-  return { folder: values.resources, url, method: values.method.toUpperCase(), headers };
+  const options = usable(() => offlineOptions(values));
+  return { folder: values.resources, url, method: values.method.toUpperCase(), headers, options };
 }

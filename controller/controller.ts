@@ -1,3 +1,4 @@
+import { networksOf } from "../common/network_flag.ts";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { Counter, Histogram, Registry } from "prom-client";
@@ -83,12 +84,13 @@ export async function runController(
     onStop: () => server.dismiss(),
     onOther: () => server.onLeader(),
   });
-  const translator = new Translator(
-    client !== null && flags["leader-election"]
+  const translator = new Translator({
+    secret: client !== null && flags["leader-election"]
       ? await clusterInstallationSecret(client, flags.namespace)
       : await installationSecret(flags["state-dir"]),
-    cluster?.addresses ?? null,
-  );
+    addresses: cluster?.addresses ?? null,
+    externalNetworks: networksOf("external-name-networks", flags["external-name-networks"]),
+  });
   let problems = 0;
   const onRefusals = (refusals: readonly Refusal[]) => {
     for (const { resource, reason } of refusals) {

@@ -64,6 +64,12 @@ export const CONTROLLER_FLAGS = {
     default: "novaedge-agent",
     help: "ServiceAccount of the agents, in --namespace",
   },
+  "external-name-networks": {
+    type: "string",
+    default: "",
+    help:
+      "networks (CIDR, commas between them) that Services of type ExternalName may lead to; they are not served when empty",
+  },
   "tls-cert-file": {
     type: "string",
     default: "",

@@ -1,3 +1,4 @@
+import { networksOf } from "../common/network_flag.ts";
 import { dirname, join, resolve } from "node:path";
 import { messageOf, NovaEdgeError } from "../common/errors.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
@@ -166,10 +167,9 @@ export async function runDataplane(
   if (endpoint !== "" && !/^https?:\/\/[^/]/.test(endpoint)) {
     throw new NovaEdgeError("FLAG", `--otlp-endpoint: "${endpoint}" is not an http or https URL`);
   }
-  const networks = (text: string) => text.split(",").filter((part) => part !== "");
   const upstreams = {
-    blocked: networks(flags["blocked-upstreams"]),
-    allowed: networks(flags["allowed-upstreams"]),
+    blocked: networksOf("blocked-upstreams", flags["blocked-upstreams"]),
+    allowed: networksOf("allowed-upstreams", flags["allowed-upstreams"]),
   };
   if (transport === "native") {
     confine(dirname(resolve(socket)), [flags.admin, flags["access-log"]], alone, log);

@@ -3,6 +3,7 @@ import { readAdminFlags } from "../agent/admin/admin_server.ts";
 import { AGENT_FLAGS, type AgentFlags } from "../agent/agent.ts";
 import type { ServedListener, Serving } from "../agent/serving.ts";
 import { NovaEdgeError } from "../common/errors.ts";
+import { offlineOptions } from "../cli/offline_translator.ts";
 import { checkFiles, findingText } from "../cli/checked_folder.ts";
 import { readResources } from "../cli/files.ts";
 import { FlagError, type FlagTable, type FlagValues } from "../common/flags.ts";
@@ -53,6 +54,7 @@ export const STANDALONE_FLAGS = {
   "access-log-max-mb": DATAPLANE_FLAGS["access-log-max-mb"],
   "access-log-backups": DATAPLANE_FLAGS["access-log-backups"],
   "otlp-endpoint": DATAPLANE_FLAGS["otlp-endpoint"],
+  "external-name-networks": CONTROLLER_FLAGS["external-name-networks"],
   "log-level": { type: "string", default: "warn", choices: LOG_LEVELS, help: "least level logged" },
 } as const satisfies FlagTable;
 
@@ -131,7 +133,7 @@ export async function runStandalone(
   asked: Asked,
 ): Promise<void> {
   if (flags.check) {
-    await check(flags.resources);
+    await check(flags);
     return;
   }
   // Checked before the agent starts, so that a wrong flag ends with exit code 2.
@@ -183,6 +185,7 @@ export async function runStandalone(
     "grpc-socket": `${run}/controller.sock`,
     "metrics-port": 0,
     "health-port": 0,
+    "external-name-networks": flags["external-name-networks"],
     "log-level": level,
   };
   const agentFlags: AgentFlags = {
@@ -235,11 +238,12 @@ export async function runStandalone(
 }
 
 /** Prints what a gateway would refuse of a folder. @throws {NovaEdgeError} when it would refuse something */
-async function check(folder: string): Promise<void> {
+async function check(flags: StandaloneFlags): Promise<void> {
+  const { resources: folder } = flags;
   if (folder === "") throw new FlagError("--check needs --resources");
   await checkFolder(folder);
   const { files } = await readResources(folder);
-  const findings = checkFiles(files);
+  const findings = checkFiles(files, offlineOptions(flags));
   for (const finding of findings) {
     say(findingText({ ...finding, file: join(folder, finding.file) }));
   }

@@ -1,23 +1,17 @@
 import { isIP } from "node:net";
 import { Kind } from "../../common/delta/resources.ts";
 import { milliseconds } from "../../api/schema.ts";
-import {
-  Backend,
-  type Endpoint,
-  HashKey,
-  HashKeyType,
-  LbPolicy,
-} from "../../proto/gen/novaedge/v1/config.ts";
+import { Backend, HashKey, HashKeyType, LbPolicy } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived } from "./derived.ts";
 import { noteUnserved } from "./gateway.ts";
 import { affinityOf } from "./affinity.ts";
 import { breakerOf, healthCheckOf, outlierDetectionOf, slowStartOf } from "./backend_health.ts";
-import { sliceEndpoints } from "./endpoints.ts";
+import { type ServiceEndpoints, serviceEndpoints } from "./endpoints.ts";
 import { GROUP, mayRefer } from "./grants.ts";
 import { policiesOf } from "./policy_targets.ts";
 import { backendRetry } from "./retry.ts";
-import { fullName, objectKey, type SourceObject } from "./source_object.ts";
+import { objectKey, type SourceObject } from "./source_object.ts";
 import { unservedUses } from "./unserved.ts";
 import { servicePort } from "./service_port.ts";
 import { upstreamOf } from "./upstream.ts";
@@ -34,9 +28,10 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
   if (restricting !== undefined) closedReason = `${restricting.path} is not served yet`;
   noteUnserved(conditions, paths);
   const found: FoundEndpoints = spec.endpoints === undefined
-    ? serviceEndpoints(backend, view, conditions)
+    ? referredEndpoints(backend, view, conditions)
     : {
       endpoints: ownEndpoints(spec.endpoints, conditions),
+      networks: [],
       appProtocol: "",
     };
   const how = upstreamOf(backend, found.appProtocol, view, conditions);
@@ -59,6 +54,7 @@ export function deriveBackend(backend: SourceObject<"ProxyBackend">, view: View)
     maxIdlePerEndpoint: spec.connectionPool?.maxIdleConnsPerHost ?? 0,
     maxPendingRequests: spec.circuitBreaker?.maxPendingRequests ?? 0,
     endpoints: found.endpoints,
+    networks: [...found.networks],
     closedReason,
     protocol: how.protocol,
     tls: how.tls,
@@ -171,15 +167,14 @@ function hashKeyOf(
   return HashKey.create({ type: HASH_KEYS[type], name });
 }
 
-interface FoundEndpoints {
-  readonly endpoints: Endpoint[];
+interface FoundEndpoints extends ServiceEndpoints {
   /** What the Service port says it speaks, "" for nothing. */
   readonly appProtocol: string;
 }
 
-const NO_ENDPOINTS: FoundEndpoints = { endpoints: [], appProtocol: "" };
+const NO_ENDPOINTS: FoundEndpoints = { endpoints: [], networks: [], appProtocol: "" };
 
-function serviceEndpoints(
+function referredEndpoints(
   backend: SourceObject<"ProxyBackend">,
   view: View,
   conditions: Conditions,
@@ -191,14 +186,13 @@ function serviceEndpoints(
     conditions.fail("ResolvedRefs", "RefNotPermitted", `no ReferenceGrant for Service ${label}`);
     return NO_ENDPOINTS;
   }
-  const found = servicePort(view.get("Service", namespace, name), port);
+  const found = servicePort(view.get("Service", namespace, name), port, view);
   if ("reason" in found) {
     conditions.fail("ResolvedRefs", found.reason, `Service ${label}: ${found.message}`);
     return NO_ENDPOINTS;
   }
-  const slices = view.select("EndpointSlice", "slice-service", fullName(found.service));
   return {
-    endpoints: sliceEndpoints(slices, found.port, view),
+    ...serviceEndpoints(found.service, found.port, view),
     appProtocol: found.port.appProtocol ?? "",
   };
 }

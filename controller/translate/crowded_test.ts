@@ -5,7 +5,7 @@ import { Translator } from "./translator.ts";
 /** Translates documents; returns how often a method of strings or lists called what `count` counts. */
 function counted(text: string, count: (done: () => void) => () => void): number {
   const { changes } = new FolderState().apply([["a.yaml", text]]);
-  const translator = new Translator(new Uint8Array(32));
+  const translator = new Translator({ secret: new Uint8Array(32) });
   let calls = 0;
   const restore = count(() => calls++);
   try {

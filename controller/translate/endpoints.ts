@@ -1,15 +1,41 @@
 import type { Endpoint } from "../../proto/gen/novaedge/v1/config.ts";
-import type { SourceObject } from "./source_object.ts";
+import type { ServicePort } from "./service_port.ts";
+import { fullName, type SourceObject } from "./source_object.ts";
 import type { View } from "./view.ts";
+
+/** Endpoints of a Service's port, and the networks that they must be in (empty for any). */
+export interface ServiceEndpoints {
+  readonly endpoints: Endpoint[];
+  readonly networks: readonly string[];
+}
+
+/** Returns the endpoints of a Service's port: the name of an ExternalName, else those of its EndpointSlices. */
+export function serviceEndpoints(
+  service: SourceObject<"Service">,
+  port: ServicePort,
+  view: View,
+): ServiceEndpoints {
+  const { type, externalName = "" } = service.body.spec;
+  if (type !== "ExternalName") {
+    const slices = view.select("EndpointSlice", "slice-service", fullName(service));
+    return { endpoints: sliceEndpoints(slices, port, view), networks: [] };
+  }
+  const { externalNetworks: networks } = view;
+  if (externalName === "") return { endpoints: [], networks };
+  const number = typeof port.targetPort === "number" ? port.targetPort : port.port;
+  const address = externalName.toLowerCase().replace(/\.$/, "");
+  const whole = { weight: 1, zone: "", priority: 0, ready: true };
+  return { endpoints: [{ address, port: number, ...whole }], networks };
+}
 
 /**
  * Endpoints of a Service: those that are ready, else those that serve while they terminate, else those on nodes
  * that the control plane hears nothing of: it takes their pods for not ready, and knows nothing of them. Slices
  * are united by address and port; of a dual-stack Service the IPv4 addresses are used.
  */
-export function sliceEndpoints(
+function sliceEndpoints(
   slices: readonly SourceObject<"EndpointSlice">[],
-  servicePort: { name?: string; port: number },
+  servicePort: ServicePort,
   view: View,
 ): Endpoint[] {
   const filled = slices.filter(({ body }) => (body.endpoints ?? []).length > 0);

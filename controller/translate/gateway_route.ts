@@ -177,7 +177,7 @@ function backendRef(
     const backend = objectKey({ kind: "ProxyBackend", namespace, name });
     return BackendRef.create({ backend, weight, ...edits });
   }
-  const found = servicePort(view.get("Service", namespace, name), ref.port);
+  const found = servicePort(view.get("Service", namespace, name), ref.port, view);
   if ("reason" in found) return refused(found.reason, found.message);
   const { service, port } = found;
   if (appProtocolOf(port.appProtocol ?? "") === null) {

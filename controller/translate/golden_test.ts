@@ -45,7 +45,7 @@ function showOutcome(body: Uint8Array): unknown {
 function translate(text: string): string {
   const state = new FolderState();
   const { changes } = state.apply([["in.yaml", text]]);
-  const updates = new Translator(new Uint8Array(32)).update(changes);
+  const updates = new Translator({ secret: new Uint8Array(32) }).update(changes);
   const resources = updates.map(({ resource }) => resource!)
     .sort((a, b) => a.kind - b.kind || (a.name < b.name ? -1 : 1));
   const { nodes, certificates, backends, policies, routes, gateways } = snapshotOf(

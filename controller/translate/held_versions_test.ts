@@ -13,7 +13,7 @@ const MISMATCHED = { certificate: SECOND.certificate, key: FIRST.key };
 /** A folder and what is served of it. */
 class Site {
   readonly #state: FolderState;
-  readonly #versions = new HeldVersions(new Translator(new Uint8Array(32)));
+  readonly #versions = new HeldVersions(new Translator({ secret: new Uint8Array(32) }));
   readonly #served = new Map<string, ResourceUpdate>();
   readonly good = new Map<string, LastGood>();
 

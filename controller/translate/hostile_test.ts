@@ -100,7 +100,7 @@ for (const { name } of Deno.readDirSync(TESTDATA)) {
     const text = Deno.readTextFileSync(join(TESTDATA, name));
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Json);
     const valid = documents.filter((document) => changeOf(structuredClone(document)) !== null);
-    const translator = new Translator(new Uint8Array(32));
+    const translator = new Translator({ secret: new Uint8Array(32) });
     translator.update(valid.map((document) => changeOf(structuredClone(document))!));
     const problems: string[] = [];
     let tried = 0;

@@ -207,7 +207,7 @@ const change: fc.Arbitrary<SourceChange> = fc.constantFrom(...Object.keys(spec))
 Deno.test("incremental translation equals a full one after any sequence of edits", () => {
   fc.assert(
     fc.property(fc.array(fc.array(change, { maxLength: 3 }), { maxLength: 25 }), (steps) => {
-      const incremental = new Translator(new Uint8Array(32));
+      const incremental = new Translator({ secret: new Uint8Array(32) });
       const held = new Map<string, string>();
       const objects = new Map<string, [ObjectKey, SourceObject]>();
       for (const step of steps) {
@@ -220,7 +220,7 @@ Deno.test("incremental translation equals a full one after any sequence of edits
           else objects.set(objectKey(key), [key, object]);
         }
       }
-      const full = new Translator(new Uint8Array(32)).update(
+      const full = new Translator({ secret: new Uint8Array(32) }).update(
         [...objects.values()].map(([key, object]) => ({ key, object })),
       );
       const expected = new Map(
@@ -248,7 +248,7 @@ function object(kind: KindName, name: string, rest: Record<string, unknown>): So
 }
 
 Deno.test("one EndpointSlice change among 3,000 routes recomputes one backend and the slice", () => {
-  const translator = new Translator(new Uint8Array(32));
+  const translator = new Translator({ secret: new Uint8Array(32) });
   const changes: SourceChange[] = [
     object("ProxyGateway", "g", {
       spec: { listeners: [{ name: "l", port: 80, protocol: "HTTP" }] },

@@ -9,6 +9,7 @@ import {
 } from "./address_book.ts";
 import type { ObjectStore } from "./object_store.ts";
 import { objectKey, type SourceObject } from "./source_object.ts";
+import type { TranslatorOptions } from "./translator.ts";
 import type { Index, View } from "./view.ts";
 
 /** A view over a store that records what was read. */
@@ -20,14 +21,13 @@ export class RecordingView implements View {
   /** What the derivation asked for. */
   request: AddressRequest | null = null;
 
-  /**
-   * @param secret from which keys are made
-   * @param addresses who hands out addresses, null for nobody
-   */
-  constructor(store: ObjectStore, secret: Uint8Array, addresses: AddressBook | null) {
+  readonly externalNetworks: readonly string[];
+
+  constructor(store: ObjectStore, options: Required<TranslatorOptions>) {
     this.#store = store;
-    this.#secret = secret;
-    this.#addresses = addresses;
+    this.#secret = options.secret;
+    this.#addresses = options.addresses;
+    this.externalNetworks = options.externalNetworks;
   }
 
   get alone(): boolean {

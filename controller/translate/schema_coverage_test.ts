@@ -69,7 +69,7 @@ Deno.test("every field of our kinds is read or listed as not served yet", () => 
       const body = recording(object!.body, KINDS[key.kind].schema as Schema, "", set) as never;
       changes.push({ key, object: { ...object!, body } });
     }
-    new Translator(new Uint8Array(32)).update(changes);
+    new Translator({ secret: new Uint8Array(32) }).update(changes);
   }
 
   const missing: string[] = [];

@@ -7,7 +7,7 @@ import {
 } from "../../proto/gen/novaedge/v1/config.ts";
 import { Conditions } from "./conditions.ts";
 import type { Derived, DerivedResource } from "./derived.ts";
-import { sliceEndpoints } from "./endpoints.ts";
+import { serviceEndpoints } from "./endpoints.ts";
 import { backendAs, clientCertificateOf } from "./client_certificate.ts";
 import { type GatewayRoute, parentsOf } from "./gateway_parents.ts";
 import { policyTls } from "./backend_tls_policy.ts";
@@ -57,14 +57,15 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
   const outcome = new Conditions().expect("Accepted").outcome(service);
   const { namespace, name, body } = service;
   const resources: DerivedResource[] = [];
-  if (body.spec.type === "ExternalName") return { outcome, resources };
+  if (body.spec.type === "ExternalName" && view.externalNetworks.length === 0) {
+    return { outcome, resources };
+  }
   const certificates = certificatesFor(service, view);
   for (const [kinds, grpc] of [[PLAIN, false], [["GRPCRoute"], true]] as const) {
     const used = kinds.some((kind) =>
       view.select(kind, "route-service", fullName(service)).length > 0
     );
     if (!used) continue;
-    const slices = view.select("EndpointSlice", "slice-service", fullName(service));
     const policies = policiesOf(view, { kind: "Service", namespace, name });
     for (const servicePort of body.spec.ports ?? []) {
       const { port, appProtocol = "" } = servicePort;
@@ -72,11 +73,13 @@ export function deriveService(service: SourceObject<"Service">, view: View): Der
       if (spoken === null) continue;
       const policy = policyTls(service, servicePort.name, view);
       const tls = policy?.tls ?? (spoken.secure ? SYSTEM_ROOTS : undefined);
+      const { endpoints, networks } = serviceEndpoints(service, servicePort, view);
       const message = Backend.create({
         namespace,
         name: `${name}:${port}`,
         lbPolicy: LbPolicy.LB_POLICY_ROUND_ROBIN,
-        endpoints: sliceEndpoints(slices, servicePort, view),
+        endpoints,
+        networks: [...networks],
         protocol: grpc && appProtocol === ""
           ? UpstreamProtocol.UPSTREAM_PROTOCOL_HTTP2
           : spoken.protocol,

@@ -74,6 +74,16 @@ export interface Quarantine {
   readonly reason: string;
 }
 
+/** What a translation depends on beside its objects. */
+export interface TranslatorOptions {
+  /** Of this installation, from which keys are made; the same after a restart. */
+  readonly secret: Uint8Array;
+  /** Assigns addresses to Gateways; null where they bind what they say. */
+  readonly addresses?: AddressBook | null;
+  /** Networks (CIDR) that Services of type ExternalName may lead to; empty where they are not served. */
+  readonly externalNetworks?: readonly string[];
+}
+
 /**
  * Turns source objects into resources, incrementally: every derivation's reads are remembered, and a
  * change recomputes only the derivations that read what changed. Pure: no clock, no I/O.
@@ -89,14 +99,12 @@ export class Translator {
   derivations = 0;
   readonly #secret: Uint8Array;
   readonly #addresses: AddressBook | null;
+  readonly #externalNetworks: readonly string[];
 
-  /**
-   * @param secret of this installation, from which keys are made; the same after a restart
-   * @param addresses who hands out addresses to Gateways; null where they bind what they say
-   */
-  constructor(secret: Uint8Array, addresses: AddressBook | null = null) {
+  constructor({ secret, addresses = null, externalNetworks = [] }: TranslatorOptions) {
     this.#secret = secret;
     this.#addresses = addresses;
+    this.#externalNetworks = externalNetworks;
   }
 
   /** Keys of the Secrets and ConfigMaps that derivations look for, whether they are there or not. */
@@ -243,7 +251,11 @@ export class Translator {
     const object = this.#store.get(key);
     if (object === undefined) return null;
     this.derivations++;
-    const view = new RecordingView(this.#store, this.#secret, this.#addresses);
+    const view = new RecordingView(this.#store, {
+      secret: this.#secret,
+      addresses: this.#addresses,
+      externalNetworks: this.#externalNetworks,
+    });
     const derived = derivedOrKept(object, view, old);
     const resources = new Map<string, Resource>();
     const take = (part: DerivedResource): Resource => {

@@ -50,6 +50,8 @@ export type Index =
 export interface View {
   /** Whether objects that are not served here are served by nobody: those of a folder, and not of a cluster. */
   readonly alone: boolean;
+  /** Networks (CIDR) that Services of type ExternalName may lead to; empty where they are not served. */
+  readonly externalNetworks: readonly string[];
   get<K extends KindName>(kind: K, namespace: string, name: string): SourceObject<K> | null;
   /** Objects of an index entry, in key order: the same list until one of them changes. */
   select<K extends KindName>(kind: K, index: Index, key: string): readonly SourceObject<K>[];

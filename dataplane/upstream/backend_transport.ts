@@ -1,3 +1,4 @@
+import type { CidrSet } from "../../common/cidr.ts";
 import type { ClientTls } from "../net/transport.ts";
 
 /** Which protocol versions a backend is offered. */
@@ -16,6 +17,8 @@ export interface BackendTransport {
   readonly tls: ClientTls | null;
   /** Version of the PROXY header that precedes everything, 0 for none. */
   readonly proxyProtocol: 0 | 1 | 2;
+  /** Networks that addresses must be in, checked after DNS; null for any. */
+  readonly networks: CidrSet | null;
   /** Equal for two transports whose connections can stand for one another. */
   readonly key: string;
 }
@@ -25,5 +28,6 @@ export const PLAIN_HTTP1: BackendTransport = {
   protocol: "http1",
   tls: null,
   proxyProtocol: 0,
+  networks: null,
   key: "http1",
 };

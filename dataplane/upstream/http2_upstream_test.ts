@@ -602,6 +602,7 @@ Deno.test("bug: an endpoint that leaves while its connection is opened leaves no
     protocol: "http2",
     tls: null,
     proxyProtocol: 2,
+    networks: null,
     key: "proxied",
   } as const;
   const backend = edge.backend("b", {}, proxied);
@@ -623,6 +624,7 @@ Deno.test("bug: requests that wait for a connection beyond the limit have a dead
     protocol: "auto",
     tls: null,
     proxyProtocol: 0,
+    networks: null,
     key: "auto",
   } as const;
   edge.backend("b", { maxConnectionsPerEndpoint: 1 }, auto);

@@ -59,7 +59,13 @@ export class Opening implements ConnectionEvents, Deadlined {
   start(): void {
     this.#context.addresses.lookup(this.#target.address, (addresses) => {
       if (this.#over) return;
-      this.#addresses = addresses;
+      const { networks } = this.#target.transport;
+      this.#addresses = networks === null
+        ? addresses
+        : addresses.filter((address) => networks.has(address));
+      if (this.#addresses.length < addresses.length) {
+        this.#detail = "no address of the name is in the networks that ExternalName may lead to";
+      }
       contained(this, () => this.#tryNext("connect_failed"));
     });
   }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { CidrSet } from "../../common/cidr.ts";
 import { type Backend, UpstreamProtocol } from "../../proto/gen/novaedge/v1/config.ts";
 import type { ClientTls } from "../net/transport.ts";
 import type { BackendTransport } from "../upstream/backend_transport.ts";
@@ -17,7 +18,9 @@ export function backendTransport(
     : backend.protocol === UpstreamProtocol.UPSTREAM_PROTOCOL_HTTP1 || tls === null
     ? "http1"
     : "auto";
-  return { protocol, tls, proxyProtocol, key: `${protocol}|${proxyProtocol}|${keyOf(tls)}` };
+  const networks = backend.networks.length === 0 ? null : new CidrSet(backend.networks);
+  const key = `${protocol}|${proxyProtocol}|${backend.networks.join(",")}|${keyOf(tls)}`;
+  return { protocol, tls, proxyProtocol, networks, key };
 }
 
 function clientTls(

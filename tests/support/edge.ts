@@ -6,6 +6,7 @@ export interface EdgeOptions {
   readonly workers?: number;
   readonly dataplaneArgs?: string[];
   readonly agentArgs?: string[];
+  readonly controllerArgs?: string[];
   /** What is served instead of the folder. */
   readonly sourceArgs?: string[];
 }
@@ -65,7 +66,7 @@ export class Edge {
       ...(this.#options.sourceArgs ?? ["--resources", this.resources]),
       ...["--state-dir", join(this.folder, "controller")],
       ...["--grpc-socket", join(this.folder, "controller.sock"), "--log-level", "debug"],
-      ...["--metrics-port", "0", "--health-port", "0"],
+      ...["--metrics-port", "0", "--health-port", "0", ...(this.#options.controllerArgs ?? [])],
     ]);
   }
 

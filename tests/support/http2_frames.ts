@@ -20,7 +20,13 @@ import { type Field, frame, frameReader, literal, section, SectionReader } from 
 const EMPTY = Buffer.alloc(0);
 
 /** HTTP/2 by prior knowledge. */
-const HTTP2: BackendTransport = { protocol: "http2", tls: null, proxyProtocol: 0, key: "http2" };
+const HTTP2: BackendTransport = {
+  protocol: "http2",
+  tls: null,
+  proxyProtocol: 0,
+  networks: null,
+  key: "http2",
+};
 
 /** Four bytes, as RST_STREAM and WINDOW_UPDATE have. */
 export function four(value: number): Buffer {

@@ -410,7 +410,11 @@ class IngressTranslation {
     };
     if (service === undefined) return refused("InvalidKind", "only Services can be backends");
     const { name: portName, number } = service.port ?? {};
-    const found = servicePort(this.#view.get("Service", namespace, name), number ?? portName);
+    const found = servicePort(
+      this.#view.get("Service", namespace, name),
+      number ?? portName,
+      this.#view,
+    );
     if ("reason" in found) {
       return refused(found.reason, `Service ${namespace}/${name}: ${found.message}`);
     }

@@ -545,6 +545,8 @@ export interface Backend {
     | undefined;
   /** Names of the Policy resources of the Service behind it, a wider level of its own. */
   servicePolicies: string[];
+  /** Networks that the endpoints' addresses must be in, checked after DNS; empty for any. */
+  networks: string[];
 }
 
 /** HealthCheck asks each endpoint how it is, once for all workers. */
@@ -4385,6 +4387,7 @@ function createBaseBackend(): Backend {
     maxRetries: undefined,
     affinity: undefined,
     servicePolicies: [],
+    networks: [],
   };
 }
 
@@ -4476,6 +4479,9 @@ export const Backend: MessageFns<Backend> = {
     }
     for (const v of message.servicePolicies) {
       writer.uint32(234).string(v!);
+    }
+    for (const v of message.networks) {
+      writer.uint32(242).string(v!);
     }
     return writer;
   },
@@ -4725,6 +4731,14 @@ export const Backend: MessageFns<Backend> = {
             message.servicePolicies.push(reader.string());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.networks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4785,6 +4799,7 @@ export const Backend: MessageFns<Backend> = {
       ? Affinity.fromPartial(object.affinity)
       : undefined;
     message.servicePolicies = object.servicePolicies?.map((e) => e) || [];
+    message.networks = object.networks?.map((e) => e) || [];
     return message;
   },
 };
